@@ -1,0 +1,98 @@
+"""WebAssembly for Python: see README.md.
+
+The names below load on first use, so that ``import wasmwright`` itself is cheap.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wasmwright.errors import (
+    CompileError,
+    ExhaustionError,
+    InterruptError,
+    InvalidError,
+    LinkError,
+    MalformedError,
+    Trap,
+    WasmError,
+    WasmException,
+)
+
+if TYPE_CHECKING:
+    from wasmwright import wasi
+    from wasmwright.api import (
+        Exports,
+        ExportType,
+        FuncType,
+        Global,
+        GlobalType,
+        ImportType,
+        Instance,
+        Memory,
+        MemoryType,
+        Module,
+        Table,
+        TableType,
+        validate,
+    )
+
+__version__ = "0.1.0"
+
+_API = (
+    "ExportType",
+    "Exports",
+    "FuncType",
+    "Global",
+    "GlobalType",
+    "ImportType",
+    "Instance",
+    "Memory",
+    "MemoryType",
+    "Module",
+    "Table",
+    "TableType",
+    "validate",
+)
+
+__all__ = [
+    "CompileError",
+    "ExhaustionError",
+    "ExportType",
+    "Exports",
+    "FuncType",
+    "Global",
+    "GlobalType",
+    "ImportType",
+    "Instance",
+    "InterruptError",
+    "InvalidError",
+    "LinkError",
+    "MalformedError",
+    "Memory",
+    "MemoryType",
+    "Module",
+    "Table",
+    "TableType",
+    "Trap",
+    "WasmError",
+    "WasmException",
+    "validate",
+    "wasi",
+]
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name in _API:
+        api = importlib.import_module("wasmwright.api")
+        globals().update({each: getattr(api, each) for each in _API})
+        return globals()[name]
+    if name == "wasi":
+        return importlib.import_module("wasmwright.wasi")
+    raise AttributeError(f"module 'wasmwright' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,36 @@
+"""An instance's exports, by attribute and as a mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+class Exports(Mapping[str, Any]):
+    """``exports.add`` or ``exports["add"]``: functions, memories, tables and globals by name."""
+
+    def __init__(self, entries: dict[str, Any]) -> None:
+        self._entries = entries
+        # Attributes are plain instance attributes, so that reading one costs what it does
+        # anywhere in Python. Names that would hide the mapping's own stay out.
+        for name, value in entries.items():
+            if not hasattr(type(self), name) and name != "_entries":
+                self.__dict__[name] = value
+
+    def __getitem__(self, name: str) -> Any:
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"the module exports no {name!r}")
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._entries]
+
+    def __repr__(self) -> str:
+        return f"<wasmwright.Exports {', '.join(self._entries)}>"

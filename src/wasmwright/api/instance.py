@@ -1,0 +1,61 @@
+"""Instances: a module with its imports, ready to be called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from wasmwright.api.exports import Exports
+from wasmwright.api.module import Module
+from wasmwright.errors import LinkError
+from wasmwright.model.module import KIND_FUNC, KIND_GLOBAL, KIND_MEMORY, KIND_TABLE
+from wasmwright.runtime import instance as runtime
+from wasmwright.runtime import linking
+
+
+class Instance:
+    """An instance of ``module``.
+
+    ``imports`` maps module names to mappings of names to values; the exports of another
+    instance, or the instance itself, are such a mapping. Any callable can be a function; it
+    gets Python numbers and returns one (or a tuple for several results). Raises LinkError for
+    imports that are missing or do not match, and Trap if a segment does not fit or the start
+    function traps.
+    """
+
+    def __init__(self, module: Module, imports: Mapping[str, Any] | None = None) -> None:
+        self._module = module
+        externs = linking.resolve(module.model, imports)
+        try:
+            self._core = runtime.Instance(module.code_for(externs.memories), externs)
+        except MemoryError as error:
+            raise LinkError(f"out of resources: {error}") from error
+        self._core.initialize()
+        self._exports = Exports({entry.name: self._export(entry) for entry in module.model.exports})
+
+    def _export(self, entry: Any) -> Any:
+        if entry.kind == KIND_FUNC:
+            return self._core.func(entry.index)
+        if entry.kind == KIND_MEMORY:
+            return self._core.memories[entry.index]
+        if entry.kind == KIND_TABLE:
+            return self._core.tables[entry.index]
+        if entry.kind == KIND_GLOBAL:
+            return self._core.globals[entry.index]
+        raise LinkError(f"export {entry.name!r} is a tag; tags are not supported yet")
+
+    @property
+    def module(self) -> Module:
+        """The module this is an instance of."""
+        return self._module
+
+    @property
+    def exports(self) -> Exports:
+        """What the module exports, by attribute and by name."""
+        return self._exports
+
+    def __reduce__(self) -> Any:
+        raise TypeError("an instance cannot be pickled; pickle its module")
+
+    def __repr__(self) -> str:
+        return f"<wasmwright.Instance of {self._module!r}>"

@@ -1,0 +1,173 @@
+"""Modules: compiled once, instantiated any number of times."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wasmwright.api import types
+from wasmwright.binary.decode import decode
+from wasmwright.binary.names import decode_names
+from wasmwright.errors import CompileError, MalformedError
+from wasmwright.features import DEFAULT
+from wasmwright.limits import MAX_MODULE_SIZE
+from wasmwright.model import module as model
+from wasmwright.validate import validate as validate_module
+
+if TYPE_CHECKING:
+    from wasmwright.runtime.code import ModuleCode
+
+Source = bytes | bytearray | memoryview | str | os.PathLike[str]
+
+_MAGIC = b"\0asm"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportType:
+    """One import of a module: two names, the kind (``func``, ``table``, ``memory``, ``global``,
+    ``tag``) and the type."""
+
+    module: str
+    name: str
+    kind: str
+    type: types.ExternType
+
+
+@dataclass(frozen=True, slots=True)
+class ExportType:
+    """One export of a module: its name, kind and type."""
+
+    name: str
+    kind: str
+    type: types.ExternType
+
+
+def read_source(source: Source) -> bytes:
+    """The bytes of a module from what users pass: bytes, text, or a path to a file."""
+    if isinstance(source, os.PathLike):
+        path = Path(source)
+        if path.stat().st_size > MAX_MODULE_SIZE:
+            raise MalformedError(f"module too large: {path} is over {MAX_MODULE_SIZE} bytes")
+        data = path.read_bytes()
+    elif isinstance(source, str):
+        data = source.encode()
+    elif isinstance(source, (bytes, bytearray, memoryview)):
+        data = bytes(source)
+    else:
+        raise TypeError(f"a module is bytes, str or a path, not {type(source).__name__}")
+    if not data.startswith(_MAGIC) and data[:200].lstrip().startswith((b"(", b";;")):
+        raise MalformedError(
+            "unexpected token: this is the text format, which is not supported yet", 0
+        )
+    return data
+
+
+class Module:
+    """A validated module; immutable, picklable, and shareable between threads.
+
+    ``source`` is the binary as bytes or a path to a file. Functions are compiled when they
+    are first called, or all at once by :meth:`compile`. ``guard=False`` has every memory access
+    checked by an explicit comparison instead of guard pages. Raises MalformedError or InvalidError.
+    """
+
+    def __init__(
+        self, source: Source, *, features: int = DEFAULT, guard: bool | None = None
+    ) -> None:
+        data = read_source(source)
+        self._module = decode(data, features)
+        validate_module(self._module, features)
+        self._features = features
+        self._guard = guard
+        self._lock = threading.Lock()
+        self._code: dict[bool, ModuleCode] = {}
+
+    @property
+    def model(self) -> model.Module:
+        """The decoded module, for tools."""
+        return self._module
+
+    @property
+    def name(self) -> str | None:
+        """The module's name from its name section, or None."""
+        return decode_names(self._module, 0).module
+
+    @property
+    def imports(self) -> list[ImportType]:
+        """What the module imports, in order."""
+        return [
+            ImportType(
+                entry.module,
+                entry.name,
+                model.KIND_NAMES[entry.kind],
+                types.from_model(self._module, entry.desc),
+            )
+            for entry in self._module.imports
+        ]
+
+    @property
+    def exports(self) -> list[ExportType]:
+        """What the module exports, in order."""
+        spaces: tuple[tuple[model.ExternType, ...], ...] = (
+            self._module.all_funcs,
+            self._module.all_tables,
+            self._module.all_memories,
+            self._module.all_globals,
+            self._module.all_tags,
+        )
+        return [
+            ExportType(
+                entry.name,
+                model.KIND_NAMES[entry.kind],
+                types.from_model(self._module, spaces[entry.kind][entry.index]),
+            )
+            for entry in self._module.exports
+        ]
+
+    def custom_sections(self, name: str) -> list[bytes]:
+        """The payloads of the custom sections of this name."""
+        data = self._module.data
+        return [data[s.start : s.end] for s in self._module.customs if s.name == name]
+
+    def compile(self) -> None:
+        """Compiles every function now instead of on its first call."""
+        self.code(self._guard is not False).compile_all()
+
+    def code(self, guard: bool) -> ModuleCode:
+        """The code for memories with or without guard pages."""
+        from wasmwright.runtime.code import ModuleCode
+
+        with self._lock:
+            found = self._code.get(guard)
+            if found is None:
+                found = self._code[guard] = ModuleCode(self._module, guard)
+            return found
+
+    def code_for(self, memories: list[Any]) -> ModuleCode:
+        """The code that fits the imported memories and the mode asked for."""
+        guard = self._guard is not False and all(
+            memory.guarded or memory.address64 for memory in memories
+        )
+        return self.code(guard)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickle, (self._module.data, self._features, self._guard)
+
+    def __repr__(self) -> str:
+        name = f" {self.name}" if self.name else ""
+        return f"<wasmwright.Module{name}: {len(self._module.data)} bytes>"
+
+
+def _unpickle(data: bytes, features: int, guard: bool | None) -> Module:
+    return Module(data, features=features, guard=guard)
+
+
+def validate(source: Source, *, features: int = DEFAULT) -> bool:
+    """Whether ``source`` is a valid module (``Module`` says why not)."""
+    try:
+        validate_module(decode(read_source(source), features), features)
+    except CompileError:
+        return False
+    return True

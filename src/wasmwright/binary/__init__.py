@@ -1,0 +1,1 @@
+"""The binary format: bytes to a module and back (spec: Binary Format)."""

@@ -1,0 +1,1 @@
+"""From validated bodies to machine code: the ABI, the backends, the object loader."""

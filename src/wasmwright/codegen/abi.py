@@ -1,0 +1,142 @@
+"""The layout of native data and the calling convention, declared once for every backend.
+
+A compiled function is ``tailcc f(ptr ctx, params...) -> results``: no result is ``void``, one
+result is itself, several are a literal struct. ``i32 i64 f32 f64`` are LLVM's ``i32 i64 float
+double``, ``v128`` is ``<2 x i64>``, every reference is a ``ptr`` (null is the null pointer).
+
+``ctx`` points to the *instance context*, one block an instance, laid out by :class:`Layout`:
+
+====================  =========================================================================
+``RT``                pointer to the thread-facing *runtime block* (below)
+memories              16 bytes each: base pointer (never changes), pointer to the memory record
+tables                8 bytes each: pointer to the table record
+imported functions    8 bytes each: pointer to the funcref record
+imported globals      8 bytes each: pointer to the global's cell
+data segments         16 bytes each: pointer, length in bytes (0 once dropped)
+element segments      16 bytes each: pointer to an array of references, length (0 once dropped)
+type ids              8 bytes each: the canonical id of each of the module's types
+globals               16 bytes each, 16-aligned: the cells of the globals the module defines
+functions             32 bytes each: the funcref records of the functions the module defines
+====================  =========================================================================
+
+Records that instances share stand outside the context. A *memory record* is {length in bytes,
+base}; a *table record* {pointer to the array of references, length}. A *funcref record* is
+{code, ctx, canonical type id, spare}; its code is patched when a function is compiled, and a
+``funcref`` value is the record's address. Code holds no address of any of these, so one
+compiled unit serves every instance.
+
+The *runtime block* is shared by all instances that can call one another, and used by one
+thread at a time: {stack limit, trap function, memory.grow, table.grow, ...}.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wasmwright.model.module import Module
+
+CALLING_CONVENTION: Final = "tailcc"
+
+# Instance context.
+CTX_RT: Final = 0
+CTX_MEMORIES: Final = 16
+MEMORY_ENTRY: Final = 16
+
+# Memory record.
+MEMORY_LENGTH: Final = 0
+MEMORY_BASE: Final = 8
+
+# Table record.
+TABLE_ELEMENTS: Final = 0
+TABLE_LENGTH: Final = 8
+
+# Segment entries in the context.
+SEGMENT_POINTER: Final = 0
+SEGMENT_LENGTH: Final = 8
+SEGMENT_ENTRY: Final = 16
+
+# Funcref record.
+FUNCREF_CODE: Final = 0
+FUNCREF_CTX: Final = 8
+FUNCREF_TYPE: Final = 16
+FUNCREF_SIZE: Final = 32
+
+GLOBAL_CELL: Final = 16
+
+# Runtime block. The function pointers use the C calling convention:
+#   trap(ptr ctx, i32 kind, i32 offset) noreturn       offset: of the instruction in the binary
+#   memory_grow(ptr ctx, i32 memory, i64 delta) -> i64   old size in pages, or -1
+#   table_grow(ptr ctx, i32 table, ptr init, i64 delta) -> i64
+RT_STACK_LIMIT: Final = 0
+RT_TRAP: Final = 8
+RT_MEMORY_GROW: Final = 16
+RT_TABLE_GROW: Final = 24
+RT_ACTIVATION: Final = 32
+RT_OWNER: Final = 40
+RT_THREAD_ID: Final = 48
+RT_REAL_LIMIT: Final = 56
+RT_SIZE: Final = 128
+
+
+def _align(offset: int, alignment: int) -> int:
+    return (offset + alignment - 1) & -alignment
+
+
+class Layout:
+    """Where a module's things are in its instances' contexts, in bytes from ``ctx``."""
+
+    __slots__ = (
+        "datas",
+        "elems",
+        "funcs",
+        "global_offsets",
+        "imported_funcs",
+        "imported_globals",
+        "imports",
+        "memories",
+        "size",
+        "tables",
+        "type_ids",
+    )
+
+    def __init__(self, module: Module) -> None:
+        self.imported_funcs = module.imported_funcs
+        self.imported_globals = module.imported_globals
+        self.memories = CTX_MEMORIES
+        self.tables = self.memories + MEMORY_ENTRY * len(module.all_memories)
+        self.imports = self.tables + 8 * len(module.all_tables)
+        imported_cells = self.imports + 8 * self.imported_funcs
+        self.datas = imported_cells + 8 * self.imported_globals
+        self.elems = self.datas + SEGMENT_ENTRY * len(module.datas)
+        self.type_ids = self.elems + SEGMENT_ENTRY * len(module.elems)
+        cells = _align(self.type_ids + 8 * len(module.types), 16)
+        self.global_offsets = [imported_cells + 8 * i for i in range(self.imported_globals)]
+        self.global_offsets += [cells + GLOBAL_CELL * i for i in range(len(module.globals))]
+        self.funcs = cells + GLOBAL_CELL * len(module.globals)
+        self.size = self.funcs + FUNCREF_SIZE * len(module.funcs)
+
+    def memory(self, index: int) -> int:
+        """Offset of the entry of memory ``index``."""
+        return self.memories + MEMORY_ENTRY * index
+
+    def table(self, index: int) -> int:
+        """Offset of the pointer to the record of table ``index``."""
+        return self.tables + 8 * index
+
+    def data(self, index: int) -> int:
+        """Offset of the entry of data segment ``index``."""
+        return self.datas + SEGMENT_ENTRY * index
+
+    def elem(self, index: int) -> int:
+        """Offset of the entry of element segment ``index``."""
+        return self.elems + SEGMENT_ENTRY * index
+
+    def type_id(self, index: int) -> int:
+        """Offset of the canonical id of type ``index``."""
+        return self.type_ids + 8 * index
+
+    def func(self, index: int) -> int:
+        """Offset of an imported function's record pointer, or of a defined function's record."""
+        if index < self.imported_funcs:
+            return self.imports + 8 * index
+        return self.funcs + FUNCREF_SIZE * (index - self.imported_funcs)

@@ -1,0 +1,83 @@
+"""LLVM IR text to object bytes: the target machine and the pass pipeline.
+
+The only state is one target machine a thread and level; LLVM's global lock in llvmlite makes
+concurrent calls safe.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from typing import Any, Final
+
+import llvmlite.binding as llvm
+
+_local: Final = threading.local()
+
+
+@functools.cache
+def _initialize() -> None:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    llvm.initialize_native_asmparser()
+
+
+@functools.cache
+def host_features() -> str:
+    """The host CPU's features in LLVM's syntax: part of the identity of compiled code."""
+    features = dict(llvm.get_host_cpu_features())
+    return ",".join(f"{'+' if on else '-'}{name}" for name, on in sorted(features.items()))
+
+
+@functools.cache
+def host_cpu() -> str:
+    """LLVM's name of the host CPU."""
+    return str(llvm.get_host_cpu_name())
+
+
+def _machine(level: int) -> Any:
+    machines: dict[int, Any] = _local.__dict__.setdefault("machines", {})
+    machine = machines.get(level)
+    if machine is None:
+        _initialize()
+        target = llvm.Target.from_default_triple()
+        machine = target.create_target_machine(
+            cpu=host_cpu(),
+            features=host_features(),
+            opt=level,
+            reloc="pic",
+            codemodel="small",
+        )
+        machines[level] = machine
+    return machine
+
+
+def compile_ir(text: str, level: int = 2) -> bytes:
+    """Compiles IR text to a relocatable object; ``level`` is 0 to 3 as compilers count it."""
+    machine = _machine(level)
+    module = llvm.parse_assembly(text)
+    try:
+        if level:
+            options = llvm.create_pipeline_tuning_options(speed_level=level)
+            options.loop_vectorization = level >= 2
+            options.slp_vectorization = level >= 2
+            builder = llvm.create_pass_builder(machine, options)
+            builder.getModulePassManager().run(module, builder)
+        return bytes(machine.emit_object(module))
+    finally:
+        module.close()
+
+
+def optimized_ir(text: str, level: int = 2) -> str:
+    """The IR after the pass pipeline, for people who look into it."""
+    machine = _machine(level)
+    module = llvm.parse_assembly(text)
+    options = llvm.create_pipeline_tuning_options(speed_level=level)
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return str(module)
+
+
+def assembly(text: str, level: int = 2) -> str:
+    """The machine code as assembler text, for people who look into it."""
+    return str(_machine(level).emit_assembly(llvm.parse_assembly(optimized_ir(text, level))))

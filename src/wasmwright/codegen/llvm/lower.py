@@ -1,0 +1,188 @@
+"""WebAssembly functions to the text of LLVM IR.
+
+Reads a validated module's function bodies, byte for byte, and produces one unit of LLVM IR
+text that defines each as ``tailcc @f<index>`` (see :mod:`wasmwright.codegen.abi` for what
+they are passed and where they find things). Everything the semantics of the spec leaves to
+the hardware or to LLVM is named where it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from mypy_extensions import i64
+
+from wasmwright.binary.cursor import read_opcode, skip_immediates
+from wasmwright.codegen.abi import Layout
+from wasmwright.codegen.llvm.lower_call import call_instruction
+from wasmwright.codegen.llvm.lower_control import control_instruction, else_, end, open_function
+from wasmwright.codegen.llvm.lower_emitter import Emitter
+from wasmwright.codegen.llvm.lower_memory import load, memory_instruction, store
+from wasmwright.codegen.llvm.lower_numeric import OPS, instruction_name, numeric
+from wasmwright.codegen.llvm.lower_table import (
+    global_instruction,
+    reference_instruction,
+    table_instruction,
+)
+from wasmwright.codegen.llvm.lower_unit import Options, Unit, Unsupported, llvm_type
+from wasmwright.isa import INSTRUCTIONS, SLOTS, slot
+from wasmwright.model.module import Module
+
+# What lowers an instruction.
+_UNSUPPORTED: Final = 0
+_NUMERIC: Final = 1
+_LOCAL_GET: Final = 2
+_LOCAL_SET: Final = 3
+_LOCAL_TEE: Final = 4
+_LOAD: Final = 5
+_STORE: Final = 6
+_CONTROL: Final = 7
+_CALL: Final = 8
+_GLOBAL: Final = 9
+_DROP: Final = 10
+_SELECT: Final = 11
+_SELECT_TYPED: Final = 12
+_MEMORY: Final = 13
+_TABLE: Final = 14
+_REFERENCE: Final = 15
+
+_BY_FAMILY: Final[dict[str, int]] = {
+    "load": _LOAD,
+    "store": _STORE,
+    "control": _CONTROL,
+    "call": _CALL,
+    "variable": _GLOBAL,
+    "memory": _MEMORY,
+    "table": _TABLE,
+    "reference": _REFERENCE,
+}
+_BY_NAME: Final[dict[str, int]] = {
+    "local.get": _LOCAL_GET,
+    "local.set": _LOCAL_SET,
+    "local.tee": _LOCAL_TEE,
+    "drop": _DROP,
+}
+
+
+def _handlers() -> list[int]:
+    handlers = [_UNSUPPORTED] * SLOTS
+    for row in INSTRUCTIONS:
+        if OPS[row.slot] is not None:
+            handlers[row.slot] = _NUMERIC
+        elif row.name == "select":
+            handlers[row.slot] = _SELECT_TYPED if row.immediates else _SELECT
+        else:
+            handlers[row.slot] = _BY_NAME.get(row.name, _BY_FAMILY.get(row.family, _UNSUPPORTED))
+    return handlers
+
+
+# By slot.
+_HANDLERS: Final[list[int]] = _handlers()
+
+_BLOCK_SLOTS: Final = (slot("block"), slot("loop"), slot("if"), slot("try"), slot("try_table"))
+_OPENS: Final[list[bool]] = [number in _BLOCK_SLOTS for number in range(SLOTS)]
+_ELSE: Final = slot("else")
+_END: Final = slot("end")
+_DELEGATE: Final = slot("delegate")
+
+
+def lower_unit(module: Module, layout: Layout, funcs: Sequence[int], options: Options) -> str:
+    """The LLVM IR of one unit: the functions with these indices, which must be valid.
+
+    Raises :class:`Unsupported` for an instruction that has no lowering yet.
+    """
+    members = list(funcs)
+    unit = Unit(module, layout, options, members)
+    lines: list[str] = []
+    for func in members:
+        lines += _function(unit, func)
+    lines.append(unit.epilogue())
+    return "".join(lines)
+
+
+def _function(unit: Unit, func: int) -> list[str]:
+    e = Emitter(unit, func)
+    reader = e.reader
+    open_function(e)
+    while e.frames:
+        e.offset = reader.pos
+        opcode = read_opcode(reader)
+        if e.dead:
+            _dead(e, opcode)
+            continue
+        handler: i64 = _HANDLERS[opcode]
+        if handler == _LOCAL_GET:
+            e.local_get(reader.u32())
+        elif handler == _NUMERIC:
+            numeric(e, opcode)
+        elif handler == _LOCAL_SET:
+            e.local_set(reader.u32(), e.pop())
+        elif handler == _LOCAL_TEE:
+            _local_tee(e)
+        elif handler == _LOAD:
+            load(e, opcode)
+        elif handler == _STORE:
+            store(e, opcode)
+        elif handler == _CONTROL:
+            control_instruction(e, opcode)
+        elif handler == _CALL:
+            e.dead = call_instruction(e, opcode)
+        elif handler == _GLOBAL:
+            global_instruction(e, opcode)
+        elif handler == _DROP:
+            e.drop(1)
+        elif handler == _SELECT:
+            _select(e)
+        elif handler == _SELECT_TYPED:
+            skip_immediates(reader, opcode)
+            _select(e)
+        elif handler == _MEMORY:
+            memory_instruction(e, opcode)
+        elif handler == _TABLE:
+            table_instruction(e, opcode)
+        elif handler == _REFERENCE:
+            reference_instruction(e, opcode)
+        else:
+            raise Unsupported(instruction_name(opcode))
+        depth: i64 = len(e.vals)
+        if depth > e.max_stack:
+            e.max_stack = depth
+    return e.text()
+
+
+def _dead(e: Emitter, opcode: i64) -> None:
+    """Step over an instruction that is never reached."""
+    if opcode == _END:
+        if e.nesting == 0:
+            end(e)
+        else:
+            e.nesting -= 1
+    elif opcode == _ELSE:
+        if e.nesting == 0:
+            else_(e)
+    else:
+        if _OPENS[opcode]:
+            e.nesting += 1
+        elif opcode == _DELEGATE:
+            e.nesting -= 1
+        skip_immediates(e.reader, opcode)
+
+
+def _local_tee(e: Emitter) -> None:
+    index = e.reader.u32()
+    value = e.pop()
+    e.local_set(index, value)
+    e.push(value, e.local_types[index])
+
+
+def _select(e: Emitter) -> None:
+    condition = e.pop_condition()
+    values = e.top(2)
+    valtype = e.types[-1]
+    e.drop(2)
+    llvm = llvm_type(valtype)
+    e.result(f"select i1 {condition}, {llvm} {values[0]}, {llvm} {values[1]}", valtype)
+
+
+__all__ = ["Options", "Unsupported", "lower_unit"]

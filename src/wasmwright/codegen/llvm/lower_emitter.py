@@ -1,0 +1,385 @@
+"""The state of one function while it is lowered: its text, operand stack, locals and labels.
+
+An operand is LLVM text: a value's name or a literal. Values are numbered in the order of
+their definitions; names are for what the entry block defines, which is written last, when it
+is known what the body needs: ``%ctx``, ``%p3`` a parameter, ``%l3`` a local's slot, ``%m0``
+the base of a memory, ``%r0`` its record, ``%h0`` a hidden constant.
+
+What is known to hold in the current block and those it dominates is cached: the values of
+locals, addresses already computed, lengths of memories. A block with several predecessors
+forgets all of it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mypy_extensions import i64
+
+from wasmwright.binary.reader import Reader
+from wasmwright.codegen.abi import CTX_RT, RT_STACK_LIMIT
+from wasmwright.codegen.llvm.lower_unit import (
+    FIXED,
+    FIXED_POINTER,
+    TAG_RUNTIME,
+    UNLIKELY,
+    Signature,
+    Unit,
+    llvm_type,
+    zero,
+)
+from wasmwright.errors import TRAP_STACK
+from wasmwright.model.types import F32, F64, I32, I64, V128
+
+# The type of a comparison's result while nothing needs it as an i32: an LLVM i1.
+BOOL: Final = 2
+
+# Constants with which LLVM leaves arithmetic out, taking NaNs for alike: ±0 and ±1.
+_SPECIAL: Final = frozenset(
+    {
+        "0x0000000000000000",
+        "0x8000000000000000",
+        "0x3FF0000000000000",
+        "0xBFF0000000000000",
+    }
+)
+
+_MEMORY_RECORD: Final = 8  # in a memory's entry in the context, after the base
+_CACHE_COPY_LIMIT: Final = 64  # entries; a bigger cache is dropped rather than copied
+_SMALL_FRAME: Final = 1 << 16  # bytes of stack that need not be told to the prologue's check
+_ALL_FEATURES: Final = (1 << 62) - 1
+
+
+class Frame:
+    """A block that is open: what a branch to it carries, and where it came from."""
+
+    def __init__(
+        self, kind: int, height: int, params: list[int], results: list[int], label: str
+    ) -> None:
+        self.kind: int = kind
+        self.height: int = height
+        self.params: list[int] = params
+        self.results: list[int] = results
+        self.label: str = label
+        self.branched: bool = False
+        # The blocks that branch to the label, and the values they bring, one row a block.
+        self.sources: list[str] = []
+        self.values: list[str] = []
+        # Of a loop: where its header's phis stand in the text, and their names.
+        self.header: int = 0
+        self.phis: list[str] = []
+        # Of an if: its other branch, and what was known before it.
+        self.else_label: str = ""
+        self.else_values: list[str] = []
+        self.locals: dict[int, str] = {}
+        self.known: dict[str, str] = {}
+
+
+class Emitter:
+    """One function being lowered; ``reader`` stands in its body."""
+
+    def __init__(self, unit: Unit, func: int) -> None:
+        module = unit.module
+        code = module.codes[func - unit.imported_funcs]
+        self.unit: Unit = unit
+        self.func: int = func
+        self.signature: Signature = unit.signature(module.all_funcs[func])
+        self.reader: Reader = Reader(module.data, code.start, code.end, _ALL_FEATURES)
+        self.start: int = code.start
+        self.size: int = code.end - code.start
+        self.offset: i64 = code.start
+        self.out: list[str] = []
+        self.cold: list[str] = []
+        self.vals: list[str] = []
+        self.types: list[int] = []
+        self.frames: list[Frame] = []
+        self.block: str = "b0"
+        self.dead: bool = False
+        self.nesting: i64 = 0  # of blocks inside dead code
+        self.numbers: i64 = 0
+        self.labels: i64 = 0
+        self.max_stack: i64 = 0
+        self.calls: bool = False
+        self.local_types: list[int] = list(self.signature.params)
+        for count, valtype in code.locals:
+            self.local_types.extend([valtype] * count)
+        self.locals_used: dict[int, bool] = {}
+        self.locals: dict[int, str] = {}
+        self.known: dict[str, str] = {}
+        self.lengths: dict[int, str] = {}
+        self.memory_bases: dict[int, bool] = {}
+        self.memory_records: dict[int, bool] = {}
+        self.hidden: dict[str, str] = {}
+        self.hidden_lines: list[str] = []
+        self.quiet: set[str] = set()
+
+    # Names
+
+    def new(self) -> str:
+        """The name of the next value, to be defined at once."""
+        self.numbers += 1
+        return f"%{self.numbers}"
+
+    def label(self) -> str:
+        """The name of a new block."""
+        self.labels += 1
+        return f"b{self.labels}"
+
+    # The operand stack
+
+    def push(self, value: str, valtype: int) -> None:
+        self.vals.append(value)
+        self.types.append(valtype)
+
+    def pop(self) -> str:
+        """The top operand, a comparison's result as an i32."""
+        value = self.vals.pop()
+        if self.types.pop() == BOOL:
+            name = self.new()
+            self.out.append(f"{name} = zext i1 {value} to i32\n")
+            return name
+        return value
+
+    def pop_condition(self) -> str:
+        """The top operand, an i32, as an i1: whether it is not zero."""
+        value = self.vals.pop()
+        if self.types.pop() == BOOL:
+            return value
+        name = self.new()
+        self.out.append(f"{name} = icmp ne i32 {value}, 0\n")
+        return name
+
+    def top(self, count: i64) -> list[str]:
+        """The top operands, which stay, settled: they may reach a join or another function."""
+        start = len(self.vals) - count
+        values: list[str] = []
+        for i in range(start, len(self.vals)):
+            if self.types[i] == BOOL:
+                name = self.new()
+                self.out.append(f"{name} = zext i1 {self.vals[i]} to i32\n")
+                self.vals[i] = name
+                self.types[i] = I32
+            values.append(self.settled(self.vals[i], self.types[i]))
+        return values
+
+    def pop_settled(self, count: i64) -> list[str]:
+        """The top operands, settled as `top` does it, removed."""
+        values = self.top(count)
+        self.drop(count)
+        return values
+
+    def drop(self, count: i64) -> None:
+        """Remove the top operands."""
+        if count > 0:
+            del self.vals[len(self.vals) - count :]
+            del self.types[len(self.types) - count :]
+
+    def result(self, text: str, valtype: int) -> str:
+        """Define a value by an LLVM instruction and push it."""
+        name = self.new()
+        self.out.append(f"{name} = {text}\n")
+        self.vals.append(name)
+        self.types.append(valtype)
+        return name
+
+    def define(self, text: str) -> str:
+        """Define a value by an LLVM instruction."""
+        name = self.new()
+        self.out.append(f"{name} = {text}\n")
+        return name
+
+    # Constants that arithmetic must not see through
+
+    def settled(self, value: str, valtype: int) -> str:
+        """The operand as it may flow to where LLVM could find out that it is a constant.
+
+        LLVM takes ``x * 1.0`` for ``x``; wasm makes a signalling NaN quiet there. So such
+        constants are hidden wherever they leave the sight of this backend.
+        """
+        if valtype == F64 or valtype == F32:
+            return self.hide(value, valtype) if value in _SPECIAL else value
+        if valtype == V128 and value in self.unit.special_vectors:
+            return self.hide(value, valtype)
+        return value
+
+    def hide(self, value: str, valtype: int) -> str:
+        """A literal as a value that LLVM knows nothing of, made once, in the entry block."""
+        llvm = llvm_type(valtype)
+        key = llvm + value
+        name = self.hidden.get(key)
+        if name is None:
+            name = f"%h{len(self.hidden)}"
+            self.hidden[key] = name
+            number = valtype == I32 or valtype == I64
+            constraint = "=r,0" if number else self.unit.float_register
+            self.hidden_lines.append(f'{name} = call {llvm} asm "", "{constraint}"({llvm} {value})\n')
+        return name
+
+    def is_special(self, value: str) -> bool:
+        """Whether a float operand is a literal that must be hidden from arithmetic."""
+        return value in _SPECIAL
+
+    # Locals
+
+    def local_get(self, index: int) -> None:
+        valtype = self.local_types[index]
+        value = self.locals.get(index)
+        if value is None:
+            self.locals_used[index] = True
+            value = self.define(f"load {llvm_type(valtype)}, ptr %l{index}")
+            self.locals[index] = value
+        self.vals.append(value)
+        self.types.append(valtype)
+
+    def local_set(self, index: int, value: str) -> None:
+        """Set a local; its text is settled before, as it may be read after a join."""
+        self.locals_used[index] = True
+        valtype = self.local_types[index]
+        self.locals[index] = value
+        stored = self.settled(value, valtype)
+        self.out.append(f"store {llvm_type(valtype)} {stored}, ptr %l{index}\n")
+
+    # Blocks and traps
+
+    def begin(self, label: str) -> None:
+        """Start a block that is reached only from the one before: what is known stays."""
+        self.out.append(f"{label}:\n")
+        self.block = label
+
+    def begin_join(self, label: str) -> None:
+        """Start a block that several others reach."""
+        self.begin(label)
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what was known."""
+        self.locals = {}
+        self.known = {}
+        self.lengths = {}
+
+    def snapshot(self, frame: Frame) -> None:
+        """Keep what is known for the other branch of an ``if``."""
+        if len(self.locals) <= _CACHE_COPY_LIMIT:
+            frame.locals = self.locals.copy()
+        if len(self.known) <= _CACHE_COPY_LIMIT:
+            frame.known = self.known.copy()
+
+    def restore(self, frame: Frame) -> None:
+        """What was known at the snapshot."""
+        self.locals = frame.locals
+        self.known = frame.known
+        self.lengths = {}
+
+    def trap_if(self, condition: str, kind: int) -> None:
+        """Trap at the current instruction if an i1 holds."""
+        trap = self.label()
+        on = self.label()
+        self.out.append(f"br i1 {condition}, label %{trap}, label %{on}{UNLIKELY}\n")
+        self.cold.append(f"{trap}:\n{self.trap_call(str(kind))}")
+        self.begin(on)
+
+    def trap_call(self, kind: str) -> str:
+        """The instructions that trap, with an i32 operand for the kind."""
+        return f"call void @trap(ptr %ctx, i32 {kind}, i32 {self.offset}) #2\nunreachable\n"
+
+    # Fixed places
+
+    def context(self, offset: int) -> str:
+        """The address of a place in the context, as an operand."""
+        return self.define(f"getelementptr i8, ptr %ctx, i64 {offset}")
+
+    def record(self, offset: int) -> str:
+        """The pointer to a record that stands in the context at ``offset``."""
+        key = f"r{offset}"
+        record = self.known.get(key)
+        if record is None:
+            record = self.define(f"load ptr, ptr {self.context(offset)}{FIXED_POINTER}")
+            self.known[key] = record
+        return record
+
+    def field(self, record: str, offset: int) -> str:
+        """The address of a record's field."""
+        if offset == 0:
+            return record
+        return self.define(f"getelementptr i8, ptr {record}, i64 {offset}")
+
+    def memory_base(self, memory: int) -> str:
+        """The base address of a memory, which the entry block loads."""
+        self.memory_bases[memory] = True
+        return f"%m{memory}"
+
+    def memory_length(self, memory: int) -> str:
+        """The length of a memory in bytes, an i64."""
+        length = self.lengths.get(memory)
+        if length is None:
+            self.memory_records[memory] = True
+            length = self.define(f"load i64, ptr %r{memory}{TAG_RUNTIME}")
+            self.lengths[memory] = length
+        return length
+
+    def called(self) -> None:
+        """A call was emitted: memories may have grown."""
+        self.calls = True
+        self.lengths = {}
+
+    # The whole
+
+    def text(self) -> list[str]:
+        """The function's definition, once its body is emitted."""
+        signature = self.signature
+        layout = self.unit.layout
+        params = "".join(
+            [f", {llvm} %p{i}" for i, llvm in enumerate(signature.param_types)]
+        )
+        context = f"ptr nonnull align 16 dereferenceable({max(layout.size, 16)}) %ctx"
+        lines = [f"define tailcc {signature.ret} @f{self.func}({context}{params}) #0 {{\nentry:\n"]
+        count = len(signature.params)
+        zeros: list[str] = []
+        for index in self.locals_used:
+            valtype = self.local_types[index]
+            llvm = llvm_type(valtype)
+            lines.append(f"%l{index} = alloca {llvm}\n")
+            value = f"%p{index}" if index < count else self.settled(zero(valtype), valtype)
+            zeros.append(f"store {llvm} {value}, ptr %l{index}\n")
+        lines += self.hidden_lines
+        lines += zeros
+        for memory in self.memory_bases:
+            at = layout.memory(memory)
+            lines.append(f"%ma{memory} = getelementptr i8, ptr %ctx, i64 {at}\n")
+            lines.append(f"%m{memory} = load ptr, ptr %ma{memory}{FIXED}\n")
+        for memory in self.memory_records:
+            at = layout.memory(memory) + _MEMORY_RECORD
+            lines.append(f"%ra{memory} = getelementptr i8, ptr %ctx, i64 {at}\n")
+            lines.append(f"%r{memory} = load ptr, ptr %ra{memory}{FIXED_POINTER}\n")
+        self._stack_check(lines)
+        lines.append("b0:\n")
+        lines += self.out
+        lines += self.cold
+        lines.append("}\n")
+        return lines
+
+    def _stack_check(self, lines: list[str]) -> None:
+        """Enter the body, unless the stack is used up.
+
+        The limit has a reserve below it for the frame of this function (and for those it
+        is inlined into); a frame that may be big adds an estimate of its size.
+        """
+        frame = 16 * len(self.locals_used) + 16 * self.max_stack + self.size // 4
+        if not self.calls and frame <= _SMALL_FRAME:
+            lines.append("br label %b0\n")
+            return
+        lines.append("%sp = call ptr @llvm.frameaddress.p0(i32 0)\n%si = ptrtoint ptr %sp to i64\n")
+        lines.append(f"%rta = getelementptr i8, ptr %ctx, i64 {CTX_RT}\n")
+        lines.append(f"%rt = load ptr, ptr %rta{FIXED_POINTER}\n")
+        lines.append(f"%sla = getelementptr i8, ptr %rt, i64 {RT_STACK_LIMIT}\n")
+        lines.append(f"%sl = load i64, ptr %sla{TAG_RUNTIME}\n")
+        limit = "%sl"
+        if frame > _SMALL_FRAME:
+            limit = "%sf"
+            lines.append(f"%sf = call i64 @llvm.uadd.sat.i64(i64 %sl, i64 {frame})\n")
+        lines.append(f"%so = icmp ult i64 %si, {limit}\n")
+        lines.append(f"br i1 %so, label %overflow, label %b0{UNLIKELY}\n")
+        self.cold.append(
+            f"overflow:\ncall void @trap(ptr %ctx, i32 {TRAP_STACK}, i32 {self.start}) #2\n"
+            "unreachable\n"
+        )

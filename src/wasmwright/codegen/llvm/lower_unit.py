@@ -1,0 +1,177 @@
+"""What the functions of one unit share while they are lowered: the module seen as LLVM types.
+
+Also the unit's frame in LLVM IR: metadata, attributes and the helper that raises traps.
+"""
+
+from __future__ import annotations
+
+import platform
+from typing import Final
+
+from wasmwright.codegen.abi import CTX_RT, RT_TRAP, Layout
+from wasmwright.model.module import Module
+from wasmwright.model.types import F32, F64, I32, I64, REF, V128, FuncType
+
+# Tags at the end of loads and stores. What an instance's code never sees change may be loaded
+# once; linear memory, tables, globals and the runtime's own words do not overlap each other.
+FIXED: Final = ", !invariant.load !0"
+FIXED_POINTER: Final = ", !invariant.load !0, !nonnull !0, !dereferenceable !2"
+TAG_MEMORY: Final = ", !tbaa !12"
+TAG_GLOBAL: Final = ", !tbaa !14"
+TAG_TABLE: Final = ", !tbaa !16"
+TAG_RUNTIME: Final = ", !tbaa !18"
+UNLIKELY: Final = ", !prof !1"
+LIKELY: Final = ", !prof !3"
+
+_METADATA: Final = """\
+!0 = !{}
+!1 = !{!"branch_weights", i32 1, i32 1048575}
+!2 = !{i64 32}
+!3 = !{!"branch_weights", i32 1048575, i32 1}
+!10 = !{!"wasm"}
+!11 = !{!"memory", !10, i64 0}
+!12 = !{!11, !11, i64 0}
+!13 = !{!"globals", !10, i64 0}
+!14 = !{!13, !13, i64 0}
+!15 = !{!"tables", !10, i64 0}
+!16 = !{!15, !15, i64 0}
+!17 = !{!"runtime", !10, i64 0}
+!18 = !{!17, !17, i64 0}
+"""
+
+# `#0` is every wasm function's, `#1` that of calls which do not come back. There is no
+# `mustprogress`: a wasm loop without effects is not to be removed. A stack probe would only
+# move the guard page that the prologue's check stays away from.
+_ATTRIBUTES: Final = """\
+attributes #0 = { nounwind "frame-pointer"="all" }
+attributes #1 = { nounwind noreturn cold noinline "frame-pointer"="all" }
+attributes #2 = { nounwind noreturn cold }
+"""
+
+_TRAP_HELPER: Final = f"""\
+define internal void @trap(ptr %ctx, i32 %kind, i32 %offset) #1 {{
+  %at = getelementptr i8, ptr %ctx, i64 {CTX_RT}
+  %rt = load ptr, ptr %at{FIXED}
+  %slot = getelementptr i8, ptr %rt, i64 {RT_TRAP}
+  %f = load ptr, ptr %slot{FIXED}
+  musttail call void %f(ptr %ctx, i32 %kind, i32 %offset)
+  ret void
+}}
+"""
+
+_LLVM_TYPES: Final[dict[int, str]] = {
+    I32: "i32",
+    I64: "i64",
+    F32: "float",
+    F64: "double",
+    V128: "<2 x i64>",
+}
+_ZEROS: Final[dict[int, str]] = {
+    I32: "0",
+    I64: "0",
+    F32: "0x0000000000000000",
+    F64: "0x0000000000000000",
+    V128: "zeroinitializer",
+}
+
+# What ties an empty inline assembly's result and operand to one register of the kind.
+_FLOAT_REGISTER: Final[dict[str, str]] = {"x86_64": "=x,0", "aarch64": "=w,0"}
+
+
+def llvm_type(valtype: int) -> str:
+    """The LLVM type of a value type."""
+    return "ptr" if valtype & REF else _LLVM_TYPES[valtype]
+
+
+def zero(valtype: int) -> str:
+    """The default value of a value type, as an operand."""
+    return "null" if valtype & REF else _ZEROS[valtype]
+
+
+class Unsupported(Exception):  # noqa: N818 - it names an instruction, it is not a fault in it
+    """The backend has no lowering for an instruction (or a use of it); the text names it."""
+
+
+class Options:
+    """How to lower.
+
+    ``guard``: 32-bit memories have address space reserved behind them, so that the hardware
+    checks bounds. ``precise_loads``: accesses that may trap happen exactly as written (off
+    only to measure what that costs). ``arch``: the target, as ``platform.machine()`` has it.
+    """
+
+    def __init__(
+        self, guard: bool = True, precise_loads: bool = True, arch: str | None = None
+    ) -> None:
+        self.guard: bool = guard
+        self.precise_loads: bool = precise_loads
+        self.arch: str = platform.machine() if arch is None else arch
+
+
+class Signature:
+    """A function type in LLVM's terms; ``ret`` is the return type."""
+
+    def __init__(self, functype: FuncType) -> None:
+        self.params: list[int] = list(functype.params)
+        self.results: list[int] = list(functype.results)
+        self.param_types: list[str] = [llvm_type(valtype) for valtype in functype.params]
+        self.result_types: list[str] = [llvm_type(valtype) for valtype in functype.results]
+        if not self.results:
+            self.ret: str = "void"
+        elif len(self.results) == 1:
+            self.ret = self.result_types[0]
+        else:
+            self.ret = "{ " + ", ".join(self.result_types) + " }"
+
+
+class Memory:
+    """What lowering needs of a memory."""
+
+    def __init__(self, address64: bool, min_bytes: int, page_log2: int, guarded: bool) -> None:
+        self.address64: bool = address64
+        self.min_bytes: int = min_bytes
+        self.page_log2: int = page_log2
+        self.guarded: bool = guarded
+
+
+class Unit:
+    """A module, its layout, the options, and which functions are defined together."""
+
+    def __init__(
+        self, module: Module, layout: Layout, options: Options, members: list[int]
+    ) -> None:
+        self.module: Module = module
+        self.layout: Layout = layout
+        self.options: Options = options
+        self.precise: bool = options.precise_loads
+        self.members: set[int] = set(members)
+        self.float_register: str = _FLOAT_REGISTER[options.arch]
+        self.imported_funcs: int = module.imported_funcs
+        self.memories: list[Memory] = []
+        for memtype in module.all_memories:
+            limits = memtype.limits
+            page = limits.page_size_log2
+            guarded = options.guard and not limits.address64 and page == 16
+            self.memories.append(Memory(limits.address64, limits.min << page, page, guarded))
+        # Where a plain access may fault, all that can be seen after the trap must be ordered
+        # with it: globals and tables too.
+        faults = self.precise and any([memory.guarded for memory in self.memories])
+        self.ordered: str = "volatile " if faults else ""
+        self.volatile_bit: str = "true" if faults else "false"
+        # Vector literals that must be hidden from arithmetic, as `Emitter.settled` explains.
+        self.special_vectors: set[str] = set()
+        self._signatures: dict[int, Signature] = {}
+
+    def signature(self, type_index: int) -> Signature:
+        """The function type with this index."""
+        signature = self._signatures.get(type_index)
+        if signature is None:
+            comp = self.module.types[type_index].comp
+            assert isinstance(comp, FuncType)
+            signature = Signature(comp)
+            self._signatures[type_index] = signature
+        return signature
+
+    def epilogue(self) -> str:
+        """What follows the functions in the unit's text."""
+        return _TRAP_HELPER + _ATTRIBUTES + _METADATA

@@ -1,0 +1,249 @@
+"""Loads relocatable ELF objects (x86-64) into executable memory.
+
+Reads what LLVM's code emitter writes for one unit: sections, symbols and relocations (System V
+ABI, AMD64 supplement). Produces the addresses of its symbols. Needs neither LLVM nor a linker, so
+that cached code can start without them.
+
+Code lives in an *arena*, a stretch of reserved address space, so that "is this address wasm
+code?" is two comparisons in the fault handler. Pages are writable until they are relocated,
+then executable, never both.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+import threading
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from wasmwright.codegen import vm
+
+# ELF (figures from the gABI and the AMD64 psABI).
+_SHT_SYMTAB: Final = 2
+_SHT_RELA: Final = 4
+_SHT_NOBITS: Final = 8
+_SHF_ALLOC: Final = 2
+_R_64: Final = 1
+_R_PC32: Final = 2
+_R_PLT32: Final = 4
+_R_GOTPCREL: Final = 9
+_R_32: Final = 10
+_R_32S: Final = 11
+_R_PC64: Final = 24
+_R_GOTPCRELX: Final = 41
+_R_REX_GOTPCRELX: Final = 42
+_GOT_RELOCATIONS: Final = frozenset({_R_GOTPCREL, _R_GOTPCRELX, _R_REX_GOTPCRELX})
+
+_THUNK: Final = bytes.fromhex("ff25f2ffffff") + b"\xcc\xcc"  # jmp [rip - 14]: the slot before it
+_SLOT: Final = 8
+
+
+class ObjectError(Exception):
+    """The object is not one that this loader can place: a bug in us, or a damaged cache."""
+
+
+class Arena:
+    """Reserved address space that pieces of code are placed in.
+
+    Addresses of pieces are page-aligned. Thread-safe.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.start = vm.reserve(size)
+        self.end = self.start + size
+        self._top = self.start
+        self._free: dict[int, list[int]] = {}
+        self._lock = threading.Lock()
+
+    def allocate(self, size: int) -> int:
+        """The address of at least ``size`` fresh writable bytes."""
+        size = vm.round_up(size)
+        with self._lock:
+            pieces = self._free.get(size)
+            if pieces:
+                address = pieces.pop()
+            else:
+                address = self._top
+                if address + size > self.end:
+                    raise MemoryError(f"the code arena of {self.end - self.start} bytes is full")
+                self._top += size
+        vm.protect(address, size, vm.READ | vm.WRITE)
+        return address
+
+    def release(self, address: int, size: int) -> None:
+        """Gives a piece back; nothing may run in it any more."""
+        size = vm.round_up(size)
+        vm.decommit(address, size)
+        with self._lock:
+            self._free.setdefault(size, []).append(address)
+
+
+class LoadedObject:
+    """An object in memory: ``symbols`` maps the defined global names to addresses.
+
+    ``sizes`` gives the byte size of each symbol. The memory is given back by ``close``.
+    """
+
+    __slots__ = ("_arena", "address", "size", "sizes", "symbols")
+
+    def __init__(
+        self,
+        arena: Arena,
+        address: int,
+        size: int,
+        symbols: dict[str, int],
+        sizes: dict[str, int],
+    ) -> None:
+        self._arena: Arena | None = arena
+        self.address = address
+        self.size = size
+        self.symbols = symbols
+        self.sizes = sizes
+
+    def close(self) -> None:
+        """Unloads the code."""
+        if self._arena is not None:
+            self._arena.release(self.address, self.size)
+            self._arena = None
+
+
+class _Symbol:
+    __slots__ = ("name", "section", "size", "value")
+
+    def __init__(self, name: str, section: int, value: int, size: int) -> None:
+        self.name = name
+        self.section = section
+        self.value = value
+        self.size = size
+
+
+class _Object:
+    """The parsed tables of an ELF file; offsets and sizes as they stand in it."""
+
+    def __init__(self, data: bytes) -> None:
+        if data[:6] != b"\x7fELF\x02\x01" or struct.unpack_from("<HH", data, 16) != (1, 62):
+            raise ObjectError("not a relocatable x86-64 ELF object")
+        self.data = data
+        (offset,) = struct.unpack_from("<Q", data, 40)
+        size, count = struct.unpack_from("<HH", data, 58)
+        # (type, flags, offset, size, link, info, alignment) of each section
+        self.sections: list[tuple[int, int, int, int, int, int, int]] = []
+        for i in range(count):
+            fields = struct.unpack_from("<IIQQQQIIQQ", data, offset + i * size)
+            _, kind, flags, _, start, length, link, info, align, _ = fields
+            self.sections.append((kind, flags, start, length, link, info, max(1, align)))
+        self.symbols: list[_Symbol] = []
+        for kind, _, start, length, link, _, _ in self.sections:
+            if kind == _SHT_SYMTAB:
+                strings = self.sections[link][2]
+                for at in range(start, start + length, 24):
+                    name, _, _, section, value, extent = struct.unpack_from("<IBBHQQ", data, at)
+                    end = data.index(b"\0", strings + name)
+                    text = data[strings + name : end].decode()
+                    self.symbols.append(_Symbol(text, section, value, extent))
+
+
+def load(
+    data: bytes,
+    arena: Arena,
+    resolve: Callable[[str], int] | Mapping[str, int],
+) -> LoadedObject:
+    """Places the object ``data`` in ``arena`` and returns its symbols.
+
+    ``resolve`` gives the address of an undefined symbol (KeyError where there is none).
+    Raises ObjectError for an object that this loader does not understand.
+    """
+    lookup = resolve if callable(resolve) else resolve.__getitem__
+    try:
+        parsed = _Object(data)
+    except (struct.error, IndexError, ValueError) as error:
+        raise ObjectError(f"damaged object: {error}") from error
+    placed: dict[int, int] = {}
+    top = 0
+    for index, (_, flags, _, size, _, _, align) in enumerate(parsed.sections):
+        if flags & _SHF_ALLOC and size:
+            top = (top + align - 1) & -align
+            placed[index] = top
+            top += size
+    relocations = _relocations(parsed, placed)
+    # One pointer-sized slot with a thunk behind it for every external that is called or
+    # addressed through the GOT: the host's libraries may be further than 2 GiB away.
+    slots: dict[int, int] = {}
+    top = (top + 15) & -16
+    for _, kind, symbol, _ in relocations:
+        if kind in _GOT_RELOCATIONS or parsed.symbols[symbol].section == 0:
+            if symbol not in slots:
+                slots[symbol] = top
+                top += _SLOT + len(_THUNK)
+    base = arena.allocate(max(top, 1))
+    image = bytearray(top)
+    for index, at in placed.items():
+        kind, _, start, size, _, _, _ = parsed.sections[index]
+        if kind != _SHT_NOBITS:
+            image[at : at + size] = parsed.data[start : start + size]
+
+    def address_of(symbol: int) -> int:
+        entry = parsed.symbols[symbol]
+        if entry.section == 0:
+            try:
+                return lookup(entry.name)
+            except KeyError:
+                raise ObjectError(f"undefined symbol {entry.name}") from None
+        if entry.section == 0xFFF1:
+            return entry.value
+        return base + placed[entry.section] + entry.value
+
+    try:
+        for symbol, slot in slots.items():
+            image[slot : slot + _SLOT] = address_of(symbol).to_bytes(8, "little")
+            image[slot + _SLOT : slot + _SLOT + len(_THUNK)] = _THUNK
+        for at, kind, symbol, addend in relocations:
+            place = base + at
+            if kind in _GOT_RELOCATIONS:
+                value = base + slots[symbol] + addend - place
+            elif kind in (_R_PLT32, _R_PC32) and symbol in slots:
+                value = base + slots[symbol] + _SLOT + addend - place
+            elif kind in (_R_PLT32, _R_PC32, _R_PC64):
+                value = address_of(symbol) + addend - place
+            elif kind in (_R_64, _R_32, _R_32S):
+                value = address_of(symbol) + addend
+            else:
+                raise ObjectError(f"relocation type {kind} is not supported")
+            _patch(image, at, kind, value)
+    except ObjectError:
+        arena.release(base, top)
+        raise
+    ctypes.memmove(base, bytes(image), top)
+    vm.protect(base, vm.round_up(top), vm.READ | vm.EXECUTE)
+    symbols: dict[str, int] = {}
+    sizes: dict[str, int] = {}
+    for entry in parsed.symbols:
+        if entry.name and entry.section in placed:
+            symbols[entry.name] = base + placed[entry.section] + entry.value
+            sizes[entry.name] = entry.size
+    return LoadedObject(arena, base, top, symbols, sizes)
+
+
+def _relocations(parsed: _Object, placed: dict[int, int]) -> list[tuple[int, int, int, int]]:
+    """(offset in the image, type, symbol, addend) of every relocation of a placed section."""
+    found: list[tuple[int, int, int, int]] = []
+    for kind, _, start, length, _, target, _ in parsed.sections:
+        if kind == _SHT_RELA and target in placed:
+            at = placed[target]
+            for entry in range(start, start + length, 24):
+                offset, info, addend = struct.unpack_from("<QQq", parsed.data, entry)
+                found.append((at + offset, info & 0xFFFFFFFF, info >> 32, addend))
+    return found
+
+
+def _patch(image: bytearray, at: int, kind: int, value: int) -> None:
+    if kind in (_R_64, _R_PC64):
+        image[at : at + 8] = (value & (1 << 64) - 1).to_bytes(8, "little")
+        return
+    if kind == _R_32:
+        if not 0 <= value < 1 << 32:
+            raise ObjectError("a 32-bit address does not reach")
+    elif not -(1 << 31) <= value < 1 << 31:
+        raise ObjectError("a relative address does not reach")
+    image[at : at + 4] = (value & 0xFFFFFFFF).to_bytes(4, "little")

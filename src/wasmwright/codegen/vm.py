@@ -1,0 +1,79 @@
+"""Virtual memory from the C library: reserve, protect, give back.
+
+Addresses and sizes are bytes. Every function raises OSError where the system refuses.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+from typing import Final
+
+PAGE: Final = mmap.PAGESIZE
+NOTHING: Final = 0
+READ: Final = 1
+WRITE: Final = 2
+EXECUTE: Final = 4
+
+_MAP_PRIVATE: Final = 0x02
+_MAP_ANONYMOUS: Final = 0x20
+_MAP_NORESERVE: Final = 0x4000
+_MAP_FIXED: Final = 0x10
+_FAILED: Final = ctypes.c_size_t(-1).value
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+_mmap: Final = _libc.mmap
+_mmap.restype = ctypes.c_size_t
+_mmap.argtypes = [
+    ctypes.c_size_t,
+    ctypes.c_size_t,
+    ctypes.c_int,
+    ctypes.c_int,
+    ctypes.c_int,
+    ctypes.c_long,
+]
+_munmap: Final = _libc.munmap
+_munmap.argtypes = [ctypes.c_size_t, ctypes.c_size_t]
+_mprotect: Final = _libc.mprotect
+_mprotect.argtypes = [ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int]
+
+
+def round_up(size: int) -> int:
+    """``size`` rounded up to whole pages."""
+    return (size + PAGE - 1) & -PAGE
+
+
+def _check(failed: bool) -> None:
+    if failed:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def reserve(size: int) -> int:
+    """The address of ``size`` bytes of inaccessible address space."""
+    flags = _MAP_PRIVATE | _MAP_ANONYMOUS | _MAP_NORESERVE
+    address = int(_mmap(0, size, NOTHING, flags, -1, 0))
+    _check(address == _FAILED)
+    return address
+
+
+def protect(address: int, size: int, access: int) -> None:
+    """Sets the access rights of whole pages."""
+    _check(_mprotect(address, size, access) != 0)
+
+
+def decommit(address: int, size: int) -> None:
+    """Drops the content of whole pages and makes them inaccessible; they stay reserved."""
+    flags = _MAP_PRIVATE | _MAP_ANONYMOUS | _MAP_NORESERVE | _MAP_FIXED
+    _check(int(_mmap(address, size, NOTHING, flags, -1, 0)) == _FAILED)
+
+
+def release(address: int, size: int) -> None:
+    """Unmaps what ``reserve`` gave."""
+    _check(_munmap(address, size) != 0)
+
+
+def write(address: int, data: bytes) -> None:
+    """Copies ``data`` to writable memory at ``address``."""
+    ctypes.memmove(address, data, len(data))

@@ -1,0 +1,152 @@
+"""One exception per phase.
+
+::
+
+    WasmError
+     ├── CompileError               the module cannot be used at all
+     │    ├── MalformedError        decoding or parsing failed
+     │    └── InvalidError          validation failed
+     ├── LinkError                  imports do not match (every mismatch is listed)
+     ├── Trap                       execution stopped by the semantics
+     │    ├── ExhaustionError       the call stack or another resource ran out
+     │    └── InterruptError        stopped from outside
+     └── WasmException              an exception that wasm code threw and nobody caught
+
+Messages of the first four begin with the words the official test suite expects.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+class WasmError(Exception):
+    """The base of everything this package raises about a module or its execution."""
+
+
+class CompileError(WasmError):
+    """The module is malformed or invalid.
+
+    ``offset`` is the place in the binary, in bytes from its start, or None where there is
+    none; ``func`` the index of the function it is in, or None.
+    """
+
+    def __init__(self, message: str, offset: int | None = None, func: int | None = None) -> None:
+        self.message = message
+        self.offset = offset
+        self.func = func
+        place = []
+        if func is not None:
+            place.append(f"func {func}")
+        if offset is not None:
+            place.append(f"at 0x{offset:x}")
+        super().__init__(f"{message} ({', '.join(place)})" if place else message)
+
+    def __reduce__(self) -> tuple[type[CompileError], tuple[str, int | None, int | None]]:
+        return type(self), (self.message, self.offset, self.func)
+
+
+class MalformedError(CompileError):
+    """The input is not a module in the binary (or text) format."""
+
+
+class InvalidError(CompileError):
+    """The module is well-formed, but breaks a validation rule."""
+
+
+class LinkError(WasmError):
+    """Instantiation was given imports that are missing or do not match."""
+
+
+class Frame:
+    """One wasm frame of a trap's backtrace, innermost first in ``Trap.frames``.
+
+    ``func`` is the function's index in its module, ``name`` what the name section (or an
+    export) calls it or None, ``offset`` the byte offset of the instruction in the binary or
+    None where it is not known, and ``module`` the module's name or None.
+    """
+
+    __slots__ = ("func", "module", "name", "offset")
+
+    def __init__(self, func: int, name: str | None, offset: int | None, module: str | None) -> None:
+        self.func = func
+        self.name = name
+        self.offset = offset
+        self.module = module
+
+    def __repr__(self) -> str:
+        where = f" at 0x{self.offset:x}" if self.offset is not None else ""
+        label = f"${self.name}" if self.name else f"func {self.func}"
+        return f"<Frame {label}{where}>"
+
+    def __str__(self) -> str:
+        where = f":0x{self.offset:x}" if self.offset is not None else ""
+        label = f" ${self.name}" if self.name else ""
+        module = f"{self.module}!" if self.module else ""
+        return f"{module}wasm-function[{self.func}]{where}{label}"
+
+
+class Trap(WasmError):
+    """Execution trapped.
+
+    ``kind`` is one of ``TRAP_KINDS``' values, the message the spec's suite expects;
+    ``frames`` the wasm backtrace, innermost first (at most ``tuning.MAX_TRACE_FRAMES``).
+    """
+
+    def __init__(self, kind: str, frames: tuple[Frame, ...] = (), detail: str = "") -> None:
+        self.kind = kind
+        self.frames = frames
+        text = kind + (f": {detail}" if detail else "")
+        if frames:
+            text += "\n  wasm backtrace:" + "".join(f"\n    {frame}" for frame in frames)
+        super().__init__(text)
+
+
+class ExhaustionError(Trap):
+    """The call stack (or another bounded resource) ran out."""
+
+
+class InterruptError(Trap):
+    """Execution was stopped from outside."""
+
+
+class WasmException(WasmError):
+    """A wasm exception that left its outermost wasm frame uncaught."""
+
+
+# The numbers that native code passes to the trap handler, and the messages for them.
+TRAP_UNREACHABLE: Final = 1
+TRAP_MEMORY: Final = 2
+TRAP_TABLE: Final = 3
+TRAP_DIVIDE_BY_ZERO: Final = 4
+TRAP_INTEGER_OVERFLOW: Final = 5
+TRAP_INVALID_CONVERSION: Final = 6
+TRAP_UNDEFINED_ELEMENT: Final = 7
+TRAP_UNINITIALIZED_ELEMENT: Final = 8
+TRAP_INDIRECT_CALL_TYPE: Final = 9
+TRAP_STACK: Final = 10
+TRAP_INTERRUPT: Final = 11
+TRAP_NULL_REFERENCE: Final = 12
+TRAP_NULL_FUNCTION: Final = 13
+TRAP_UNALIGNED_ATOMIC: Final = 14
+TRAP_NOT_SHARED: Final = 15
+TRAP_UNSUPPORTED: Final = 16
+
+TRAP_KINDS: Final[dict[int, str]] = {
+    TRAP_UNREACHABLE: "unreachable",
+    TRAP_MEMORY: "out of bounds memory access",
+    TRAP_TABLE: "out of bounds table access",
+    TRAP_DIVIDE_BY_ZERO: "integer divide by zero",
+    TRAP_INTEGER_OVERFLOW: "integer overflow",
+    TRAP_INVALID_CONVERSION: "invalid conversion to integer",
+    TRAP_UNDEFINED_ELEMENT: "undefined element",
+    TRAP_UNINITIALIZED_ELEMENT: "uninitialized element",
+    TRAP_INDIRECT_CALL_TYPE: "indirect call type mismatch",
+    TRAP_STACK: "call stack exhausted",
+    TRAP_INTERRUPT: "interrupted",
+    TRAP_NULL_REFERENCE: "null reference",
+    TRAP_NULL_FUNCTION: "null function reference",
+    TRAP_UNALIGNED_ATOMIC: "unaligned atomic",
+    TRAP_NOT_SHARED: "expected shared memory",
+    TRAP_UNSUPPORTED: "unsupported instruction",
+}

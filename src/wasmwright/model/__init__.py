@@ -1,0 +1,1 @@
+"""What the decoder and the text parser produce: types, modules and code."""

@@ -1,0 +1,1 @@
+"""The store's objects and instances (spec: Execution > Runtime Structure)."""

@@ -1,0 +1,98 @@
+"""Runtime blocks: what the instances that can call one another share, used by one thread at a time.
+
+A block is native memory (``codegen.abi`` has the layout) that holds the stack limit of the thread
+inside, its innermost activation and the pointers to the native helpers. Instances start with one
+of their own; linking functions or tables joins them.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from typing import Protocol
+
+from wasmwright import tuning
+from wasmwright.codegen import abi, vm
+from wasmwright.runtime import native
+
+
+class Member(Protocol):
+    """Something with contexts that point to a block: an instance or a host function."""
+
+    def set_block(self, block: Block) -> None:
+        """Points every context to ``block``."""
+
+
+class Block:
+    """One runtime block, alive as long as a member refers to it."""
+
+    __slots__ = ("__weakref__", "_members", "address", "pins")
+
+    def __init__(self) -> None:
+        core = native.get()
+        self.address = _allocate()
+        weakref.finalize(self, _free, self.address)
+        self._members: weakref.WeakSet[Member] = weakref.WeakSet()
+        # Python objects that wasm may hold as externref, by identity.
+        self.pins: dict[int, object] = {}
+        native.write64(self.address + abi.RT_TRAP, core.core_symbol("ww_trap"))
+        native.write64(self.address + abi.RT_MEMORY_GROW, core.core_symbol("ww_memory_grow"))
+        native.write64(self.address + abi.RT_TABLE_GROW, core.core_symbol("ww_table_grow"))
+
+    def add(self, member: Member) -> None:
+        """Makes ``member`` one of this block's."""
+        self._members.add(member)
+        member.set_block(self)
+
+    @property
+    def running(self) -> bool:
+        """Whether a thread is inside."""
+        return native.read64(self.address + abi.RT_OWNER) != 0
+
+
+_pool: list[int] = []
+_pool_lock = threading.Lock()
+
+
+def _allocate() -> int:
+    """Zeroed memory for a block; blocks are small, so a page is cut into several."""
+    with _pool_lock:
+        if not _pool:
+            page = vm.reserve(vm.PAGE)
+            vm.protect(page, vm.PAGE, vm.READ | vm.WRITE)
+            _pool.extend(range(page, page + vm.PAGE, abi.RT_SIZE))
+        address = _pool.pop()
+    for offset in range(0, abi.RT_SIZE, 8):
+        native.write64(address + offset, 0)
+    return address
+
+
+def _free(address: int) -> None:
+    # No lock: this is a finaliser, and may interrupt the thread that holds it.
+    _pool.append(address)
+
+
+def join(first: Block, second: Block) -> Block:
+    """Makes the members of both blocks members of one, and returns it.
+
+    The block that a thread is in stays, since code that runs holds its address. Raises
+    RuntimeError if both are in use.
+    """
+    if first is second:
+        return first
+    if second.running:
+        first, second = second, first
+        if second.running:
+            raise RuntimeError("two sets of instances cannot be linked while both are running")
+    first.pins.update(second.pins)
+    for member in list(second._members):
+        first.add(member)
+    return first
+
+
+def set_stack_limit(block: int, thread_id: int) -> None:
+    """Writes the limit for the calling thread's stack into the block at this address."""
+    low, size = native.stack_bounds()
+    reserve = tuning.STACK_RESERVE if size >= tuning.SMALL_STACK else size // 2
+    native.write64(block + abi.RT_REAL_LIMIT, low + reserve)
+    native.write64(block + abi.RT_THREAD_ID, thread_id)

@@ -1,0 +1,161 @@
+"""The machine code of one module: compiled function by function on first call, or eagerly.
+
+One :class:`ModuleCode` serves every instance of a module in one memory mode. Each defined
+function has a thunk from the start; calling it ends in :meth:`ModuleCode.address`.
+"""
+
+from __future__ import annotations
+
+import bisect
+import threading
+import weakref
+from array import array
+from collections.abc import Iterable, Sequence
+
+from wasmwright import errors, tuning
+from wasmwright.binary import names
+from wasmwright.codegen import abi, vm
+from wasmwright.codegen.llvm import native as ir
+from wasmwright.codegen.objects import LoadedObject
+from wasmwright.model.module import KIND_FUNC, Module
+from wasmwright.runtime import native, traps
+
+
+class Unit:
+    """A loaded object and which function each part of it is."""
+
+    __slots__ = ("_code", "_funcs", "_starts", "loaded")
+
+    def __init__(self, code: ModuleCode, loaded: LoadedObject, funcs: Sequence[int]) -> None:
+        self._code = weakref.ref(code)
+        self.loaded = loaded
+        placed = sorted((loaded.symbols[f"f{func}"], func) for func in funcs)
+        self._starts = [start for start, _ in placed]
+        self._funcs = [func for _, func in placed]
+
+    def frame_at(self, address: int) -> errors.Frame | None:
+        """Implements CodeMap."""
+        at = bisect.bisect_right(self._starts, address) - 1
+        code = self._code()
+        return code.frame(self._funcs[at]) if code is not None and at >= 0 else None
+
+
+class ModuleCode:
+    """Compiled code of ``module``; ``guard`` says that its memories have guard pages."""
+
+    def __init__(self, module: Module, guard: bool, level: int | None = None) -> None:
+        self.module = module
+        self.guard = guard
+        self.level = level
+        self.layout = abi.Layout(module)
+        self._first = module.imported_funcs
+        self._compiled = array("Q", bytes(8 * len(module.funcs)))
+        self._lock = threading.Lock()
+        self._units: list[Unit] = []
+        self._names: names.Names | None = None
+        self._exported: dict[int, str] | None = None
+        self._thunks, self._thunk_size = _make_thunks(len(module.funcs))
+        weakref.finalize(self, _unload, self._units, self._thunks, self._thunk_size).atexit = False
+
+    def entry(self, index: int) -> int:
+        """The address to call for function ``index``: its code, or its thunk."""
+        number = index - self._first
+        return self._compiled[number] or self._thunks + ir.LAZY_THUNK_SIZE * number
+
+    def entries(self) -> array[int]:
+        """``entry`` of every defined function, in order."""
+        size = ir.LAZY_THUNK_SIZE
+        count = len(self._compiled)
+        thunks = array("Q", range(self._thunks, self._thunks + size * count, size))
+        for number, address in enumerate(self._compiled):
+            if address:
+                thunks[number] = address
+        return thunks
+
+    def address(self, index: int) -> int:
+        """The address of the code of function ``index``, compiled now if it is not yet."""
+        number = index - self._first
+        if not self._compiled[number]:
+            with self._lock:
+                if not self._compiled[number]:
+                    self._compile([index], self.level or tuning.LAZY_LEVEL)
+        return self._compiled[number]
+
+    def compile_all(self) -> None:
+        """Compiles every function that is not compiled yet."""
+        with self._lock:
+            for group in self._groups():
+                self._compile(group, self.level or tuning.EAGER_LEVEL)
+
+    def _groups(self) -> Iterable[list[int]]:
+        group: list[int] = []
+        size = 0
+        for number, code in enumerate(self.module.codes):
+            if self._compiled[number]:
+                continue
+            group.append(self._first + number)
+            size += code.end - code.start
+            if size >= tuning.EAGER_UNIT:
+                yield group
+                group, size = [], 0
+        if group:
+            yield group
+
+    def _compile(self, funcs: list[int], level: int) -> None:
+        from wasmwright.codegen.llvm import compiler, lower
+
+        options = lower.Options(guard=self.guard)
+        text = lower.lower_unit(self.module, self.layout, funcs, options)
+        loaded = native.get().load_code(compiler.compile_ir(text, level))
+        unit = Unit(self, loaded, funcs)
+        self._units.append(unit)
+        traps.register(loaded.address, loaded.address + loaded.size, unit)
+        for func in funcs:
+            self._compiled[func - self._first] = loaded.symbols[f"f{func}"]
+
+    def frame(self, index: int) -> errors.Frame:
+        """A backtrace frame for function ``index``."""
+        if self._names is None:
+            self._names = names.decode_names(self.module)
+        return errors.Frame(index, self.name(index), None, self._names.module)
+
+    def name(self, index: int) -> str | None:
+        """What the name section, or else an export, calls function ``index``."""
+        if self._names is None:
+            self._names = names.decode_names(self.module)
+        found = self._names.funcs.get(index)
+        if found is None:
+            if self._exported is None:
+                self._exported = {
+                    export.index: export.name
+                    for export in reversed(self.module.exports)
+                    if export.kind == KIND_FUNC
+                }
+            found = self._exported.get(index)
+        return found
+
+
+def _make_thunks(count: int) -> tuple[int, int]:
+    """One thunk for each defined function, by number; (address, size in bytes)."""
+    core = native.get()
+    size = ir.LAZY_THUNK_SIZE
+    bridge_size = 16
+    total = bridge_size + size * count
+    base = core.code_arena.allocate(total)
+    # The arenas may be further apart than a relative jump reaches, so the thunks share one
+    # absolute jump at the front.
+    bridge = b"\xff\x25\x00\x00\x00\x00" + core.core_symbol("ww_lazy_entry").to_bytes(8, "little")
+    parts = [bridge.ljust(bridge_size, b"\xcc")]
+    first = base + bridge_size
+    for number in range(count):
+        parts.append(ir.lazy_thunk(number, first + size * number, base).ljust(size, b"\xcc"))
+    vm.write(base, b"".join(parts))
+    vm.protect(base, vm.round_up(total), vm.READ | vm.EXECUTE)
+    return first, total
+
+
+def _unload(units: list[Unit], thunks: int, size: int) -> None:
+    for unit in units:
+        traps.unregister(unit.loaded.address)
+        unit.loaded.close()
+    native.get().code_arena.release(thunks - 16, size)

@@ -1,0 +1,120 @@
+"""Functions as Python sees them: exported functions, and host functions given to wasm.
+
+An exported function is an object of the native ``Func`` type: calling it runs an entry stub. What
+it knows of itself is a :class:`FuncInfo`, which keeps its instance alive. A host function is a
+context of its own with one funcref record, so compiled code calls it like any other.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import inspect
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from wasmwright.codegen import abi
+from wasmwright.codegen.llvm import native as ir
+from wasmwright.model import types
+from wasmwright.model.types import FuncType
+from wasmwright.runtime import native, references
+from wasmwright.runtime.block import Block
+
+
+class FuncInfo:
+    """What a function object knows: its type, its name and what owns its code."""
+
+    __slots__ = ("func_type", "index", "name", "owner")
+
+    def __init__(self, func_type: FuncType, name: str, index: int, owner: object) -> None:
+        self.func_type = func_type
+        self.name = name
+        self.index = index
+        self.owner = owner
+
+
+def make(record: int, info: FuncInfo) -> Any:
+    """A function object for a funcref record that ``info.owner`` holds."""
+    core = native.get()
+    entry, _ = core.stubs(ir.signature_key(info.func_type))
+    return core.new_func(entry, record, info)
+
+
+class HostFunction:
+    """A Python callable as a wasm function."""
+
+    def __init__(self, func_type: FuncType, callable_: Callable[..., Any], type_id: int) -> None:
+        core = native.get()
+        _, stub = core.stubs(ir.signature_key(func_type))
+        self.func_type = func_type
+        self.callable = callable_
+        # The context and, behind it, the one funcref record.
+        self._memory = ctypes.create_string_buffer(ir.HOST_SIZE + abi.FUNCREF_SIZE)
+        self.context = ctypes.addressof(self._memory)
+        self.record = self.context + ir.HOST_SIZE
+        self._kept: set[object] = set()
+        native.write64(self.context + ir.HOST_CALLABLE, id(callable_))
+        native.write64(self.record + abi.FUNCREF_CODE, stub)
+        native.write64(self.record + abi.FUNCREF_CTX, self.context)
+        native.write64(self.record + abi.FUNCREF_TYPE, type_id)
+        self._wrapper: weakref.ref[Any] | None = None
+        references.owners[self.context] = self
+        Block().add(self)
+
+    def set_block(self, block: Block) -> None:
+        """Implements Member."""
+        self.block = block
+        native.write64(self.context + abi.CTX_RT, block.address)
+
+    def keep(self, other: object) -> None:
+        """Implements Owner."""
+        self._kept.add(other)
+
+    def wrap(self, record: int) -> Any:
+        """Implements Owner: the function object that calls the Python callable through wasm."""
+        found = self._wrapper() if self._wrapper is not None else None
+        if found is None:
+            name = getattr(self.callable, "__name__", "host function")
+            found = make(record, FuncInfo(self.func_type, name, 0, self))
+            self._wrapper = weakref.ref(found)
+        return found
+
+
+def _signature(func: Any) -> inspect.Signature:
+    info: FuncInfo = func._info
+    kinds = {types.F32: float, types.F64: float, types.I32: int, types.I64: int, types.V128: bytes}
+    parameters = [
+        inspect.Parameter(
+            f"p{i}", inspect.Parameter.POSITIONAL_ONLY, annotation=kinds.get(kind, object)
+        )
+        for i, kind in enumerate(info.func_type.params)
+    ]
+    results = [kinds.get(kind, object) for kind in info.func_type.results]
+    result: Any = None
+    if len(results) == 1:
+        result = results[0]
+    elif results:
+        result = tuple[tuple(results)]  # type: ignore[misc]
+    return inspect.Signature(parameters, return_annotation=result)
+
+
+def describe_type(func_type: Any) -> None:
+    """Gives the native function type its attributes; on the type itself, where they are free."""
+
+    def info_of(func: Any) -> FuncInfo:
+        info: FuncInfo = func._info
+        return info
+
+    func_type.__name__ = "Func"
+    func_type.__doc__ = "A wasm function; call it with Python values of its parameters' types."
+    func_type.name = property(lambda func: info_of(func).name, doc="What the module calls it.")
+    func_type.__signature__ = property(_signature)
+    func_type.type = property(
+        lambda func: info_of(func).func_type, doc="Its parameter and result types."
+    )
+
+    def show(func: Any) -> str:
+        info = info_of(func)
+        return f"<wasmwright.Func {info.name} {info.func_type}>"
+
+    func_type.__repr__ = show

@@ -1,0 +1,116 @@
+"""Globals (spec: Execution > Runtime Structure > Global Instances).
+
+A global is a cell of 16 bytes, in the context of the instance that defines it or, for one made in
+Python, on its own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from typing import Any
+
+from wasmwright.model import types
+from wasmwright.model.types import GlobalType
+from wasmwright.runtime import native, references
+from wasmwright.runtime.references import Owner
+
+_VALTYPES = {
+    "i32": types.I32,
+    "i64": types.I64,
+    "f32": types.F32,
+    "f64": types.F64,
+    "v128": types.V128,
+    "funcref": types.FUNCREF,
+    "externref": types.EXTERNREF,
+}
+
+
+def to_cell(value: Any, valtype: int, owner: Owner | None) -> bytes:
+    """The 16 bytes of a cell that holds a Python value.
+
+    Raises TypeError or OverflowError where the value is not one of the type.
+    """
+    if valtype in (types.I32, types.I64):
+        bits = 32 if valtype == types.I32 else 64
+        number = value.__index__()
+        if not -(1 << bits - 1) <= number < 1 << bits:
+            raise OverflowError(f"{number} does not fit {types.name(valtype)}")
+        return (int(number) & (1 << bits) - 1).to_bytes(16, "little")
+    if valtype == types.F32:
+        return struct.pack("<f12x", value)
+    if valtype == types.F64:
+        return struct.pack("<d8x", value)
+    if valtype == types.V128:
+        if len(value) != 16:
+            raise ValueError(f"v128 is 16 bytes, not {len(value)}")
+        return bytes(value)
+    if owner is None:
+        if value is None:
+            return bytes(16)
+        raise TypeError("a global made in Python holds no references but None")
+    return references.from_python(value, valtype, owner).to_bytes(16, "little")
+
+
+def from_cell(data: bytes, valtype: int) -> Any:
+    """The Python value of a cell."""
+    if valtype in (types.I32, types.I64):
+        size = 4 if valtype == types.I32 else 8
+        return int.from_bytes(data[:size], "little", signed=True)
+    if valtype == types.F32:
+        return struct.unpack_from("<f", data)[0]
+    if valtype == types.F64:
+        return struct.unpack_from("<d", data)[0]
+    if valtype == types.V128:
+        return data
+    return references.to_python(int.from_bytes(data[:8], "little"), valtype)
+
+
+class Global:
+    """A global: ``Global("i32", 7, mutable=True)``, or one that an instance exports.
+
+    ``value`` reads it and, if it is mutable, sets it.
+    """
+
+    def __init__(self, valtype: str, value: Any, mutable: bool = False) -> None:
+        if valtype not in _VALTYPES:
+            raise ValueError(f"a value type is one of {', '.join(_VALTYPES)}, not {valtype!r}")
+        code = _VALTYPES[valtype]
+        self._cell = ctypes.create_string_buffer(to_cell(value, code, None), 32)
+        self._set_up(GlobalType(code, mutable), ctypes.addressof(self._cell), None)
+
+    @classmethod
+    def of_owner(cls, global_type: GlobalType, address: int, owner: Owner) -> Global:
+        """The global whose cell is at ``address`` in the context of ``owner``."""
+        self = cls.__new__(cls)
+        self._set_up(global_type, address, owner)
+        return self
+
+    def _set_up(self, global_type: GlobalType, address: int, owner: Owner | None) -> None:
+        self.type = global_type
+        self.address = address
+        self.owner = owner
+
+    @property
+    def mutable(self) -> bool:
+        """Whether it may be set."""
+        return self.type.mutable
+
+    @property
+    def value(self) -> Any:
+        """The current value."""
+        return from_cell(ctypes.string_at(self.address, 16), self.type.valtype)
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        if not self.type.mutable:
+            raise TypeError("an immutable global cannot be set")
+        ctypes.memmove(self.address, to_cell(value, self.type.valtype, self.owner), 16)
+
+    def raw(self) -> int:
+        """The cell's 128 bits, as constant expressions pass values on."""
+        low = native.read64(self.address)
+        return low | native.read64(self.address + 8) << 64
+
+    def __repr__(self) -> str:
+        return f"<wasmwright.Global {self.type} = {self.value!r}>"

@@ -1,0 +1,84 @@
+"""The Python callables that native code calls; see HELPER_* in ``codegen.llvm.native``.
+
+Each takes ``(object, int, int, int, int)``. Addresses arrive as signed 64-bit integers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wasmwright.codegen.llvm import native as ir
+from wasmwright.model import types
+from wasmwright.runtime import block, func, native, references, traps
+
+_VALTYPES = {"F": types.FUNCREF, "E": types.EXTERNREF}
+_NAMES = {"i": "i32", "l": "i64", "f": "f32", "d": "f64", "v": "v128"}
+
+
+def _arity(function: Any, given: int, positional: int, _c: int, _d: int) -> TypeError:
+    info = function._info
+    wanted = len(info.func_type.params)
+    if not positional:
+        return TypeError(f"{info.name}() takes no keyword arguments")
+    plural = "" if wanted == 1 else "s"
+    return TypeError(f"{info.name}() takes {wanted} argument{plural} ({given} given)")
+
+
+def _busy(_object: object, address: int, _b: int, _c: int, _d: int) -> None:
+    native.wait_until_free(address)
+
+
+def _thread(_object: object, address: int, thread_id: int, _c: int, _d: int) -> None:
+    block.set_stack_limit(address, thread_id)
+
+
+def _trap(_function: object, activation: int, _b: int, _c: int, _d: int) -> BaseException:
+    return traps.exception(activation)
+
+
+def _unwind(error: BaseException, activation: int, _b: int, _c: int, _d: int) -> None:
+    traps.attach(error, activation)
+
+
+def _to_ref(value: Any, kind: int, _position: int, context: int, _d: int) -> int:
+    owner = references.owners[context]
+    return references.from_python(value, _VALTYPES[chr(kind)], owner)
+
+
+def _from_ref(_object: object, word: int, kind: int, _c: int, _d: int) -> Any:
+    return references.to_python(word, _VALTYPES[chr(kind)])
+
+
+def _memory_grow(_object: object, context: int, index: int, delta: int, _d: int) -> int:
+    return int(references.owners[context].grow_memory(index, delta))
+
+
+def _table_grow(_object: object, context: int, index: int, delta: int, init: int) -> int:
+    return int(references.owners[context].grow_table(index, delta, init))
+
+
+def _value(value: Any, kind: int, position: int, _c: int, _d: int) -> Exception:
+    letter = chr(kind)
+    if letter == "n":
+        return TypeError(f"the function returned {len(value)} values, its type has {position}")
+    if letter == "v":
+        return ValueError(f"value {position}: v128 is 16 bytes, not {len(value)}")
+    return OverflowError(f"value {position}: {value} does not fit {_NAMES[letter]}")
+
+
+def install(core: native.Native) -> None:
+    """Hands the helpers to native code, and the function type its attributes."""
+    for number, helper in (
+        (ir.HELPER_ARITY, _arity),
+        (ir.HELPER_BUSY, _busy),
+        (ir.HELPER_THREAD, _thread),
+        (ir.HELPER_TRAP, _trap),
+        (ir.HELPER_UNWIND, _unwind),
+        (ir.HELPER_TO_REF, _to_ref),
+        (ir.HELPER_FROM_REF, _from_ref),
+        (ir.HELPER_MEMORY_GROW, _memory_grow),
+        (ir.HELPER_TABLE_GROW, _table_grow),
+        (ir.HELPER_VALUE, _value),
+    ):
+        core.set_helper(number, helper)
+    func.describe_type(core.func_type)

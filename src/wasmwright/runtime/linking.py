@@ -1,0 +1,168 @@
+"""Matches given imports against a module's import section (spec: Execution > Modules, Matching).
+
+Every import that is missing or does not match is collected, so that the LinkError names all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from wasmwright.errors import LinkError
+from wasmwright.model import types
+from wasmwright.model.canon import CANON, canonicalize, map_valtype
+from wasmwright.model.module import (
+    KIND_FUNC,
+    KIND_GLOBAL,
+    KIND_MEMORY,
+    KIND_NAMES,
+    KIND_TABLE,
+    Import,
+    Module,
+)
+from wasmwright.model.types import FuncType, GlobalType, Limits, MemoryType, TableType
+from wasmwright.runtime import native, references
+from wasmwright.runtime.func import HostFunction
+from wasmwright.runtime.globals import Global
+from wasmwright.runtime.instance import Externs
+from wasmwright.runtime.memory import Memory
+from wasmwright.runtime.table import Table
+from wasmwright.codegen import abi
+
+Imports = Mapping[str, Any]
+
+
+def describe(module: Module, imported: Import) -> str:
+    """An import's kind and type, for messages."""
+    desc = imported.desc
+    if isinstance(desc, int):
+        return f"func {module.types[desc].comp}"
+    return f"{KIND_NAMES[imported.kind]} {desc}"
+
+
+def resolve(module: Module, imports: Imports | None) -> Externs:
+    """The externs for the module's imports.
+
+    ``imports`` maps module names to mappings (or objects with attributes or an ``exports``)
+    of names to values: a wasm function or a callable for a function, a Memory, a Table, a Global
+    or (if immutable) a number. Raises LinkError, which lists all that is wrong.
+    """
+    externs = Externs()
+    problems: list[str] = []
+    type_ids = canonicalize(module)
+    for imported in module.imports:
+        place = f"{imported.module}.{imported.name}: {describe(module, imported)}"
+        try:
+            value = _lookup(imports, imported)
+        except KeyError:
+            problems.append(f"{place} is not given")
+            continue
+        try:
+            _link(module, imported, value, externs, type_ids)
+        except _Mismatch as mismatch:
+            problems.append(f"{place} is given {mismatch}")
+    if problems:
+        missing = any("is not given" in problem for problem in problems)
+        head = "unknown import" if missing else "incompatible import type"
+        raise LinkError(head + "".join(f"\n  {problem}" for problem in problems))
+    return externs
+
+
+class _Mismatch(Exception):
+    """A value does not match its import; the text says what it is."""
+
+
+def _lookup(imports: Imports | None, imported: Import) -> Any:
+    if imports is None:
+        raise KeyError
+    space = imports[imported.module]
+    space = getattr(space, "exports", space)
+    return space[imported.name]
+
+
+def _link(
+    module: Module, imported: Import, value: Any, externs: Externs, type_ids: list[int]
+) -> None:
+    kind, desc = imported.kind, imported.desc
+    if kind == KIND_FUNC:
+        assert isinstance(desc, int)
+        _link_func(module, desc, value, externs, type_ids)
+    elif kind == KIND_MEMORY:
+        assert isinstance(desc, MemoryType)
+        if not isinstance(value, Memory):
+            raise _Mismatch(_what(value))
+        _check_limits(value.type.limits, desc.limits, f"memory {value.type}")
+        externs.memories.append(value)
+    elif kind == KIND_TABLE:
+        assert isinstance(desc, TableType)
+        if not isinstance(value, Table):
+            raise _Mismatch(_what(value))
+        _check_limits(value.type.limits, desc.limits, f"table {value.type}")
+        if value.element != map_valtype(desc.element, type_ids):
+            raise _Mismatch(f"table {value.type}")
+        externs.tables.append(value)
+    elif kind == KIND_GLOBAL:
+        assert isinstance(desc, GlobalType)
+        externs.globals.append(_global(desc, value, type_ids))
+    else:
+        raise _Mismatch("nothing: tags are not supported yet")
+
+
+def _what(value: Any) -> str:
+    if type(value) is native.get().func_type:
+        return f"func {value.type}"
+    if isinstance(value, Memory):
+        return f"memory {value.type}"
+    if isinstance(value, Table):
+        return f"table {value.type}"
+    if isinstance(value, Global):
+        return f"global {value.type}"
+    return f"a Python {type(value).__name__}"
+
+
+def _link_func(
+    module: Module, type_index: int, value: Any, externs: Externs, type_ids: list[int]
+) -> None:
+    wanted = type_ids[type_index]
+    if type(value) is native.get().func_type:
+        record = native.func_record(value)
+        if not CANON.matches(native.read64(record + abi.FUNCREF_TYPE), wanted):
+            raise _Mismatch(_what(value))
+        owner: Any = references.owner_of(record)
+    elif callable(value):
+        func_type = module.types[type_index].comp
+        if not isinstance(func_type, FuncType):
+            raise _Mismatch("a function for a type that is none")
+        owner = HostFunction(func_type, value, wanted)
+        record = owner.record
+    else:
+        raise _Mismatch(_what(value))
+    externs.funcs.append(record)
+    externs.func_owners.append(owner)
+
+
+def _check_limits(given: Limits, wanted: Limits, what: str) -> None:
+    fits = (
+        given.min >= wanted.min
+        and (wanted.max is None or (given.max is not None and given.max <= wanted.max))
+        and given.address64 == wanted.address64
+        and given.shared == wanted.shared
+        and given.page_size_log2 == wanted.page_size_log2
+    )
+    if not fits:
+        raise _Mismatch(what)
+
+
+def _global(wanted: GlobalType, value: Any, type_ids: list[int]) -> Global:
+    if isinstance(value, Global):
+        expected = map_valtype(wanted.valtype, type_ids)
+        given = value.type
+        if given.mutable != wanted.mutable or given.valtype != expected:
+            raise _Mismatch(_what(value))
+        return value
+    if wanted.mutable or types.is_ref(wanted.valtype) or isinstance(value, str):
+        raise _Mismatch(_what(value))
+    try:
+        return Global(types.name(wanted.valtype), value)
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise _Mismatch(f"{_what(value)} ({error})") from None

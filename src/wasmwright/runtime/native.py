@@ -1,0 +1,365 @@
+"""The native parts in this process: loaded once, with the Python helpers that they call.
+
+Produces the two Python types that need C slots (exported functions, buffers), the stubs of
+each signature, the fault and interrupt handlers, and a registry of reserved memory regions.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import signal
+import sys
+import sysconfig
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from wasmwright import tuning
+from wasmwright.codegen import abi, vm
+from wasmwright.codegen.llvm import native as ir
+from wasmwright.codegen.objects import Arena, LoadedObject, load
+
+_PyHandler = Callable[[Any, int, int, int, int], Any]
+
+_libc: Final = ctypes.CDLL(None)
+_MEMBER_READONLY: Final = 1
+_T_OBJECT_EX: Final = 16
+_T_PYSSIZET: Final = 19
+_TPFLAGS_DEFAULT: Final = 1 << 18
+_TPFLAGS_BASETYPE: Final = 1 << 10
+_TPFLAGS_HAVE_GC: Final = 1 << 14
+_TPFLAGS_HAVE_VECTORCALL: Final = 1 << 11
+_TPFLAGS_DISALLOW_INSTANTIATION: Final = 1 << 7
+_SLOT_GETBUFFER: Final = 1
+_SLOT_CALL: Final = 50
+_SLOT_CLEAR: Final = 51
+_SLOT_DEALLOC: Final = 52
+_SLOT_TRAVERSE: Final = 71
+_SLOT_MEMBERS: Final = 72
+_SA_SIGINFO: Final = 4
+_SA_ONSTACK: Final = 0x08000000
+_SA_NODEFER: Final = 0x40000000
+
+
+class _Member(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("type", ctypes.c_int),
+        ("offset", ctypes.c_ssize_t),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    )
+
+
+class _Slot(ctypes.Structure):
+    _fields_ = (("slot", ctypes.c_int), ("function", ctypes.c_void_p))
+
+
+class _Spec(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("basicsize", ctypes.c_int),
+        ("itemsize", ctypes.c_int),
+        ("flags", ctypes.c_uint),
+        ("slots", ctypes.POINTER(_Slot)),
+    )
+
+
+class _SigAction(ctypes.Structure):
+    """glibc's struct sigaction on x86-64."""
+
+    _fields_ = (
+        ("handler", ctypes.c_void_p),
+        ("mask", ctypes.c_ulong * 16),
+        ("flags", ctypes.c_int),
+        ("restorer", ctypes.c_void_p),
+    )
+
+
+def read64(address: int) -> int:
+    """The 64-bit word at an address that the caller knows to be mapped."""
+    return ctypes.c_uint64.from_address(address).value
+
+
+def write64(address: int, value: int) -> None:
+    """Stores a 64-bit word at an address that the caller knows to be mapped."""
+    ctypes.c_uint64.from_address(address).value = value
+
+
+def read32(address: int) -> int:
+    """The 32-bit word at an address that the caller knows to be mapped."""
+    return ctypes.c_uint32.from_address(address).value
+
+
+def symbol(name: str) -> int:
+    """The address of a function or variable of the C library or of CPython; KeyError if none."""
+    for library in (ctypes.pythonapi, _libc, _libm()):
+        try:
+            return ctypes.addressof(ctypes.c_char.in_dll(library, name))
+        except ValueError:
+            continue
+    raise KeyError(name)
+
+
+def _libm() -> ctypes.CDLL:
+    return ctypes.CDLL("libm.so.6")
+
+
+def check_platform() -> None:
+    """Raises RuntimeError where this engine's native parts do not run."""
+    machine = platform.machine()
+    if sys.platform != "linux" or machine not in ("x86_64", "AMD64"):
+        raise RuntimeError(
+            f"wasmwright compiles for x86-64 Linux; this is {sys.platform} on {machine}"
+        )
+    if sys.implementation.name != "cpython" or sysconfig.get_config_var("Py_GIL_DISABLED"):
+        raise RuntimeError("wasmwright needs CPython with its global interpreter lock")
+
+
+class Native:
+    """The process's native parts. There is one, from :func:`get`."""
+
+    def __init__(self) -> None:
+        check_platform()
+        from wasmwright.codegen.llvm import compiler
+
+        self._compile = compiler.compile_ir
+        self._state = vm.reserve(vm.PAGE)
+        vm.protect(self._state, vm.PAGE, vm.READ | vm.WRITE)
+        self.code_arena = Arena(tuning.CODE_ARENA)
+        self._arena = Arena(tuning.NATIVE_ARENA)
+        self._keep: list[object] = []
+        self._stubs: dict[str, tuple[int, int]] = {}
+        self._lock = threading.Lock()
+        self._core = self._load(ir.core_ir())
+        self._set_up_state()
+        self._install_fault_handler()
+        self._interrupt = _SigAction()
+        self._new_func = ctypes.PYFUNCTYPE(
+            ctypes.py_object, ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p, ctypes.py_object
+        )(self._core.symbols["ww_new_func"])
+        self.func_type = self._make_func_type()
+        self.buffer_type = self._make_buffer_type()
+
+    # -- loading -------------------------------------------------------------------------
+
+    def _resolve(self, name: str) -> int:
+        if name == "ww_state":
+            return self._state
+        if name.startswith("ww_"):
+            return self._core.symbols[name]
+        return symbol(name)
+
+    def _load(self, text: str) -> LoadedObject:
+        return load(self._compile(text), self._arena, self._resolve)
+
+    def load_code(self, data: bytes) -> LoadedObject:
+        """Loads a unit of compiled wasm into the code arena."""
+        return load(data, self.code_arena, symbol)
+
+    def core_symbol(self, name: str) -> int:
+        """The address of one of the core's functions."""
+        return self._core.symbols[name]
+
+    def stubs(self, key: str) -> tuple[int, int]:
+        """The entry stub and the host stub of a signature key."""
+        found = self._stubs.get(key)
+        if found is None:
+            self.prepare_stubs([key])
+            found = self._stubs[key]
+        return found
+
+    def prepare_stubs(self, keys: list[str]) -> None:
+        """Compiles the stubs of several signatures at once, which is cheaper than one by one."""
+        with self._lock:
+            wanted = sorted({key for key in keys if key not in self._stubs})
+            if not wanted:
+                return
+            symbols = self._load(ir.stub_ir(wanted)).symbols
+            for key in wanted:
+                self._stubs[key] = (symbols[f"entry_{key}"], symbols[f"host_{key}"])
+
+    # -- state ---------------------------------------------------------------------------
+
+    def _set_up_state(self) -> None:
+        key = ctypes.c_uint()
+        if _libc.pthread_key_create(ctypes.byref(key), None):
+            raise RuntimeError("no thread-specific storage is left")
+        state = self._state
+        ctypes.c_uint32.from_address(state + ir.STATE_KEY).value = key.value
+        write64(state + ir.STATE_CODE_START, self.code_arena.start)
+        write64(state + ir.STATE_CODE_END, self.code_arena.end)
+        size = vm.round_up(16 * tuning.MAX_REGIONS)
+        self._regions = vm.reserve(size)
+        vm.protect(self._regions, size, vm.READ | vm.WRITE)
+        self._free_regions: list[int] = []
+        self._region_count = 0
+        write64(state + ir.STATE_REGIONS, self._regions)
+
+    def set_helper(self, number: int, helper: _PyHandler) -> None:
+        """Installs the Python callable behind one of native.py's HELPER numbers."""
+        self._keep.append(helper)
+        write64(self._state + ir.STATE_HELPERS + 8 * number, id(helper))
+
+    def add_region(self, start: int, end: int) -> int:
+        """Registers an address range in which a fault of wasm code is a trap; gives its slot."""
+        with self._lock:
+            if self._free_regions:
+                slot = self._free_regions.pop()
+            elif self._region_count < tuning.MAX_REGIONS:
+                slot = self._region_count
+                self._region_count += 1
+            else:
+                raise MemoryError(f"more than {tuning.MAX_REGIONS} memories are alive")
+            write64(self._regions + 16 * slot + 8, end)
+            write64(self._regions + 16 * slot, start)
+            write64(self._state + ir.STATE_REGION_COUNT, self._region_count)
+        return slot
+
+    def remove_region(self, slot: int) -> None:
+        """Forgets what ``add_region`` registered."""
+        # No lock: finalisers call this, possibly while this very thread holds it. List and
+        # word operations are atomic under the GIL.
+        write64(self._regions + 16 * slot + 8, 0)
+        write64(self._regions + 16 * slot, 0)
+        self._free_regions.append(slot)
+
+    # -- signals -------------------------------------------------------------------------
+
+    def _install_fault_handler(self) -> None:
+        old = self._install(
+            signal.SIGSEGV, "ww_fault", ir.STATE_FAULT_HANDLER, ir.STATE_FAULT_FLAGS
+        )
+        self._keep.append(old)
+
+    def _install(self, number: int, name: str, handler_at: int, flags_at: int) -> _SigAction:
+        address = self._core.symbols[name]
+        old = _SigAction()
+        _libc.sigaction(number, None, ctypes.byref(old))
+        if old.handler == address:
+            return old
+        write64(self._state + handler_at, old.handler or 0)
+        write64(self._state + flags_at, old.flags & 0xFFFFFFFF)
+        # NODEFER: the handler leaves by longjmp, which does not restore the signal mask.
+        new = _SigAction(address, flags=_SA_SIGINFO | _SA_ONSTACK | _SA_NODEFER)
+        _libc.sigaction(number, ctypes.byref(new), None)
+        return old
+
+    def watch_interrupts(self) -> None:
+        """Lets Ctrl-C end wasm code, if Python handles it and this is the main thread.
+
+        Cheap, and repeated for every instance, since ``signal.signal`` replaces our handler.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return
+        if callable(signal.getsignal(signal.SIGINT)):
+            self._install(
+                signal.SIGINT, "ww_interrupt", ir.STATE_INTERRUPT_HANDLER, ir.STATE_INTERRUPT_FLAGS
+            )
+
+    # -- Python types --------------------------------------------------------------------
+
+    def new_func(self, vectorcall: int, record: int, info: object) -> Any:
+        """A new exported-function object; ``info`` keeps alive what ``record`` lives in."""
+        return self._new_func(self.func_type, vectorcall, record, info)
+
+    def _make_type(
+        self,
+        name: bytes,
+        size: int,
+        flags: int,
+        slots: list[tuple[int, int]],
+        members: list[tuple[bytes, int, int]],
+    ) -> Any:
+        table = (_Member * (len(members) + 1))()
+        for i, (member, kind, offset) in enumerate(members):
+            table[i] = _Member(member, kind, offset, _MEMBER_READONLY, None)
+        entries = [*slots, (_SLOT_MEMBERS, ctypes.addressof(table)), (0, 0)]
+        array = (_Slot * len(entries))(*entries)
+        spec = _Spec(name, size, 0, _TPFLAGS_DEFAULT | flags, array)
+        self._keep += [table, array, spec]
+        from_spec = ctypes.pythonapi.PyType_FromSpec
+        from_spec.restype = ctypes.py_object
+        from_spec.argtypes = [ctypes.c_void_p]
+        return from_spec(ctypes.addressof(spec))
+
+    def _make_func_type(self) -> Any:
+        core = self._core.symbols
+        return self._make_type(
+            b"wasmwright.Func",
+            ir.FUNC_SIZE,
+            _TPFLAGS_HAVE_GC | _TPFLAGS_HAVE_VECTORCALL | _TPFLAGS_DISALLOW_INSTANTIATION,
+            [
+                (_SLOT_CALL, symbol("PyVectorcall_Call")),
+                (_SLOT_DEALLOC, core["ww_func_dealloc"]),
+                (_SLOT_TRAVERSE, core["ww_func_traverse"]),
+                (_SLOT_CLEAR, core["ww_func_clear"]),
+            ],
+            [
+                (b"__vectorcalloffset__", _T_PYSSIZET, ir.FUNC_VECTORCALL),
+                (b"__weaklistoffset__", _T_PYSSIZET, ir.FUNC_WEAKREFS),
+                (b"_info", _T_OBJECT_EX, ir.FUNC_INFO),
+            ],
+        )
+
+    def _make_buffer_type(self) -> Any:
+        return self._make_type(
+            b"wasmwright.runtime.native.Buffer",
+            ir.BUFFER_SIZE,
+            _TPFLAGS_BASETYPE,
+            [(_SLOT_GETBUFFER, self._core.symbols["ww_get_buffer"])],
+            [],
+        )
+
+
+def func_record(func: object) -> int:
+    """The address of the funcref record behind an exported-function object."""
+    return read64(id(func) + ir.FUNC_RECORD)
+
+
+def set_buffer_record(buffer: object, record: int) -> None:
+    """Points a buffer object at its memory record; once, before anyone else sees it."""
+    write64(id(buffer) + ir.BUFFER_RECORD, record)
+
+
+def wait_until_free(block: int) -> None:
+    """Waits until no thread is in the runtime block at this address."""
+    pause = tuning.BUSY_WAIT_FIRST
+    while read64(block + abi.RT_OWNER):
+        time.sleep(pause)
+        pause = min(2 * pause, tuning.BUSY_WAIT_MOST)
+
+
+def stack_bounds() -> tuple[int, int]:
+    """Lowest address and size in bytes of the calling thread's stack."""
+    attributes = ctypes.create_string_buffer(64)
+    pthread_self = _libc.pthread_self
+    pthread_self.restype = ctypes.c_ulong
+    getattr_np = _libc.pthread_getattr_np
+    getattr_np.argtypes = [ctypes.c_ulong, ctypes.c_void_p]
+    if getattr_np(pthread_self(), attributes):
+        raise RuntimeError("the thread's stack bounds are not known")
+    low, size = ctypes.c_size_t(), ctypes.c_size_t()
+    _libc.pthread_attr_getstack(attributes, ctypes.byref(low), ctypes.byref(size))
+    _libc.pthread_attr_destroy(attributes)
+    return low.value, size.value
+
+
+_instance: Native | None = None
+_instance_lock: Final = threading.Lock()
+
+
+def get() -> Native:
+    """The process's native parts, loaded on first use."""
+    global _instance
+    if _instance is None:
+        with _instance_lock:
+            if _instance is None:
+                from wasmwright.runtime import helpers
+
+                made = Native()
+                helpers.install(made)
+                _instance = made
+    return _instance

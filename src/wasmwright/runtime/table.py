@@ -1,0 +1,144 @@
+"""Tables (spec: Execution > Runtime Structure > Table Instances).
+
+Like a memory, a table reserves its address space once, so that its elements never move while
+compiled code reads them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from typing import Any
+
+from wasmwright import limits as bounds
+from wasmwright.codegen import vm
+from wasmwright.model import types
+from wasmwright.model.types import Limits, TableType
+from wasmwright.runtime import native, references
+from wasmwright.runtime.block import Block
+
+
+class Table:
+    """A table of references.
+
+    ``Table("funcref", 10)`` holds ten functions, ``Table("externref", 1, 5)`` grows to at most
+    five Python objects. ``table[i]`` gives and takes a function, an object, or None.
+    """
+
+    def __init__(self, element: str, min: int, max: int | None = None) -> None:
+        named = {"funcref": types.FUNCREF, "externref": types.EXTERNREF}
+        if element not in named:
+            raise ValueError(f"element type is one of {', '.join(named)}, not {element!r}")
+        if min < 0 or (max is not None and max < min):
+            raise ValueError("a table's maximum is at least its minimum, and neither is negative")
+        self._set_up(TableType(Limits(min, max), named[element]))
+
+    @classmethod
+    def from_type(cls, table_type: TableType) -> Table:
+        """A table of this type, filled with null."""
+        self = cls.__new__(cls)
+        self._set_up(table_type)
+        return self
+
+    def _set_up(self, table_type: TableType) -> None:
+        size = table_type.limits
+        if size.min > bounds.MAX_TABLE_SIZE:
+            raise MemoryError(
+                f"a table of {size.min} entries is beyond the limit of {bounds.MAX_TABLE_SIZE}"
+            )
+        self.element = table_type.element
+        self.address64 = size.address64
+        self._declared_max = size.max
+        self._limit = bounds.MAX_TABLE_SIZE if size.max is None else size.max
+        self._limit = min(self._limit, bounds.MAX_TABLE_SIZE)
+        reserved = vm.round_up(max(8 * self._limit, 1))
+        self._base = vm.reserve(reserved)
+        self._finalizer = weakref.finalize(self, vm.release, self._base, reserved)
+        self._finalizer.atexit = False
+        self._accessible = 0
+        self._record = ctypes.create_string_buffer(16)
+        # Whatever owns a function that may stand in the table; compiled code writes entries
+        # without telling us which.
+        self.owners: set[object] = set()
+        self.block: Block | None = None
+        self._make_accessible(size.min)
+        native.write64(self.record, self._base)
+        native.write64(self.record + 8, size.min)
+
+    def _make_accessible(self, entries: int) -> None:
+        wanted = vm.round_up(8 * entries)
+        if wanted > self._accessible:
+            try:
+                vm.protect(
+                    self._base + self._accessible, wanted - self._accessible, vm.READ | vm.WRITE
+                )
+            except OSError as error:
+                raise MemoryError(f"table cannot grow to {entries}: {error}") from error
+            self._accessible = wanted
+
+    @property
+    def record(self) -> int:
+        """The address of the table record that compiled code reads."""
+        return ctypes.addressof(self._record)
+
+    @property
+    def type(self) -> TableType:
+        """The type, with the current size as its minimum."""
+        return TableType(
+            Limits(len(self), self._declared_max, self.address64), self.element
+        )
+
+    def __len__(self) -> int:
+        return native.read64(self.record + 8)
+
+    def _address(self, index: int) -> int:
+        if not 0 <= index < len(self):
+            raise IndexError(f"table index {index} of {len(self)}")
+        return self._base + 8 * index
+
+    def get_raw(self, index: int) -> int:
+        """The reference at ``index`` as a machine word."""
+        return native.read64(self._address(index))
+
+    def set_raw(self, index: int, value: int) -> None:
+        """Stores a reference that the caller keeps alive through ``owners``."""
+        native.write64(self._address(index), value)
+
+    def fill_raw(self, start: int, values: list[int]) -> None:
+        """Stores references from ``start`` on; the caller checked that they fit."""
+        array = (ctypes.c_uint64 * len(values))(*values)
+        ctypes.memmove(self._base + 8 * start, array, 8 * len(values))
+
+    def __getitem__(self, index: int) -> Any:
+        return references.to_python(self.get_raw(index), self.element)
+
+    def __setitem__(self, index: int, value: Any) -> None:
+        address = self._address(index)
+        native.write64(address, references.into_table(self, value))
+
+    def grow(self, delta: int, init: Any = None) -> int:
+        """Grows by ``delta`` entries of ``init``; gives the old size.
+
+        Raises MemoryError where the maximum does not allow it.
+        """
+        old = self.try_grow(delta, references.into_table(self, init))
+        if old < 0:
+            raise MemoryError(f"table of {len(self)} entries cannot grow by {delta}")
+        return old
+
+    def try_grow(self, delta: int, init: int) -> int:
+        """``grow`` as the instruction does it, with a raw reference: -1 where it fails."""
+        old = len(self)
+        if delta < 0 or old + delta > self._limit:
+            return -1
+        try:
+            self._make_accessible(old + delta)
+        except MemoryError:
+            return -1
+        if init and delta:
+            self.fill_raw(old, [init] * delta)
+        native.write64(self.record + 8, old + delta)
+        return old
+
+    def __repr__(self) -> str:
+        return f"<wasmwright.Table {len(self)} {types.name(self.element)}>"

@@ -1,0 +1,39 @@
+"""Every knob of performance and resource use, with the reason for its value."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Bytes of stack that stay free below the deepest wasm frame, for host functions, signal
+# handlers and the trap path. CPython's own calls need a few KiB each.
+STACK_RESERVE: Final = 192 * 1024
+
+# A thread whose whole stack is smaller than this gives half of it to the reserve instead.
+SMALL_STACK: Final = 512 * 1024
+
+# Address space for machine code of wasm functions. Nothing is committed before it is used;
+# relative jumps inside it need it to stay below 2 GiB.
+CODE_ARENA: Final = 1 << 31
+NATIVE_ARENA: Final = 1 << 26
+
+# Beyond the 4 GiB that a 32-bit address reaches lie 4 GiB that its constant offset reaches, and
+# then the widest access.
+GUARD_SIZE: Final = (1 << 33) + 65536
+
+# Memories that are alive at once and reserve address space; a slot is 16 bytes of table.
+MAX_REGIONS: Final = 65536
+
+# How many bytes an explicitly checked memory reserves at most, so that it can grow in place.
+MAX_RESERVATION: Final = 1 << 36
+
+# Seconds a thread first waits before it looks again whether an instance is free, and at most.
+BUSY_WAIT_FIRST: Final = 0.00005
+BUSY_WAIT_MOST: Final = 0.005
+
+# LLVM's optimisation level for functions compiled on their first call, and ahead of time.
+LAZY_LEVEL: Final = 2
+EAGER_LEVEL: Final = 2
+
+# Bytes of bodies in one unit of eager compilation: large enough to share LLVM's fixed costs
+# and to inline, small enough to bound its memory.
+EAGER_UNIT: Final = 64 * 1024

@@ -1,0 +1,40 @@
+"""WASI preview 1: running programs that see a small POSIX, made of what the host hands over.
+
+`run` and `Command` run programs; `Preview1` is the host side for who links by hand. Streams,
+directories, clocks and randomness are capability objects that can be replaced one by one.
+"""
+
+from wasmwright.wasi.abi import Errno, Filetype
+from wasmwright.wasi.clocks import Clocks, FixedClocks, SystemClocks
+from wasmwright.wasi.command import Command, ExitError, Result, instantiate, run
+from wasmwright.wasi.filesystem import Directory, DirEntry, File, Stat
+from wasmwright.wasi.hostdir import HostDirectory
+from wasmwright.wasi.preview1 import Preview1, ReadOnly
+from wasmwright.wasi.process_calls import Exit
+from wasmwright.wasi.random import Random, SeededRandom, SystemRandom
+from wasmwright.wasi.streams import Stream
+
+__all__ = [
+    "Clocks",
+    "Command",
+    "DirEntry",
+    "Directory",
+    "Errno",
+    "Exit",
+    "ExitError",
+    "File",
+    "Filetype",
+    "FixedClocks",
+    "HostDirectory",
+    "Preview1",
+    "Random",
+    "ReadOnly",
+    "Result",
+    "SeededRandom",
+    "Stat",
+    "Stream",
+    "SystemClocks",
+    "SystemRandom",
+    "instantiate",
+    "run",
+]

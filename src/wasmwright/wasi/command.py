@@ -1,0 +1,247 @@
+"""Running WASI programs: `run` and `Command`, in the manner of `subprocess.run`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wasmwright.errors import LinkError
+from wasmwright.wasi.abi import MODULE, MODULE_UNSTABLE, SIGNATURES
+from wasmwright.wasi.clocks import Clocks
+from wasmwright.wasi.preview1 import DEFAULT_OUTPUT_LIMIT, Dirs, Preview1
+from wasmwright.wasi.process_calls import Exit
+from wasmwright.wasi.random import Random
+from wasmwright.wasi.streams import CaptureStream, StreamInput, StreamOutput
+
+Imports = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a program ended. Output is empty where it was not captured.
+
+    `truncated` says that output went over the limit; the guest got ENOSPC for the rest.
+    """
+
+    exit_code: int
+    stdout: bytes = b""
+    stderr: bytes = b""
+    truncated: bool = False
+
+    def check(self) -> Result:
+        """Give the result back, or raise `ExitError` if the exit code is not 0."""
+        if self.exit_code != 0:
+            raise ExitError(self)
+        return self
+
+
+class ExitError(Exception):
+    """A program ended with an exit code other than 0 (`Result.check`); `result` says how."""
+
+    def __init__(self, result: Result) -> None:
+        last = result.stderr.decode(errors="replace").rstrip().rpartition("\n")[2]
+        super().__init__(f"exit code {result.exit_code}" + (f": {last:.200}" if last else ""))
+        self.result = result
+
+
+class Command:
+    """A WASI program, compiled once and run any number of times: `Command(source)(args)`.
+
+    source: what `wasmwright.Module` takes, or a `Module`. Raises what `Module` raises, and
+    LinkError if a WASI function is imported with another type than it has.
+    """
+
+    def __init__(self, source: Any) -> None:
+        from wasmwright.api import Module  # the engine costs time to import, the CLI's help none
+
+        self.module: Any = source if isinstance(source, Module) else Module(source)
+        self.name = _program_name(source)
+        check_imports(self.module.imports)
+
+    def __repr__(self) -> str:
+        return f"<wasi.Command {self.name}>"
+
+    def __call__(
+        self,
+        args: Iterable[str | bytes] = (),
+        *,
+        argv0: str | None = None,
+        stdin: StreamInput = None,
+        stdout: StreamOutput = None,
+        stderr: StreamOutput = None,
+        env: Mapping[str, str] | None = None,
+        dirs: Dirs | None = None,
+        clocks: Clocks | None = None,
+        random: Random | None = None,
+        output_limit: int = DEFAULT_OUTPUT_LIMIT,
+        imports: Imports | None = None,
+    ) -> Result:
+        """Run to the end in a new instance; the parameters are those of `run`."""
+        wasi = Preview1(
+            [self.name if argv0 is None else argv0, *args],
+            env,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            dirs=dirs,
+            clocks=clocks,
+            random=random,
+            output_limit=output_limit,
+        )
+        with wasi:
+            code = 0
+            try:
+                start = self._instantiate(wasi, imports or {}, "_start")
+                start()
+            except Exit as exit_:
+                code = exit_.code
+            finally:
+                wasi.flush()
+            return _result(wasi, code)
+
+    def _instantiate(self, wasi: Preview1, imports: Imports, entry: str) -> Callable[..., Any]:
+        instance = instantiate(self.module, wasi, imports)
+        function: Callable[..., Any] | None = instance.exports.get(entry)
+        if function is None:
+            raise LinkError(
+                f"no export named {entry}: {self.name} is not a WASI command"
+                + (" (it is a reactor)" if "_initialize" in instance.exports else "")
+            )
+        return function
+
+
+def run(
+    source: Any,
+    args: Iterable[str | bytes] = (),
+    *,
+    argv0: str | None = None,
+    stdin: StreamInput = None,
+    stdout: StreamOutput = None,
+    stderr: StreamOutput = None,
+    env: Mapping[str, str] | None = None,
+    dirs: Dirs | None = None,
+    clocks: Clocks | None = None,
+    random: Random | None = None,
+    output_limit: int = DEFAULT_OUTPUT_LIMIT,
+    imports: Imports | None = None,
+) -> Result:
+    """Run a WASI program to its end.
+
+        >>> wasi.run("cat.wasm", ["/data/x"], dirs={"/data": "samples"}).stdout
+
+    source: a path, bytes, text or `Module`. args: what follows the program's name, which is
+    `argv0` or else the name of the file. stdin: bytes, a file object, a host descriptor, or
+    "inherit"; empty by default. stdout, stderr: "capture" (the default, at most `output_limit`
+    bytes each), "inherit", "null", a file object, a descriptor, or a function that takes bytes;
+    stderr may be "stdout". env: the whole environment, empty by default. dirs: guest path to host
+    path (or `ReadOnly(path)`, or a `Directory`), all that the program can reach of any file
+    system. clocks, random: the system's, or fixed ones for reproducible runs. imports: further
+    imports, module name to name to value.
+
+    Gives a `Result`, whatever the exit code; `.check()` makes it an exception. A trap, or an
+    exception of a Python stream or import, comes out as itself.
+    """
+    return Command(source)(
+        args,
+        argv0=argv0,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        env=env,
+        dirs=dirs,
+        clocks=clocks,
+        random=random,
+        output_limit=output_limit,
+        imports=imports,
+    )
+
+
+def instantiate(module: Any, wasi: Preview1, imports: Imports | None = None) -> Any:
+    """An `Instance` of `module` linked to `wasi`, its memory bound; for reactors, initialised.
+
+    The memory is the export "memory", or else one among `imports`. LinkError where there is none
+    and a WASI function is imported. Does not call `_start`.
+    """
+    from wasmwright.api import Instance
+
+    check_imports(module.imports)
+    namespace: dict[str, dict[str, Any]] = dict(wasi.imports())
+    for module_name, names in (imports or {}).items():
+        namespace[module_name] = {**namespace.get(module_name, {}), **names}
+    given = _imported_memory(module.imports, namespace)
+    if given is not None:
+        wasi.bind(given)  # before, so that a start function can use it
+    instance = Instance(module, namespace)
+    memory = instance.exports.get("memory")
+    if memory is not None:
+        wasi.bind(memory)
+    elif wasi.memory is None and any(_is_wasi(item) for item in module.imports):
+        raise LinkError('no export named memory: a WASI module must export its memory as "memory"')
+    initialize = instance.exports.get("_initialize")
+    if initialize is not None:
+        initialize()
+    return instance
+
+
+def check_imports(imports: Iterable[Any]) -> None:
+    """Compare imported WASI functions with their types in the interface: LinkError.
+
+    Names that WASI does not have are left to the linker, which lists all that is missing.
+    """
+    for item in imports:
+        expected = SIGNATURES.get(item.name) if _is_wasi(item) else None
+        if expected is None:
+            continue
+        params = getattr(item.type, "params", None)
+        results = getattr(item.type, "results", None)
+        found = None if params is None else (_names(params), _names(results or ()))
+        if found != expected:
+            raise LinkError(
+                f"incompatible import type: {item.module}.{item.name} is "
+                f"{_show(expected)}, the module imports it as "
+                + (_show(found) if found else f"{item.type}")
+            )
+
+
+def _is_wasi(item: Any) -> bool:
+    return item.module in (MODULE, MODULE_UNSTABLE)
+
+
+def _names(types: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(str(item) for item in types)
+
+
+def _show(signature: tuple[tuple[str, ...], tuple[str, ...]]) -> str:
+    params, results = signature
+    return f"[{' '.join(params)}] -> [{' '.join(results)}]"
+
+
+def _imported_memory(descriptors: Iterable[Any], namespace: Mapping[str, Any]) -> Any:
+    for item in descriptors:
+        value = namespace.get(item.module, {}).get(item.name)
+        if type(value).__name__ == "Memory":
+            return value
+    return None
+
+
+def _program_name(source: Any) -> str:
+    if isinstance(source, os.PathLike):
+        return os.path.basename(os.fsdecode(source))
+    # Text may be a path or a module in the text format; only the first has a short name.
+    if isinstance(source, str) and "\n" not in source and "(" not in source:
+        return os.path.basename(source)
+    return "program.wasm"
+
+
+def _result(wasi: Preview1, code: int) -> Result:
+    stdout, stderr = wasi.stdout, wasi.stderr
+    captured_out = stdout if isinstance(stdout, CaptureStream) else None
+    captured_err = stderr if isinstance(stderr, CaptureStream) and stderr is not stdout else None
+    return Result(
+        exit_code=code,
+        stdout=captured_out.data if captured_out else b"",
+        stderr=captured_err.data if captured_err else b"",
+        truncated=any(item is not None and item.truncated for item in (captured_out, captured_err)),
+    )
