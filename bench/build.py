@@ -2,7 +2,8 @@
 
 Reads `programs/*.c` and `*.cpp`. Writes `programs/wasm/*.wasm`, which are committed with
 `manifest.json` (source digest, size and command of each), and `build/native/*` for the host CPU;
-with `--simd` also `build/simd/*.wasm`. A file that is newer than its sources is left alone.
+on request also `build/simd/*.wasm` and `build/generic/*`, for any CPU of the kind. A file that is
+newer than its sources is left alone.
 
     python bench/build.py                  what is missing or old
     python bench/build.py --only nbody,lz  these programs
@@ -32,7 +33,9 @@ TARGETS = {
     "wasm": ["-O2", "-s", "-target", "wasm32-wasi"],
     "simd": ["-O2", "-s", "-target", "wasm32-wasi", "-msimd128"],
     "native": ["-O2", "-march=native"],
+    "generic": ["-O2", "-mcpu=baseline"],
 }
+HOSTED = {"native", "generic"}
 # A module without a C library, for calls.py.
 FREESTANDING = [
     "-O2",
@@ -55,7 +58,7 @@ def output_path(target: str, name: str) -> Path:
     """Where the program `name` is built for `target`, a key of `TARGETS`."""
     if target == "wasm":
         return WASM / f"{name}.wasm"
-    return BUILD / target / (name if target == "native" else f"{name}.wasm")
+    return BUILD / target / (name if target in HOSTED else f"{name}.wasm")
 
 
 def command(target: str, source: Path) -> list[str]:
@@ -69,7 +72,7 @@ def command(target: str, source: Path) -> list[str]:
         source.relative_to(BENCH).as_posix(),
         "-o",
         output.relative_to(BENCH).as_posix(),
-        *(["-lm"] if target == "native" else []),
+        *(["-lm"] if target in HOSTED else []),
     ]
 
 
@@ -167,7 +170,7 @@ def build(names: list[str], targets: list[str], force: bool) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--only", help="names of programs, separated by commas")
-    parser.add_argument("--targets", default="wasm,native", help="of wasm, native, simd")
+    parser.add_argument("--targets", default="wasm,native", help="of wasm, native, generic, simd")
     parser.add_argument("--simd", action="store_true", help="also the -msimd128 variant")
     parser.add_argument("--micro", action="store_true", help="also the modules of micro/")
     parser.add_argument("--force", action="store_true", help="also what is up to date")

@@ -329,7 +329,7 @@ def peak_memory(command: list[str], environment: dict[str, str]) -> float | None
 def memory_table(repeats: int, raw: dict[str, Samples]) -> str:
     """Peak memory of a small program's run, beside importing the code generator alone."""
     with tempfile.TemporaryDirectory() as cache:
-        job = engines.Job(SMALL, Path(), (), None)
+        job = engines.Job(SMALL.stem, SMALL, ())
         run = {name: engines.ENGINES[name].command(job) for name in ("wasmwright", "wasmtime")}
         python = [sys.executable, "-c"]
         off, on = {"WASMWRIGHT_CACHE": "off"}, {"WASMWRIGHT_CACHE": cache}

@@ -24,12 +24,17 @@ GUEST_DIR = "/data"
 
 @dataclass(frozen=True)
 class Job:
-    """One program to run: its two builds, its arguments and the directory it may use, if any."""
+    """One program to run.
 
+    `directory`, where there is one, is the guest's `/data`; a program that `takes_directory` is
+    told so by its last argument.
+    """
+
+    program: str
     wasm: Path
-    native: Path
     arguments: tuple[str, ...]
-    directory: Path | None
+    directory: Path | None = None
+    takes_directory: bool = False
 
 
 class Engine(Protocol):
@@ -48,25 +53,29 @@ class Engine(Protocol):
 
 def guest_arguments(job: Job) -> list[str]:
     """The program's arguments inside a sandbox."""
-    return [*job.arguments, *([GUEST_DIR] if job.directory else [])]
+    return [*job.arguments, *([GUEST_DIR] if job.takes_directory else [])]
 
 
+@dataclass(frozen=True)
 class Native:
-    """The same source, compiled by the same clang for the host CPU."""
+    """The same source by the same clang; `name` is the target of build.py: host CPU, or any."""
 
-    name = "native"
+    name: str
+    flags: str
 
     def missing(self) -> str | None:
-        built = any((BENCH / "build" / "native").glob("*"))
-        return None if built else "not built; run bench/build.py"
+        built = any((BENCH / "build" / self.name).glob("*"))
+        return None if built else f"not built; run bench/build.py --targets {self.name}"
 
     def version(self) -> str:
         found = importlib.util.find_spec("ziglang") is not None
-        return f"ziglang {metadata.version('ziglang')} cc -O2 -march=native" if found else "unknown"
+        compiler = f"ziglang {metadata.version('ziglang')}" if found else "ziglang"
+        return f"{self.name}: {compiler} cc {self.flags}"
 
     def command(self, job: Job) -> list[str]:
-        directory = [str(job.directory)] if job.directory else []
-        return [str(job.native), *job.arguments, *directory]
+        directory = [str(job.directory)] if job.takes_directory else []
+        program = BENCH / "build" / self.name / job.program
+        return [str(program), *job.arguments, *directory]
 
 
 class Wasmwright:
@@ -153,13 +162,22 @@ class Custom:
             if word == "{args}":
                 words += guest_arguments(job)
             else:
-                words.append(word.format(wasm=job.wasm, dir=job.directory or os.devnull))
+                words.append(word.format(wasm=job.wasm, dir=job.directory))
         return words
 
 
 ENGINES: dict[str, Engine] = {
-    engine.name: engine for engine in (Native(), Wasmwright(), Wasmtime(), Node())
+    engine.name: engine
+    for engine in (
+        Native("native", "-O2 -march=native"),
+        Native("generic", "-O2 -mcpu=baseline"),
+        Wasmwright(),
+        Wasmtime(),
+        Node(),
+    )
 }
+# Run only when asked for by name.
+OPTIONAL = {"generic"}
 
 
 def machine() -> dict[str, str]:

@@ -21,10 +21,10 @@ from pathlib import Path
 
 import build
 import report
-from engines import ENGINES, Custom, Engine, Job, machine
+from engines import ENGINES, OPTIONAL, Custom, Engine, Job, machine
 
 BASE = "native"
-USES_DIRECTORY = {"strings"}
+TAKES_DIRECTORY = {"strings"}
 TIMEOUT_SECONDS = 300
 
 
@@ -151,7 +151,7 @@ def choose_engines(names: str | None, also: list[str]) -> list[Engine]:
             raise SystemExit(f"--also takes NAME=COMMAND, not {text!r}")
         known[name] = Custom(name, template)
     chosen: list[Engine] = []
-    for name in names.split(",") if names else known:
+    for name in names.split(",") if names else [name for name in known if name not in OPTIONAL]:
         if name not in known:
             raise SystemExit(f"no such engine: {name} (there are {', '.join(known)})")
         reason = known[name].missing()
@@ -197,9 +197,8 @@ def main() -> int:
         for program in choose_programs(options.only):
             wasm = build.output_path("simd" if options.simd else "wasm", program)
             # Programs take the directory as their second argument: the first must be there.
-            arguments = size or (("0",) if program in USES_DIRECTORY else ())
-            directory = Path(scratch) if program in USES_DIRECTORY else None
-            job = Job(wasm, build.output_path("native", program), arguments, directory)
+            arguments = size or (("0",) if program in TAKES_DIRECTORY else ())
+            job = Job(program, wasm, arguments, Path(scratch), program in TAKES_DIRECTORY)
             result = Result(program)
             measure(engines, job, result, options.repeats)
             results.append(result)

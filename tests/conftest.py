@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,9 +12,11 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the user's code cache out of it, unless a directory was asked for."""
+    """Give the run a code cache of its own: what an older compiler left must not be tested."""
     if "WASMWRIGHT_CACHE" not in os.environ:
-        os.environ["WASMWRIGHT_CACHE"] = str(config.cache.mkdir("wasmwright"))
+        folder = tempfile.mkdtemp(prefix="wasmwright-cache-")
+        os.environ["WASMWRIGHT_CACHE"] = folder
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def pytest_report_header() -> str:

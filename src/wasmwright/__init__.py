@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from wasmwright._build_info import VERSION as __version__
 from wasmwright.errors import (
     CompileError,
     ExhaustionError,
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
         TableType,
         validate,
     )
-
-__version__ = "0.1.0"
 
 _API = (
     "ExportType",
@@ -77,6 +76,7 @@ __all__ = [
     "Trap",
     "WasmError",
     "WasmException",
+    "__version__",
     "validate",
     "wasi",
 ]

@@ -71,7 +71,9 @@ class Guest:
             "path_open", fd, int(follow), *pointer, oflags, rights, inheriting, fdflags, OUT
         )
 
-    def open(self, path: str | bytes, oflags: int = 0, rights: int = RIGHTS_ALL, **more: Any) -> int:
+    def open(
+        self, path: str | bytes, oflags: int = 0, rights: int = RIGHTS_ALL, **more: Any
+    ) -> int:
         assert self.try_open(path, oflags, rights, **more) is Errno.SUCCESS
         return self.u32()
 

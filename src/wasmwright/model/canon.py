@@ -55,9 +55,7 @@ class Canon:
         self._displays: dict[int, tuple[int, ...]] = {}
         self._lock: Lock = Lock()
 
-    def add(
-        self, types: tuple[SubType, ...], groups: tuple[tuple[int, int], ...]
-    ) -> list[int]:
+    def add(self, types: tuple[SubType, ...], groups: tuple[tuple[int, int], ...]) -> list[int]:
         """The canonical ids of a module's types, in the order of their type indices.
 
         ``groups`` are the first index and size of each recursive group. Indices must be in
@@ -75,9 +73,7 @@ class Canon:
                     self._groups[key] = base
         return ids
 
-    def _intern(
-        self, types: tuple[SubType, ...], first: int, size: int, ids: list[int]
-    ) -> None:
+    def _intern(self, types: tuple[SubType, ...], first: int, size: int, ids: list[int]) -> None:
         # Other threads index these lists with ids that `add` has returned, never with new ones.
         for index in range(first, first + size):
             subtype = types[index]

@@ -104,7 +104,7 @@ def new_array(body: Body, rule: i64, index: i64, array: ArrayType) -> None:
         stack.pop_list([I32, I32])
     else:
         assert rule == rules.ARRAY_NEW_ELEM
-        require_segment(body, body.elem(), array)
+        require_segment(body, body.elem_type(body.reader.u32()), array)
         stack.pop_list([I32, I32])
     stack.push(body.type_ref(index, False))
 
@@ -142,7 +142,7 @@ def change_elements(body: Body, rule: i64, index: i64, array: ArrayType) -> None
             require_bits(array)
         else:
             assert rule == rules.ARRAY_INIT_ELEM
-            require_segment(body, body.elem(), array)
+            require_segment(body, body.elem_type(body.reader.u32()), array)
         stack.pop_list([target, I32, I32, I32])
 
 

@@ -28,7 +28,8 @@ class Body:
     """
 
     __slots__ = (
-        "at", "context", "locals", "params", "reader", "results", "signature", "signatures", "stack",
+        "at", "context", "locals", "params", "reader",
+        "results", "signature", "signatures", "stack",
     )  # fmt: skip
 
     def __init__(self, context: Context, signatures: vec[i64]) -> None:
@@ -43,14 +44,9 @@ class Body:
         self.results: i64 = EMPTY
 
     def start(
-        self,
-        place: tuple[int, int],
-        params: i64,
-        results: i64,
-        runs: tuple[tuple[int, int], ...],
+        self, start: i64, end: i64, params: i64, results: i64, runs: tuple[tuple[int, int], ...]
     ) -> None:
-        """Begin a body at ``data[place[0]:place[1]]``, with its local declarations."""
-        start, end = place
+        """Begin a body at ``data[start:end]``; ``runs`` are its declarations of locals."""
         self.reader.pos = start
         self.reader.end = end
         self.at = start
@@ -83,10 +79,10 @@ class Body:
         return index
 
     def memory(self) -> i64:
-        """The address type of a memory, by its index."""
-        return self.memory_address(self.reader.u32())
+        """A memory, by its index; its address type."""
+        return self.memory_type(self.reader.u32())
 
-    def memory_address(self, index: i64) -> i64:
+    def memory_type(self, index: i64) -> i64:
         """The address type of the memory with this index."""
         if index >= len(self.context.memories):
             raise unknown("memory", index)
@@ -99,9 +95,8 @@ class Body:
             raise unknown("table", index)
         return index
 
-    def elem(self) -> i64:
-        """The reference type of an element segment, by its index."""
-        index = self.reader.u32()
+    def elem_type(self, index: i64) -> i64:
+        """The reference type of the element segment with this index."""
         if index >= len(self.context.elems):
             raise unknown("elem segment", index)
         return self.context.elems[index]

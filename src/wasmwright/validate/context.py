@@ -1,8 +1,8 @@
 """What a module's instructions may refer to (spec: Validation > Conventions > Contexts).
 
-Built from a module whose type section has been checked; the body walk reads it as flat
-vectors of machine words. Value types in it have canonical ids of the module's own
-:class:`~wasmwright.model.canon.Canon` in place of type indices, so that equal types are equal numbers.
+Built from a module whose types have been checked; the body walk reads it as flat vectors of
+machine words. Value types in it have canonical ids, of a :class:`~wasmwright.model.canon.Canon`
+that the module has for itself, in place of type indices: equal types are equal numbers.
 """
 
 from __future__ import annotations
@@ -56,9 +56,27 @@ class Context:
     """
 
     __slots__ = (
-        "canon", "datas", "declared", "elements", "elems", "features", "flat", "funcs", "globals",
-        "ids", "memories", "module", "params", "results", "tables", "tags", "visible_globals",
-        "_first", "_nondefaultable", "_singles", "_structs",
+        "_first",
+        "_nondefaultable",
+        "_singles",
+        "_structs",
+        "canon",
+        "datas",
+        "declared",
+        "elements",
+        "elems",
+        "features",
+        "flat",
+        "funcs",
+        "globals",
+        "ids",
+        "memories",
+        "module",
+        "params",
+        "results",
+        "tables",
+        "tags",
+        "visible_globals",
     )  # fmt: skip
 
     def __init__(self, module: Module, features: int, canon: Canon, ids: list[int]) -> None:
@@ -180,7 +198,7 @@ class Context:
         fields = self.struct_type(index).fields
         packed: i64 = self._pack(tuple([unpacked(field) for field in fields]))
         self._structs[type_id] = packed
-        if not all([defaultable(field.storage) for field in fields]):
+        if not all(defaultable(field.storage) for field in fields):
             self._nondefaultable.add(type_id)
         return packed
 
@@ -220,4 +238,3 @@ def address(limits: Limits) -> int:
 def unknown(what: str, index: i64) -> InvalidError:
     """The error of an index that is out of its space."""
     return InvalidError(f"unknown {what} {index}")
-

@@ -75,7 +75,7 @@ def clause(body: Body) -> None:
 
 
 def legacy_catch(body: Body, rule: i64) -> None:
-    """``catch`` and ``catch_all``: the next part of a ``try``, which begins with the tag's values."""
+    """``catch`` and ``catch_all``: the next part of a ``try``, with the tag's values."""
     stack = body.stack
     opener = stack.frames[stack.top + KIND]
     if opener != rules.TRY and opener != rules.CATCH:

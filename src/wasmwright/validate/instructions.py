@@ -36,8 +36,8 @@ _NO_MEMORY: Final = -1
 def check_body(body: Body, func: int | None) -> None:
     """Check what ``body`` has been started with; errors get the place and the function.
 
-    Raises :class:`InvalidError` where a rule is broken, :class:`MalformedError` where the bytes are no
-    instructions.
+    Raises :class:`InvalidError` where a rule is broken, and :class:`MalformedError` where the bytes
+    are no instructions.
     """
     try:
         walk(body)
@@ -227,6 +227,8 @@ def check_basic(body: Body, rule: i64) -> None:
         stack.push(body.signature >> _RESULT & 0xFF)
     elif rule <= rules.FENCE:
         check_access(body, rule)
+    elif rule == rules.NOP:
+        pass
     elif rule <= rules.LOCAL_TEE:
         check_local(body, rule)
     elif rule <= rules.GLOBAL_GET_CONST:

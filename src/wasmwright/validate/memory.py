@@ -44,7 +44,9 @@ def check_access(body: Body, rule: i64) -> None:
 def check_fixed(body: Body, address: i64) -> None:
     """Pop and push what the current instruction's row says, ``address`` for addresses."""
     row = BY_SLOT[body.stack.slot]
-    assert row is not None and row.params is not None and row.results is not None
+    assert row is not None
+    assert row.params is not None
+    assert row.results is not None
     body.stack.pop_list([address if t == AT else t for t in row.params])
     for result in row.results:
         body.stack.push(result)
@@ -53,7 +55,7 @@ def check_fixed(body: Body, address: i64) -> None:
 def memarg(body: Body, natural: i64, atomic: bool) -> i64:
     """A memarg for an access of ``1 << natural`` bytes; the memory's address type."""
     flags = memarg_flags(body.reader)
-    address = body.memory_address(flags >> _MEMORY_SHIFT)
+    address = body.memory_type(flags >> _MEMORY_SHIFT)
     alignment = flags & _ALIGNMENT_MASK
     if alignment > natural:
         raise InvalidError(
@@ -94,8 +96,11 @@ def check_memory(body: Body, rule: i64) -> None:
         source = body.memory()
         stack.pop_list([target, source, smaller(target, source)])
     elif rule == rules.MEMORY_INIT:
-        data(body)
-        stack.pop_list([body.memory(), I32, I32])
+        # The memory comes second, but is the first that the suite misses.
+        segment = body.reader.u32()
+        address = body.memory()
+        check_data(body, segment)
+        stack.pop_list([address, I32, I32])
     else:
         assert rule == rules.DATA_DROP
         data(body)
@@ -107,9 +112,13 @@ def smaller(left: i64, right: i64) -> i64:
 
 
 def data(body: Body) -> None:
-    """A data segment's index, which only a data count section makes known in time."""
+    """A data segment, by its index."""
+    check_data(body, body.reader.u32())
+
+
+def check_data(body: Body, index: i64) -> None:
+    """Check a data segment's index, which only a data count section makes known in time."""
     count = body.context.datas
-    index = body.reader.u32()
     if count < 0:
         raise MalformedError("data count section required", body.at)
     if index >= count:

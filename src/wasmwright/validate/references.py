@@ -12,7 +12,6 @@ from wasmwright.model.types import (
     ANY,
     EQREF,
     EXTERN,
-    HEAP_MASK,
     I31,
     I31REF,
     I32,
@@ -35,8 +34,8 @@ def check_reference(body: Body, rule: i64) -> None:
     elif rule == rules.REF_IS_NULL:
         stack.pop_ref()
         stack.push(I32)
-    elif rule == rules.REF_FUNC:
-        ref_func(body)
+    elif rule == rules.REF_FUNC or rule == rules.REF_FUNC_CONST:
+        ref_func(body, rule)
     elif rule == rules.REF_EQ:
         stack.pop_list([EQREF, EQREF])
         stack.push(I32)
@@ -72,11 +71,13 @@ def check_reference(body: Body, rule: i64) -> None:
         stack.push(I32)
 
 
-def ref_func(body: Body) -> None:
+def ref_func(body: Body, rule: i64) -> None:
     """``ref.func``: only of functions that the module names outside of its function bodies."""
     context = body.context
     index = body.func()
-    if index not in context.declared:
+    if rule == rules.REF_FUNC_CONST:
+        context.declared.add(index)
+    elif index not in context.declared:
         raise InvalidError(f"undeclared function reference {index}")
     body.stack.push(REF | context.ids[context.funcs[index]])
 

@@ -46,6 +46,7 @@ ACCESS_ATOMIC: Final = 13  # memarg, EXTRA is the alignment
 USE_LANE: Final = 14  # EXTRA is the number of lanes
 SHUFFLE: Final = 15
 FENCE: Final = 16
+NOP: Final = 17
 
 # Rules with a name of their own. A family's numbers are in one range, so that the walk
 # finds the family by comparing with its last number.
@@ -123,6 +124,7 @@ CONVERT_TO_ANY: Final = 93
 CONVERT_TO_EXTERN: Final = 94
 REF_I31: Final = 95
 I31_GET: Final = 96
+REF_FUNC_CONST: Final = 97
 LAST_REFERENCE: Final = 99
 
 STRUCT_NEW: Final = 100
@@ -153,7 +155,7 @@ _NAMED: Final[dict[str, tuple[int, ...]]] = {
     "global.set": (GLOBAL_SET,),
     "drop": (DROP,),
     "select": (SELECT, SELECT_TYPED),
-    "nop": (FIXED,),
+    "nop": (NOP,),
     "unreachable": (UNREACHABLE,),
     "block": (BLOCK,),
     "loop": (LOOP,),
@@ -340,6 +342,8 @@ def const_signatures(features: int) -> vec[i64]:
     for row in INSTRUCTIONS:
         if row.name == "global.get":
             table[row.slot] = GLOBAL_GET_CONST
+        elif row.name == "ref.func" and table[row.slot] != DISABLED:
+            table[row.slot] = REF_FUNC_CONST
         elif row.name not in allowed and table[row.slot] != DISABLED:
             table[row.slot] = NOT_CONST
     return vec[i64](table)

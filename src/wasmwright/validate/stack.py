@@ -39,8 +39,8 @@ class Stack:
     """The types of the operands, and the blocks around the current instruction.
 
     The operands are ``types[:height]``, those of the innermost block ``types[base:height]``.
-    ``top`` is the innermost frame's place in ``frames``, or ``NO_FRAME``. ``slot`` names the current
-    instruction, for messages.
+    ``top`` is the innermost frame's place in ``frames``, or ``NO_FRAME``; ``dead`` whether the code
+    after the current instruction cannot be reached. ``slot`` names that instruction in messages.
     """
 
     __slots__ = ("base", "context", "dead", "frames", "height", "slot", "top", "types")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from wasmwright.errors import LinkError
@@ -14,6 +15,8 @@ from wasmwright.wasi.preview1 import DEFAULT_OUTPUT_LIMIT, Dirs, Preview1
 from wasmwright.wasi.process_calls import Exit
 from wasmwright.wasi.random import Random
 from wasmwright.wasi.streams import CaptureStream, StreamInput, StreamOutput
+
+_NOTE_SIZE = 2_000  # bytes
 
 Imports = Mapping[str, Mapping[str, Any]]
 
@@ -49,15 +52,18 @@ class ExitError(Exception):
 class Command:
     """A WASI program, compiled once and run any number of times: `Command(source)(args)`.
 
-    source: what `wasmwright.Module` takes, or a `Module`. Raises what `Module` raises, and
-    LinkError if a WASI function is imported with another type than it has.
+    source: a `Module` or what makes one: bytes, a path, text. A str is a path unless it begins
+    as the text format does. Raises what `Module` raises, and LinkError if a WASI function is
+    imported with another type than it has.
     """
 
     def __init__(self, source: Any) -> None:
         from wasmwright.api import Module  # the engine costs time to import, the CLI's help none
 
+        if isinstance(source, os.PathLike) or (isinstance(source, str) and not _is_text(source)):
+            source = Path(source)
+        self.name = source.name if isinstance(source, Path) else "program.wasm"
         self.module: Any = source if isinstance(source, Module) else Module(source)
-        self.name = _program_name(source)
         check_imports(self.module.imports)
 
     def __repr__(self) -> str:
@@ -97,6 +103,9 @@ class Command:
                 start()
             except Exit as exit_:
                 code = exit_.code
+            except Exception as error:
+                _note_stderr(error, wasi)
+                raise
             finally:
                 wasi.flush()
             return _result(wasi, code)
@@ -141,7 +150,8 @@ def run(
     imports, module name to name to value.
 
     Gives a `Result`, whatever the exit code; `.check()` makes it an exception. A trap, or an
-    exception of a Python stream or import, comes out as itself.
+    exception of a Python stream or import, comes out as itself, with the end of captured standard
+    error as a note.
     """
     return Command(source)(
         args,
@@ -226,13 +236,15 @@ def _imported_memory(descriptors: Iterable[Any], namespace: Mapping[str, Any]) -
     return None
 
 
-def _program_name(source: Any) -> str:
-    if isinstance(source, os.PathLike):
-        return os.path.basename(os.fsdecode(source))
-    # Text may be a path or a module in the text format; only the first has a short name.
-    if isinstance(source, str) and "\n" not in source and "(" not in source:
-        return os.path.basename(source)
-    return "program.wasm"
+def _is_text(source: str) -> bool:
+    return source.lstrip().startswith(("(", ";;"))
+
+
+def _note_stderr(error: Exception, wasi: Preview1) -> None:
+    """Tell with a trap what the program said last; otherwise captured output would be lost."""
+    if isinstance(wasi.stderr, CaptureStream) and wasi.stderr.data:
+        said = wasi.stderr.data[-_NOTE_SIZE:].decode(errors="replace").rstrip()
+        error.add_note(f"standard error of the program:\n{said}")
 
 
 def _result(wasi: Preview1, code: int) -> Result:

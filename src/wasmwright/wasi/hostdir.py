@@ -158,7 +158,8 @@ class HostDirectory(_HostHandle):
     __slots__ = ()
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        super().__init__(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        super().__init__(-1)
+        self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     @classmethod
     def from_fd(cls, fd: int) -> HostDirectory:

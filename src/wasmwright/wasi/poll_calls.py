@@ -160,7 +160,8 @@ def _wait(state: State, wait: _Wait) -> list[_Event]:
             if left <= 0
         ]
         pause = min(remaining, default=_MAX_WAIT_NS)
-        pause = min(pause, _MAX_WAIT_NS if state.on_wait is None else _MAX_WATCHED_WAIT_NS)
+        if clocks.real:
+            pause = min(pause, _MAX_WAIT_NS if state.on_wait is None else _MAX_WATCHED_WAIT_NS)
         if poller is None:
             if ready:
                 return ready

@@ -70,7 +70,9 @@ def _direct(e: Emitter, index: int, tail: bool) -> None:
     elif index < unit.imported_funcs:
         _by_record(e, func_record(e, index), signature, tail)
     else:
-        code = e.define(f"load ptr, ptr {e.field(func_record(e, index), FUNCREF_CODE)}{TAG_RUNTIME}")
+        code = e.define(
+            f"load ptr, ptr {e.field(func_record(e, index), FUNCREF_CODE)}{TAG_RUNTIME}"
+        )
         _call(e, code, "%ctx", signature, tail)
 
 
@@ -86,9 +88,7 @@ def _from_table(e: Emitter, table: int, type_index: int, name: str) -> str:
     if not unit.module.types[type_index].final:
         raise Unsupported(f"{name} of a type that is not final")
     index = widened(e, e.pop(), table64(e, table))
-    e.trap_if(
-        e.define(f"icmp uge i64 {index}, {table_length(e, table)}"), TRAP_UNDEFINED_ELEMENT
-    )
+    e.trap_if(e.define(f"icmp uge i64 {index}, {table_length(e, table)}"), TRAP_UNDEFINED_ELEMENT)
     record = e.define(f"load ptr, ptr {table_place(e, table, index)}{TAG_TABLE}")
     e.trap_if(e.define(f"icmp eq ptr {record}, null"), TRAP_UNINITIALIZED_ELEMENT)
     actual = e.define(f"load i64, ptr {e.field(record, FUNCREF_TYPE)}{FIXED}")

@@ -212,12 +212,10 @@ class Emitter:
             self.hidden[key] = name
             number = valtype == I32 or valtype == I64
             constraint = "=r,0" if number else self.unit.float_register
-            self.hidden_lines.append(f'{name} = call {llvm} asm "", "{constraint}"({llvm} {value})\n')
+            self.hidden_lines.append(
+                f'{name} = call {llvm} asm "", "{constraint}"({llvm} {value})\n'
+            )
         return name
-
-    def is_special(self, value: str) -> bool:
-        """Whether a float operand is a literal that must be hidden from arithmetic."""
-        return value in _SPECIAL
 
     # Locals
 
@@ -328,9 +326,7 @@ class Emitter:
         """The function's definition, once its body is emitted."""
         signature = self.signature
         layout = self.unit.layout
-        params = "".join(
-            [f", {llvm} %p{i}" for i, llvm in enumerate(signature.param_types)]
-        )
+        params = "".join([f", {llvm} %p{i}" for i, llvm in enumerate(signature.param_types)])
         context = f"ptr nonnull align 16 dereferenceable({max(layout.size, 16)}) %ctx"
         lines = [f"define tailcc {signature.ret} @f{self.func}({context}{params}) #0 {{\nentry:\n"]
         count = len(signature.params)

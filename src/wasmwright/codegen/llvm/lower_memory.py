@@ -21,7 +21,7 @@ from wasmwright.codegen.abi import (
 )
 from wasmwright.codegen.llvm.lower_emitter import Emitter
 from wasmwright.codegen.llvm.lower_numeric import is_literal
-from wasmwright.codegen.llvm.lower_unit import TAG_MEMORY, TAG_RUNTIME, llvm_type
+from wasmwright.codegen.llvm.lower_unit import FIXED, TAG_MEMORY, TAG_RUNTIME, llvm_type
 from wasmwright.errors import TRAP_MEMORY
 from wasmwright.isa import INSTRUCTIONS, SLOTS, slot
 from wasmwright.model.types import F32, F64, I32, I64
@@ -202,7 +202,7 @@ def push_size(e: Emitter, size: str, address64: bool) -> None:
 def runtime_function(e: Emitter, offset: int) -> str:
     """A function of the runtime block."""
     runtime = e.record(CTX_RT)
-    return e.define(f"load ptr, ptr {e.field(runtime, offset)}, !invariant.load !0")
+    return e.define(f"load ptr, ptr {e.field(runtime, offset)}{FIXED}")
 
 
 def _grow(e: Emitter) -> None:
@@ -237,6 +237,12 @@ def drop_segment(e: Emitter, entry: int) -> None:
     e.out.append(f"store {e.unit.ordered}i64 0, ptr {length_at}{TAG_RUNTIME}\n")
 
 
+def move_bytes(e: Emitter, target: str, origin: str, size: str) -> None:
+    """Copy bytes between two places that may overlap."""
+    tail = f"i64 {size}, i1 {e.unit.volatile_bit})"
+    e.out.append(f"call void @llvm.memmove.p0.p0.i64(ptr {target}, ptr {origin}, {tail}\n")
+
+
 def _init(e: Emitter) -> None:
     data: int = e.reader.u32()
     memory: int = e.reader.u32()
@@ -251,9 +257,7 @@ def _init(e: Emitter) -> None:
     e.trap_if(e.define(f"or i1 {out_of_data}, {outside}"), TRAP_MEMORY)
     target = e.define(f"getelementptr i8, ptr {e.memory_base(memory)}, i64 {to}")
     origin = e.define(f"getelementptr i8, ptr {pointer}, i64 {source}")
-    e.out.append(
-        f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {origin}, i64 {count}, i1 {e.unit.volatile_bit})\n"
-    )
+    move_bytes(e, target, origin, count)
 
 
 def _copy(e: Emitter) -> None:
@@ -271,9 +275,7 @@ def _copy(e: Emitter) -> None:
     e.trap_if(e.define(f"or i1 {outside}, {beyond}"), TRAP_MEMORY)
     target = e.define(f"getelementptr i8, ptr {e.memory_base(to_memory)}, i64 {to}")
     origin = e.define(f"getelementptr i8, ptr {e.memory_base(from_memory)}, i64 {source}")
-    e.out.append(
-        f"call void @llvm.memmove.p0.p0.i64(ptr {target}, ptr {origin}, i64 {count}, i1 {e.unit.volatile_bit})\n"
-    )
+    move_bytes(e, target, origin, count)
 
 
 def _fill(e: Emitter) -> None:
@@ -285,6 +287,5 @@ def _fill(e: Emitter) -> None:
     end = end_of(e, to, count, not address64)
     e.trap_if(e.define(f"icmp ugt i64 {end}, {e.memory_length(memory)}"), TRAP_MEMORY)
     target = e.define(f"getelementptr i8, ptr {e.memory_base(memory)}, i64 {to}")
-    e.out.append(
-        f"call void @llvm.memset.p0.i64(ptr {target}, i8 {value}, i64 {count}, i1 {e.unit.volatile_bit})\n"
-    )
+    tail = f"i64 {count}, i1 {e.unit.volatile_bit})"
+    e.out.append(f"call void @llvm.memset.p0.i64(ptr {target}, i8 {value}, {tail}\n")

@@ -171,14 +171,18 @@ def _conversion(name: str) -> Op | None:
     signed = parts[-1] == "s"
     cast = f"{_LLVM[source]} "
     if parts[0] == "convert":
-        return Op(QUIET_UNARY, valtype, f"{'sitofp' if signed else 'uitofp'} {cast}", "", f" to {to}")
+        return Op(
+            QUIET_UNARY, valtype, f"{'sitofp' if signed else 'uitofp'} {cast}", "", f" to {to}"
+        )
     if parts[0] == "trunc":
         instruction = "fptosi" if signed else "fptoui"
         if parts[1] == "sat":
             callee = f"@llvm.{instruction}.sat.{to}.{source}"
             return Op(UNARY, valtype, f"call {to} {callee}({cast}", "", ")")
         low, high = _RANGES[name]
-        return Op(TRUNCATE, valtype, f"{instruction} {cast}", f"{cast}%s, {low}", f"{cast}%s, {high}")
+        return Op(
+            TRUNCATE, valtype, f"{instruction} {cast}", f"{cast}%s, {low}", f"{cast}%s, {high}"
+        )
     if parts[0] == "demote":
         return Op(DEMOTE, valtype, f"fptrunc {cast}", "", f" to {to}")
     instruction = {
@@ -333,11 +337,10 @@ def _divide(e: Emitter, op: Op) -> None:
 def _arithmetic(e: Emitter, op: Op) -> None:
     right = e.pop()
     left = e.pop()
-    if is_literal(right):
-        if is_literal(left) or e.is_special(right):
-            right = e.hide(right, op.result)
-    elif is_literal(left) and e.is_special(left):
-        left = e.hide(left, op.result)
+    if is_literal(left) and is_literal(right):
+        right = e.hide(right, op.result)  # the result might be a constant to hide
+    left = e.settled(left, op.result)
+    right = e.settled(right, op.result)
     value = e.result(f"{op.pre}{left}, {right}", op.result)
     e.quiet.add(value)
 
@@ -371,9 +374,7 @@ def _minmax(e: Emitter, op: Op) -> None:
     both = e.define(f"{op.mid} {bits} {one_bits}, {other_bits}")
     united = e.define(f"bitcast {bits} {both} to {llvm}")
     unordered = e.define(f"fcmp uno {llvm} {left}, {right}")
-    total = e.define(
-        f"fadd {llvm} {e.settled(left, op.result)}, {e.settled(right, op.result)}"
-    )
+    total = e.define(f"fadd {llvm} {e.settled(left, op.result)}, {e.settled(right, op.result)}")
     value = e.result(f"select i1 {unordered}, {llvm} {total}, {llvm} {united}", op.result)
     e.quiet.add(value)
 

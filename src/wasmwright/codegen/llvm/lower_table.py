@@ -18,6 +18,7 @@ from wasmwright.codegen.llvm.lower_emitter import BOOL, Emitter
 from wasmwright.codegen.llvm.lower_memory import (
     drop_segment,
     end_of,
+    move_bytes,
     push_size,
     runtime_function,
     segment,
@@ -25,7 +26,7 @@ from wasmwright.codegen.llvm.lower_memory import (
 )
 from wasmwright.codegen.llvm.lower_numeric import instruction_name
 from wasmwright.codegen.llvm.lower_unit import (
-    FIXED_POINTER,
+    FIXED,
     TAG_GLOBAL,
     TAG_TABLE,
     Unsupported,
@@ -33,7 +34,7 @@ from wasmwright.codegen.llvm.lower_unit import (
 )
 from wasmwright.errors import TRAP_NULL_REFERENCE, TRAP_TABLE
 from wasmwright.isa import slot
-from wasmwright.model.types import FUNCREF, HEAP_MASK, I32, NULL, REF
+from wasmwright.model.types import FUNCREF, NULL, REF
 
 _GLOBAL_GET: Final = slot("global.get")
 _TABLE_GET: Final = slot("table.get")
@@ -60,7 +61,7 @@ def global_instruction(e: Emitter, opcode: i64) -> None:
     offset = layout.global_offsets[index]
     cell = e.record(offset) if index < layout.imported_globals else e.context(offset)
     if opcode == _GLOBAL_GET:
-        tag = TAG_GLOBAL if globaltype.mutable else ", !invariant.load !0"
+        tag = TAG_GLOBAL if globaltype.mutable else FIXED
         e.result(f"load {llvm}, ptr {cell}{tag}", globaltype.valtype)
     else:
         value = e.settled(e.pop(), globaltype.valtype)
@@ -189,7 +190,8 @@ def _copy(e: Emitter) -> None:
     beyond = e.define(f"icmp ugt i64 {from_end}, {table_length(e, from_table)}")
     e.trap_if(e.define(f"or i1 {outside}, {beyond}"), TRAP_TABLE)
     target = table_place(e, to_table, to)
-    _move(e, target, table_place(e, from_table, source), count)
+    origin = table_place(e, from_table, source)
+    move_bytes(e, target, origin, e.define(f"shl i64 {count}, {_POINTER_SHIFT}"))
 
 
 def _init(e: Emitter) -> None:
@@ -205,12 +207,5 @@ def _init(e: Emitter) -> None:
     outside = e.define(f"icmp ugt i64 {end}, {table_length(e, table)}")
     e.trap_if(e.define(f"or i1 {out_of_elem}, {outside}"), TRAP_TABLE)
     target = table_place(e, table, to)
-    _move(e, target, e.define(f"getelementptr ptr, ptr {pointer}, i64 {source}"), count)
-
-
-def _move(e: Emitter, target: str, origin: str, count: str) -> None:
-    size = e.define(f"shl i64 {count}, {_POINTER_SHIFT}")
-    e.out.append(
-        f"call void @llvm.memmove.p0.p0.i64(ptr {target}, ptr {origin}, i64 {size}, "
-        f"i1 {e.unit.volatile_bit})\n"
-    )
+    origin = e.define(f"getelementptr ptr, ptr {pointer}, i64 {source}")
+    move_bytes(e, target, origin, e.define(f"shl i64 {count}, {_POINTER_SHIFT}"))

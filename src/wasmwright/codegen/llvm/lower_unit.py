@@ -26,7 +26,7 @@ LIKELY: Final = ", !prof !3"
 _METADATA: Final = """\
 !0 = !{}
 !1 = !{!"branch_weights", i32 1, i32 1048575}
-!2 = !{i64 32}
+!2 = !{i64 16}
 !3 = !{!"branch_weights", i32 1048575, i32 1}
 !10 = !{!"wasm"}
 !11 = !{!"memory", !10, i64 0}
@@ -88,7 +88,7 @@ def zero(valtype: int) -> str:
     return "null" if valtype & REF else _ZEROS[valtype]
 
 
-class Unsupported(Exception):  # noqa: N818 - it names an instruction, it is not a fault in it
+class Unsupported(Exception):
     """The backend has no lowering for an instruction (or a use of it); the text names it."""
 
 
@@ -155,7 +155,7 @@ class Unit:
             self.memories.append(Memory(limits.address64, limits.min << page, page, guarded))
         # Where a plain access may fault, all that can be seen after the trap must be ordered
         # with it: globals and tables too.
-        faults = self.precise and any([memory.guarded for memory in self.memories])
+        faults = self.precise and True in [memory.guarded for memory in self.memories]
         self.ordered: str = "volatile " if faults else ""
         self.volatile_bit: str = "true" if faults else "false"
         # Vector literals that must be hidden from arithmetic, as `Emitter.settled` explains.

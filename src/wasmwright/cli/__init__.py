@@ -1,0 +1,62 @@
+"""The command line: ``wasmwright COMMAND``, one file a command.
+
+Exit status: 0 done, 1 the input is wrong, 2 wrong usage, 130 interrupted, 134 a trap; a WASI
+program's own exit code passes through.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from wasmwright._build_info import VERSION, describe
+from wasmwright.errors import Trap, WasmError
+
+# Command -> the module it is in; imported when it is used, so that `--help` costs nothing.
+_COMMANDS = ("run", "validate", "dump")
+
+
+class _Commands(click.Group):
+    """The commands, imported on first use; and the one place where errors become messages."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"wasmwright.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, message=f"wasmwright {VERSION}, {describe()}")
+def cli() -> None:
+    """WebAssembly, whole, in Python.
+
+    FILE is a module in the binary format; "-" reads standard input.
+    """
+
+
+def main(args: list[str] | None = None) -> None:
+    """Runs the command line and exits."""
+    try:
+        code = cli.main(args, prog_name="wasmwright", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        click.echo("wasmwright: interrupted", err=True)
+        sys.exit(130)
+    except Trap as error:
+        click.echo(f"wasmwright: trap: {error}", err=True)
+        sys.exit(134)
+    except (WasmError, OSError, MemoryError) as error:
+        click.echo(f"wasmwright: {error}", err=True)
+        sys.exit(1)

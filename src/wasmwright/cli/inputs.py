@@ -1,0 +1,51 @@
+"""What the commands share: reading a module, and errors that name the file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from wasmwright.errors import CompileError
+from wasmwright.limits import MAX_MODULE_SIZE
+
+FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=str), default="-")
+
+
+class InputError(click.ClickException):
+    """Wrong input: one line, exit status 1."""
+
+    exit_code = 1
+
+    def show(self, file: object = None) -> None:
+        """Prints the message as all our errors look."""
+        click.echo(f"wasmwright: {self.message}", err=True)
+
+
+def read(path: str) -> bytes:
+    """The bytes of a file, or of standard input for ``-``; at most the limit of a module."""
+    try:
+        if path == "-":
+            data = sys.stdin.buffer.read(MAX_MODULE_SIZE + 1)
+        else:
+            if os.path.getsize(path) > MAX_MODULE_SIZE:
+                raise InputError(f"{path}: module too large (over {MAX_MODULE_SIZE} bytes)")
+            with open(path, "rb") as file:
+                data = file.read(MAX_MODULE_SIZE + 1)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    if len(data) > MAX_MODULE_SIZE:
+        raise InputError(f"{path}: module too large (over {MAX_MODULE_SIZE} bytes)")
+    return data
+
+
+@contextmanager
+def errors_in(path: str) -> Iterator[None]:
+    """Turns a malformed or invalid module into a one-line error that names the file."""
+    try:
+        yield
+    except CompileError as error:
+        raise InputError(f"{path}: {error}") from error

@@ -1,0 +1,167 @@
+"""``wasmwright run``: a WASI program, or one function of a plain module."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from wasmwright.cli.inputs import InputError, errors_in, read
+from wasmwright.errors import LinkError
+
+
+@click.command(
+    "run",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+@click.option("--invoke", metavar="NAME", help="Call this export instead of running a program.")
+@click.option(
+    "--dir",
+    "dirs",
+    metavar="HOST[::GUEST]",
+    multiple=True,
+    help="Let the program see a directory, under the name GUEST (or its own).",
+)
+@click.option(
+    "--env",
+    "env",
+    metavar="NAME[=VALUE]",
+    multiple=True,
+    help="Set an environment variable, or pass the host's on.",
+)
+@click.option("--eager", is_flag=True, help="Compile all functions before anything runs.")
+@click.option("--explicit-checks", is_flag=True, help="Check bounds by comparison, not guard pages.")
+@click.argument("file", type=click.Path(dir_okay=False))
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+def command(
+    file: str,
+    args: tuple[str, ...],
+    invoke: str | None,
+    dirs: tuple[str, ...],
+    env: tuple[str, ...],
+    eager: bool,
+    explicit_checks: bool,
+) -> int:
+    """Run FILE with ARGS.
+
+    A WASI program gets ARGS, this terminal, the variables of --env and the directories of
+    --dir, and nothing else; its exit code is ours. With --invoke, ARGS are the function's
+    arguments and its results are printed, one a line.
+
+    \b
+    wasmwright run --dir . prog.wasm input.txt
+    wasmwright run --dir data::/data --env LANG=C prog.wasm /data/input.txt
+    wasmwright run --invoke add math.wasm 2 3
+    """
+    import wasmwright as ww
+
+    data = read(file)
+    with errors_in(file):
+        module = ww.Module(data, guard=False if explicit_checks else None)
+    if eager:
+        module.compile()
+    variables = _environment(env)
+    folders = dict(map(_folder, dirs))
+    if invoke is not None:
+        _invoke(module, file, invoke, args, variables, folders)
+        return 0
+    if not any(export.name == "_start" for export in module.exports):
+        names = ", ".join(export.name for export in module.exports if export.kind == "func")
+        raise InputError(
+            f"{file}: not a WASI program (no export _start); --invoke one of: {names or 'none'}"
+        )
+    from wasmwright import wasi
+
+    try:
+        program = wasi.Command(module)
+        result = program(
+            args,
+            argv0=os.path.basename(file),
+            stdin="inherit",
+            stdout="inherit",
+            stderr="inherit",
+            env=variables,
+            dirs=folders,
+        )
+    except LinkError as error:
+        raise InputError(f"{file}: {error}") from error
+    return result.exit_code
+
+
+def _environment(settings: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if equals:
+            found[name] = value
+        elif name in os.environ:
+            found[name] = os.environ[name]
+    return found
+
+
+def _folder(setting: str) -> tuple[str, str]:
+    host, colons, guest = setting.partition("::")
+    if not os.path.isdir(host):
+        raise click.BadParameter(f"{host!r} is not a directory", param_hint="--dir")
+    return (guest if colons else host), host
+
+
+def _invoke(
+    module: Any,
+    file: str,
+    name: str,
+    texts: tuple[str, ...],
+    env: dict[str, str],
+    dirs: dict[str, str],
+) -> None:
+    import wasmwright as ww
+    from wasmwright import wasi
+
+    export = next((e for e in module.exports if e.name == name and e.kind == "func"), None)
+    if export is None:
+        raise InputError(f"{file}: no exported function {name!r}")
+    params = export.type.params
+    if len(texts) != len(params):
+        raise click.UsageError(f"{name} takes {len(params)} arguments: {' '.join(params)}")
+    values = [_value(text, kind) for text, kind in zip(texts, params, strict=True)]
+    try:
+        if any(entry.module.startswith("wasi_") for entry in module.imports):
+            with wasi.Preview1(
+                [os.path.basename(file)],
+                env,
+                stdin="inherit",
+                stdout="inherit",
+                stderr="inherit",
+                dirs=dirs,
+            ) as system:
+                instance = wasi.instantiate(module, system, {})
+                try:
+                    result = instance.exports[name](*values)
+                except wasi.Exit as stop:
+                    system.flush()
+                    sys.exit(stop.code)
+                system.flush()
+        else:
+            result = ww.Instance(module).exports[name](*values)
+    except LinkError as error:
+        raise InputError(f"{file}: {error}") from error
+    results = result if len(export.type.results) > 1 else (result,)
+    for value in results[: len(export.type.results)]:
+        click.echo(value.hex() if isinstance(value, bytes) else value)
+
+
+def _value(text: str, kind: str) -> Any:
+    try:
+        if kind in ("i32", "i64"):
+            return int(text, 0)
+        if kind in ("f32", "f64"):
+            return float.fromhex(text) if "0x" in text.lower() else float(text)
+        if kind == "v128":
+            value = bytes.fromhex(text)
+            if len(value) == 16:
+                return value
+    except ValueError:
+        pass
+    raise click.UsageError(f"{text!r} is no {kind}")

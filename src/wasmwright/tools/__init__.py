@@ -1,0 +1,1 @@
+"""Reports on modules and transformations of them, one a file."""
