@@ -37,3 +37,8 @@ EAGER_LEVEL: Final = 2
 # Bytes of bodies in one unit of eager compilation: large enough to share LLVM's fixed costs
 # and to inline, small enough to bound its memory.
 EAGER_UNIT: Final = 64 * 1024
+
+# Bytes that the cache of compiled code may take on disk, and how many new ones are gathered
+# before they are written.
+CACHE_SIZE: Final = 1 << 30
+CACHE_FLUSH: Final = 1 << 20

@@ -88,7 +88,7 @@ def test_opcodes_without_an_instruction_are_illegal() -> None:
             with pytest.raises(MalformedError, match=f"^illegal opcode {byte:02x}"):
                 read_opcode(Reader(bytes((byte,))))
     for data in (b"\xff", b"\xfb\x1f", b"\xfc\x12", b"\xfd\xff\xff\xff\xff\x0f", b"\xfe\x04"):
-        with pytest.raises(MalformedError, match="^illegal opcode") as error:
+        with pytest.raises(MalformedError, match=r"^illegal opcode") as error:
             read_opcode(Reader(data))
         assert error.value.offset == 0
 

@@ -226,6 +226,8 @@ def test_limits_have_64_bits() -> None:
 
 # What is malformed
 
+AFTER_LAST = "unexpected content after last section"
+
 
 @pytest.mark.parametrize(
     ("data", "message", "offset"),
@@ -243,10 +245,22 @@ def test_limits_have_64_bits() -> None:
         (HEADER + b"\1\x80\x80\x80\x80\x80\0", "integer representation too long", 14),
         (module((1, "01 600000 00")), "section size mismatch", 10),
         (module((1, "02 600000")), "unexpected end", 14),
-        (module((1, "00"), (1, "00")), "unexpected content after last section: type section ag", 11),
-        (module((2, "00"), (1, "00")), "unexpected content after last section: type section ou", 11),
-        (module((6, "00"), (13, "00")), "unexpected content after last section: tag section out", 11),
-        (module((10, "00"), (12, "00")), "unexpected content after last section: data count s", 11),
+        (
+            module((1, "00"), (1, "00")),
+            f"{AFTER_LAST}: type section again",
+            11,
+        ),
+        (
+            module((2, "00"), (1, "00")),
+            f"{AFTER_LAST}: type section out of order",
+            11,
+        ),
+        (
+            module((6, "00"), (13, "00")),
+            f"{AFTER_LAST}: tag section out of order",
+            11,
+        ),
+        (module((10, "00"), (12, "00")), f"{AFTER_LAST}: data count section", 11),
         (module((0, "")), "unexpected end", 10),
         (module((0, "0561")), "length out of bounds", 10),
         (module((0, "0161"), (0, "0261")), "unexpected end", 16),

@@ -94,7 +94,7 @@ def test_a_module_that_was_never_bytes() -> None:
         funcs=(0,),
         codes=(code,),
         exports=(Export("run", 0, 0),),
-        customs=(Custom("note", 1, 8, 11),),
+        customs=(Custom("note", 1, 8, 10),),
     )
     again = decode(encode(module))
     assert meaning(again, replace(again, all_funcs=())) == meaning(module, module)

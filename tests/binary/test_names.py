@@ -60,7 +60,7 @@ def test_unknown_subsections_are_stepped_over() -> None:
         ("02", "unexpected end"),
         ("02 05 00", "length out of bounds"),
         ("02 02 05 00", "length out of bounds"),
-        ("02 05 01 00 01 00 05", "unexpected end"),
+        ("02 05 01 00 01 00 05", "length out of bounds"),
         ("04 04 01 00 01ff", "malformed UTF-8 encoding"),
         ("04 05 01 00 0161 00", "section size mismatch"),
         ("04 02 8080", "unexpected end"),

@@ -12,9 +12,9 @@ from wasmwright.codegen import abi
 from wasmwright.codegen.llvm.lower import Options, lower_unit
 from wasmwright.codegen.llvm.lower_unit import llvm_type
 from wasmwright.errors import TRAP_KINDS
-from wasmwright.model.types import F32, F64, I32, V128
+from wasmwright.model.types import F32, F64, I32, I64, V128
 
-_FORMATS = {I32: "<i", 0x7E: "<q", F32: "<I", F64: "<Q"}
+_FORMATS = {I32: "<i", I64: "<q", F32: "<I", F64: "<Q"}
 _SLOT = 16
 _MAX_MEMORY = 1 << 24
 
@@ -175,3 +175,114 @@ class Native:
 def native():
     """The class that compiles and runs a binary."""
     return Native
+
+
+class Oracle:
+    """The same in wasmtime, with the same way to be called; a module without imports."""
+
+    def __init__(self, binary):
+        wasmtime = pytest.importorskip("wasmtime")
+        self._trap = wasmtime.Trap
+        self.store = wasmtime.Store()
+        module = wasmtime.Module(self.store.engine, binary)
+        self.exports = wasmtime.Instance(self.store, module, []).exports(self.store)
+
+    def call(self, name, *args):
+        try:
+            results = self.exports[name](self.store, *args)
+        except self._trap as trap:
+            raise NativeTrap(_TRAPS[trap.trap_code.name], trap.frames[0].module_offset) from None
+        return results if isinstance(results, list) else [] if results is None else [results]
+
+
+_TRAPS = {
+    "INTEGER_DIVISION_BY_ZERO": "integer divide by zero",
+    "INTEGER_OVERFLOW": "integer overflow",
+    "BAD_CONVERSION_TO_INTEGER": "invalid conversion to integer",
+    "UNREACHABLE": "unreachable",
+    "MEMORY_OUT_OF_BOUNDS": "out of bounds memory access",
+    "TABLE_OUT_OF_BOUNDS": "out of bounds table access",
+    "INDIRECT_CALL_TO_NULL": "uninitialized element",
+    "BAD_SIGNATURE": "indirect call type mismatch",
+}
+
+
+class Batch:
+    """Expressions applied to rows of operands in memory, by us and by wasmtime.
+
+    An expression is WAT in which ``{0}`` stands for the first operand, and so on. Each runs in
+    a loop over all the rows, so that one call does it.
+    """
+
+    SIZES = {I32: 4, I64: 8, F32: 4, F64: 8, V128: 16}
+    NAMES = {I32: "i32", I64: "i64", F32: "f32", F64: "f64", V128: "v128"}
+
+    def __init__(self):
+        self.functions = []
+
+    def add(self, expression, params, result, locals_=""):
+        """An export that applies the expression; its name."""
+        name = f"e{len(self.functions)}"
+        width = sum(self.SIZES[t] for t in params)
+        operands, offset = [], 0
+        for valtype in params:
+            operands.append(f"({self.NAMES[valtype]}.load offset={offset} (local.get $from))")
+            offset += self.SIZES[valtype]
+        kind, size = self.NAMES[result], self.SIZES[result]
+        self.functions.append(f"""
+            (func (export "{name}") (param $from i32) (param $to i32) (param $count i32) {locals_}
+              (loop $next
+                ({kind}.store (local.get $to) {expression.format(*operands)})
+                (local.set $from (i32.add (local.get $from) (i32.const {width})))
+                (local.set $to (i32.add (local.get $to) (i32.const {size})))
+                (local.set $count (i32.sub (local.get $count) (i32.const 1)))
+                (br_if $next (local.get $count))))""")
+        return name
+
+    def build(self, *options):
+        """Compile for wasmtime and, once for each of the options, for us."""
+        wasmtime = pytest.importorskip("wasmtime")
+        text = f'(module (memory (export "memory") 64) {"".join(self.functions)})'
+        binary = bytes(wasmtime.wat2wasm(text))
+        self.oracle = Oracle(binary)
+        self.memory = self.oracle.exports["memory"]
+        self.machines = [Native(binary, option, level) for option, level in options]
+
+    def run(self, name, params, result, rows):
+        """The results for rows of operands: wasmtime's, then ours for each of the options."""
+        formats = {I32: "I", I64: "Q", F32: "I", F64: "Q"}
+        data = bytearray()
+        for row in rows:
+            for valtype, value in zip(params, row, strict=True):
+                if valtype == V128:
+                    data += (value & (1 << 128) - 1).to_bytes(16, "little")
+                else:
+                    size = self.SIZES[valtype]
+                    data += struct.pack("<" + formats[valtype], value & (1 << 8 * size) - 1)
+        to, size = (len(data) + 15) & ~15, self.SIZES[result]
+        self.memory.write(self.oracle.store, data, 0)
+        self.oracle.call(name, 0, to, len(rows))
+        outputs = [bytes(self.memory.read(self.oracle.store, to, to + size * len(rows)))]
+        for machine in self.machines:
+            machine.memories[0][: len(data)] = bytes(data)
+            machine.call(name, 0, to, len(rows))
+            outputs.append(machine.memories[0][to : to + size * len(rows)])
+        return [
+            [
+                int.from_bytes(output[i : i + size], "little")
+                for i in range(0, size * len(rows), size)
+            ]
+            for output in outputs
+        ]
+
+
+@pytest.fixture
+def batch():
+    """An empty batch."""
+    return Batch()
+
+
+@pytest.fixture(scope="session")
+def oracle():
+    """The class that runs a binary in wasmtime."""
+    return Oracle

@@ -51,6 +51,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> None:
     api = ModuleType("wasmwright.api")
     api.Module = Module  # type: ignore[attr-defined]
     api.Instance = Instance  # type: ignore[attr-defined]
+    api.Memory = bytearray  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "wasmwright.api", api)
 
 
@@ -116,6 +117,18 @@ def test_no_memory_and_no_start_are_link_errors() -> None:
         wasi.run({"memory": None, "_start": lambda functions: None})
     with pytest.raises(LinkError, match=r"no export named _start.*reactor"):
         wasi.run({"_initialize": lambda functions: None})
+
+
+def test_an_imported_memory_is_bound() -> None:
+    memory = bytearray(16)
+    module = Module(
+        {"memory": None, "_initialize": lambda functions: functions["random_get"](0, 16)}
+    )
+    module.imports.append(Import("env", "memory", "memory"))
+    with wasi.Preview1() as host:
+        wasi.instantiate(module, host, {"env": {"memory": memory}})
+        assert host.memory is memory
+    assert any(memory)
 
 
 def test_reactors_are_initialised() -> None:

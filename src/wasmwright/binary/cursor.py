@@ -28,9 +28,9 @@ from wasmwright.isa.immediates import (
     LANE,
     LANES,
     MEMARG,
+    U32,
     V128,
     VALTYPES,
-    ZERO,
 )
 
 # Kinds of catch clauses, by their code; those below CATCH_ALL name a tag.
@@ -56,7 +56,7 @@ for _instruction in INSTRUCTIONS:
 
 _PREFIX_BASE: Final[list[int]] = [PREFIX_BASE.get(byte, 0) for byte in range(0x100)]
 _PREFIX_SIZE: Final[list[int]] = [PREFIX_SIZE.get(byte, 0) for byte in range(0x100)]
-_FIRST_PREFIX: Final = min(PREFIX_BASE)
+_FIRST_PREFIX: Final = 0xFB
 
 # By slot: what an instruction does to the depth of nested blocks.
 _NESTING: Final[list[int]] = [0] * SLOTS
@@ -92,7 +92,9 @@ def skip_immediates(reader: Reader, opcode: i64) -> None:
     while shape != 0:
         kind = shape & _KIND_MASK
         shape >>= _KIND_BITS
-        if kind == MEMARG:
+        if BLOCKTYPE < kind <= U32 and kind != LABELS:  # an index, or a count
+            reader.u32()
+        elif kind == MEMARG:
             memarg_flags(reader)
             reader.u64()
         elif kind == I32:
@@ -124,10 +126,8 @@ def skip_immediates(reader: Reader, opcode: i64) -> None:
                 reader.u32()
         elif kind == CASTFLAGS:
             castflags(reader)
-        elif kind == ZERO:
-            zero(reader)
         else:
-            reader.u32()
+            zero(reader)
 
 
 def memarg_flags(reader: Reader) -> i64:

@@ -96,6 +96,12 @@ class Reader:
 
     def u64(self) -> int:
         """An unsigned LEB128 integer of at most 64 bits."""
+        pos = self.pos
+        if pos < self.end:
+            byte: i64 = self.data[pos]
+            if byte < 0x80:
+                self.pos = pos + 1
+                return byte
         value: int = self._unsigned(64)
         return value if value >= 0 else value + (1 << 64)
 
@@ -145,6 +151,12 @@ class Reader:
 
     def _signed(self, bits: i64) -> i64:
         """A signed LEB128 integer, sign-extended."""
+        pos = self.pos
+        if pos < self.end:
+            first: i64 = self.data[pos]
+            if first < 0x80:
+                self.pos = pos + 1
+                return first - ((first & 0x40) << 1)
         result: i64 = 0
         shift: i64 = 0
         while shift < bits:

@@ -118,6 +118,25 @@ def slot(name: str) -> int:
     return BY_NAME[name][0].slot
 
 
+_VALTYPE_BYTES: Final[dict[str, int]] = {"i32": 4, "i64": 8, "f32": 4, "f64": 8, "v128": 16}
+
+
+def access_bytes(name: str) -> int:
+    """How many bytes of memory the load, store or atomic instruction of this name touches.
+
+    That is its natural alignment. The first number after the mnemonic's dot is the width in
+    bits where it has one, and ``MxN`` is a vector of N such parts; else the value type's width is
+    meant.
+    """
+    valtype, _, operation = name.partition(".")
+    digits = "".join(char if char.isdigit() or char == "x" else " " for char in operation)
+    for word in digits.split():
+        count = [int(part) for part in word.split("x") if part]
+        if count:
+            return count[0] // 8 * (count[1] if len(count) > 1 else 1)
+    return _VALTYPE_BYTES.get(valtype, 4)  # memory.atomic.notify has an i32
+
+
 __all__ = [
     "AT",
     "BY_NAME",
@@ -127,6 +146,7 @@ __all__ = [
     "PREFIX_SIZE",
     "SLOTS",
     "Instruction",
+    "access_bytes",
     "immediates",
     "named",
     "slot",

@@ -112,11 +112,11 @@ def _key(types: tuple[SubType, ...], first: int, size: int, ids: list[int]) -> b
     Every sequence is preceded by its length and references say whether they lead out of the
     group, so that two groups cannot have the same key by accident.
     """
-    key = array("q")
+    key: list[int] = []
     for index in range(first, first + size):
         subtype = types[index]
         comp = subtype.comp
-        key.append(subtype.final)
+        key.append(1 if subtype.final else 0)
         key.append(len(subtype.supers))
         for above in subtype.supers:
             key.append(_key_index(above, first, ids))
@@ -132,9 +132,9 @@ def _key(types: tuple[SubType, ...], first: int, size: int, ids: list[int]) -> b
             fields = comp.fields if isinstance(comp, StructType) else (comp.element,)
             key.append(len(fields))
             for field in fields:
-                key.append(field.mutable)
+                key.append(1 if field.mutable else 0)
                 key.append(_key_valtype(field.storage, first, ids))
-    return key.tobytes()
+    return array("q", key).tobytes()
 
 
 def _key_index(index: int, first: int, ids: list[int]) -> int:

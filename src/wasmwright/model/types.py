@@ -5,7 +5,7 @@ A value type is an ``int``, so that the hot paths compare machine words:
 * number and vector types are their code in the binary format, ``I32 = 0x7F`` to ``V128 = 0x7B``;
 * packed storage types likewise, ``I8 = 0x78`` and ``I16 = 0x77``;
 * a reference type is ``REF | heap type``, with ``NULL`` added where it is nullable. The heap
-  type is a type index, or ``ABSTRACT | code`` for the abstract ones (``FUNC = ABSTRACT | 0x70`` ...);
+  type is a type index, or ``ABSTRACT | code`` for the abstract ones (``FUNC = ABSTRACT | 0x70``);
 * ``BOT`` (0) is the bottom type of unreachable code.
 
 In a decoded module, type indices are the module's own. ``Canon`` maps them to numbers that

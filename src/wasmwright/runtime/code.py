@@ -7,6 +7,7 @@ function has a thunk from the start; calling it ends in :meth:`ModuleCode.addres
 from __future__ import annotations
 
 import bisect
+import hashlib
 import threading
 import weakref
 from array import array
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from wasmwright import errors, tuning
 from wasmwright.binary import names
 from wasmwright.codegen import abi, vm
+from wasmwright.codegen.cache import Pack
 from wasmwright.codegen.llvm import native as ir
 from wasmwright.codegen.objects import LoadedObject
 from wasmwright.model.module import KIND_FUNC, Module
@@ -52,6 +54,7 @@ class ModuleCode:
         self._compiled = array("Q", bytes(8 * len(module.funcs)))
         self._lock = threading.Lock()
         self._units: list[Unit] = []
+        self._packs: dict[int, Pack] = {}
         self._names: names.Names | None = None
         self._exported: dict[int, str] | None = None
         self._thunks, self._thunk_size = _make_thunks(len(module.funcs))
@@ -101,17 +104,36 @@ class ModuleCode:
         if group:
             yield group
 
-    def _compile(self, funcs: list[int], level: int) -> None:
-        from wasmwright.codegen.llvm import compiler, lower
-
-        options = lower.Options(guard=self.guard)
-        text = lower.lower_unit(self.module, self.layout, funcs, options)
-        loaded = native.get().load_code(compiler.compile_ir(text, level))
+    def _compile(self, wanted: list[int], level: int) -> None:
+        funcs, data = self._object(wanted, level)
+        loaded = native.get().load_code(data)
         unit = Unit(self, loaded, funcs)
         self._units.append(unit)
         traps.register(loaded.address, loaded.address + loaded.size, unit)
         for func in funcs:
             self._compiled[func - self._first] = loaded.symbols[f"f{func}"]
+
+    def _object(self, wanted: list[int], level: int) -> tuple[Sequence[int], bytes]:
+        """An object that has the wanted functions: from the cache, or compiled now."""
+        cached = self._cached(level)
+        found = cached.find(wanted[0])
+        if found is not None and set(wanted) <= set(found[0]):
+            return found
+        from wasmwright.codegen.llvm import compiler, lower
+
+        options = lower.Options(guard=self.guard)
+        text = lower.lower_unit(self.module, self.layout, wanted, options)
+        data = compiler.compile_ir(text, level)
+        cached.add(tuple(wanted), data)
+        return wanted, data
+
+    def _cached(self, level: int) -> Pack:
+        pack = self._packs.get(level)
+        if pack is None:
+            digest = hashlib.blake2b(self.module.data, digest_size=20).digest()
+            pack = Pack(digest + bytes((self.guard, level)))
+            self._packs[level] = pack
+        return pack
 
     def frame(self, index: int) -> errors.Frame:
         """A backtrace frame for function ``index``."""

@@ -7,6 +7,7 @@ each signature, the fault and interrupt handlers, and a registry of reserved mem
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import platform
 import signal
 import sys
@@ -18,6 +19,7 @@ from typing import Any, Final
 
 from wasmwright import tuning
 from wasmwright.codegen import abi, vm
+from wasmwright.codegen.cache import Pack
 from wasmwright.codegen.llvm import native as ir
 from wasmwright.codegen.objects import Arena, LoadedObject, load
 
@@ -123,9 +125,7 @@ class Native:
 
     def __init__(self) -> None:
         check_platform()
-        from wasmwright.codegen.llvm import compiler
-
-        self._compile = compiler.compile_ir
+        self._pack = Pack(f"native {sys.version}".encode())
         self._state = vm.reserve(vm.PAGE)
         vm.protect(self._state, vm.PAGE, vm.READ | vm.WRITE)
         self.code_arena = Arena(tuning.CODE_ARENA)
@@ -153,7 +153,15 @@ class Native:
         return symbol(name)
 
     def _load(self, text: str) -> LoadedObject:
-        return load(self._compile(text), self._arena, self._resolve)
+        # Keyed by the text's own hash, as function numbers are for a module's code.
+        number = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "little")
+        found = self._pack.find(number)
+        if found is None:
+            from wasmwright.codegen.llvm import compiler
+
+            found = (number,), compiler.compile_ir(text)
+            self._pack.add(*found)
+        return load(found[1], self._arena, self._resolve)
 
     def load_code(self, data: bytes) -> LoadedObject:
         """Loads a unit of compiled wasm into the code arena."""

@@ -84,10 +84,13 @@ class ModuleChecker:
             raise InvalidError(error.message, self._section_offset(), error.func) from None
 
     def _section_offset(self) -> int | None:
+        imports: int | None = None  # where what is not in its own section is from
         for section in self.module.sections:
             if section.id == self.section:
                 return section.start
-        return None
+            if section.id == _IMPORTS:
+                imports = section.start
+        return imports
 
     def _check(self) -> None:
         module = self.module

@@ -174,15 +174,17 @@ def instantiate(module: Any, wasi: Preview1, imports: Imports | None = None) -> 
     The memory is the export "memory", or else one among `imports`. LinkError where there is none
     and a WASI function is imported. Does not call `_start`.
     """
-    from wasmwright.api import Instance
+    from wasmwright.api import Instance, Memory
 
     check_imports(module.imports)
     namespace: dict[str, dict[str, Any]] = dict(wasi.imports())
     for module_name, names in (imports or {}).items():
         namespace[module_name] = {**namespace.get(module_name, {}), **names}
-    given = _imported_memory(module.imports, namespace)
-    if given is not None:
-        wasi.bind(given)  # before, so that a start function can use it
+    for item in module.imports:
+        given = namespace.get(item.module, {}).get(item.name)
+        if isinstance(given, Memory):
+            wasi.bind(given)  # before, so that a start function can use it
+            break
     instance = Instance(module, namespace)
     memory = instance.exports.get("memory")
     if memory is not None:
@@ -226,14 +228,6 @@ def _names(types: Iterable[Any]) -> tuple[str, ...]:
 def _show(signature: tuple[tuple[str, ...], tuple[str, ...]]) -> str:
     params, results = signature
     return f"[{' '.join(params)}] -> [{' '.join(results)}]"
-
-
-def _imported_memory(descriptors: Iterable[Any], namespace: Mapping[str, Any]) -> Any:
-    for item in descriptors:
-        value = namespace.get(item.module, {}).get(item.name)
-        if type(value).__name__ == "Memory":
-            return value
-    return None
 
 
 def _is_text(source: str) -> bool:

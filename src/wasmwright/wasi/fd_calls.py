@@ -49,8 +49,16 @@ from wasmwright.wasi.abi import (
     WasiError,
 )
 from wasmwright.wasi.descriptors import Descriptor
-from wasmwright.wasi.filesystem import Directory, DirEntry, Stat
-from wasmwright.wasi.hostcall import State, address, buffers_of, hostcall, slice_of
+from wasmwright.wasi.filesystem import Directory, DirEntry, File, Stat
+from wasmwright.wasi.hostcall import (
+    ERRORS,
+    State,
+    address,
+    buffers_of,
+    errno_of,
+    hostcall,
+    slice_of,
+)
 from wasmwright.wasi.streams import Stream
 
 
@@ -62,46 +70,63 @@ class FdCalls:
     def __init__(self, state: State) -> None:
         self.state = state
 
-    @hostcall
-    def fd_read(self, fd: int, iovs: int, iovs_len: int, nread: int) -> None:
-        state = self.state
-        descriptor = state.table.get(fd)
-        view = state.view()
-        result = address(view, nread, 4)
-        buffers = buffers_of(view, iovs, iovs_len)
-        _check_data(descriptor, RIGHT_FD_READ)
-        count = 0
-        if descriptor.file is not None:
-            if buffers:
-                count = descriptor.file.read_at(buffers, descriptor.position)
-                descriptor.position += count
-        elif buffers and descriptor.stream is not None:
-            if descriptor.flags & FDFLAG_NONBLOCK:
-                _check_ready(descriptor.stream, select.POLLIN)
-            count = descriptor.stream.read_into(buffers)
-        U32.pack_into(view, result, count)
+    # Programs spend their calls on these two: what `hostcall` and `DescriptorTable.get` do for the
+    # others stands here itself, which takes a quarter off their time.
 
-    @hostcall
-    def fd_write(self, fd: int, iovs: int, iovs_len: int, nwritten: int) -> None:
+    def fd_read(self, fd: int, iovs: int, iovs_len: int, nread: int) -> int:
         state = self.state
-        descriptor = state.table.get(fd)
-        view = state.view()
-        result = address(view, nwritten, 4)
-        buffers = buffers_of(view, iovs, iovs_len)
-        _check_data(descriptor, RIGHT_FD_WRITE)
-        count = 0
-        if descriptor.stream is not None:
-            if buffers:
-                if descriptor.flags & FDFLAG_NONBLOCK:
-                    _check_ready(descriptor.stream, select.POLLOUT)
-                count = descriptor.stream.write_from(buffers)
-        elif buffers and descriptor.file is not None:
-            if descriptor.flags & FDFLAG_APPEND:
-                count, descriptor.position = descriptor.file.append(buffers)
-            else:
-                count = descriptor.file.write_at(buffers, descriptor.position)
-                descriptor.position += count
-        U32.pack_into(view, result, count)
+        try:
+            with state.lock:
+                descriptor = state.table.entries.get(fd)
+                if descriptor is None:
+                    return Errno.BADF
+                view = memoryview(state.memory)
+                nread &= U32_MASK
+                if nread + 4 > len(view):
+                    return Errno.FAULT
+                buffers = buffers_of(view, iovs, iovs_len)
+                if not descriptor.rights & RIGHT_FD_READ:
+                    return _no_data_right(descriptor)
+                count = 0
+                if buffers:
+                    if descriptor.file is not None:
+                        count = descriptor.file.read_at(buffers, descriptor.position)
+                        descriptor.position += count
+                    elif descriptor.stream is not None:
+                        if descriptor.flags & FDFLAG_NONBLOCK:
+                            _check_ready(descriptor.stream, select.POLLIN)
+                        count = descriptor.stream.read_into(buffers)
+                U32.pack_into(view, nread, count)
+                return 0
+        except ERRORS as error:
+            return errno_of(error)
+
+    def fd_write(self, fd: int, iovs: int, iovs_len: int, nwritten: int) -> int:
+        state = self.state
+        try:
+            with state.lock:
+                descriptor = state.table.entries.get(fd)
+                if descriptor is None:
+                    return Errno.BADF
+                view = memoryview(state.memory)
+                nwritten &= U32_MASK
+                if nwritten + 4 > len(view):
+                    return Errno.FAULT
+                buffers = buffers_of(view, iovs, iovs_len)
+                if not descriptor.rights & RIGHT_FD_WRITE:
+                    return _no_data_right(descriptor)
+                count = 0
+                if buffers:
+                    if descriptor.stream is not None:
+                        if descriptor.flags & FDFLAG_NONBLOCK:
+                            _check_ready(descriptor.stream, select.POLLOUT)
+                        count = descriptor.stream.write_from(buffers)
+                    elif descriptor.file is not None:
+                        count = _write_file(descriptor, descriptor.file, buffers)
+                U32.pack_into(view, nwritten, count)
+                return 0
+        except ERRORS as error:
+            return errno_of(error)
 
     @hostcall
     def fd_pread(self, fd: int, iovs: int, iovs_len: int, offset: int, nread: int) -> None:
@@ -269,9 +294,18 @@ class FdCalls:
         U32.pack_into(view, result, _pack_entries(buffer, descriptor.entries, cookie))
 
 
-def _check_data(descriptor: Descriptor, right: int) -> None:
-    if not descriptor.rights & right:
-        raise WasiError(Errno.NOTCAPABLE if descriptor.directory is None else Errno.ISDIR)
+def _no_data_right(descriptor: Descriptor) -> int:
+    return Errno.NOTCAPABLE if descriptor.directory is None else Errno.ISDIR
+
+
+def _write_file(descriptor: Descriptor, file: File, buffers: list[memoryview]) -> int:
+    """Write at the descriptor's position or, if it appends, at the end; move the position."""
+    if descriptor.flags & FDFLAG_APPEND:
+        count, descriptor.position = file.append(buffers)
+    else:
+        count = file.write_at(buffers, descriptor.position)
+        descriptor.position += count
+    return count
 
 
 def _check_ready(stream: Stream, event: int) -> None:

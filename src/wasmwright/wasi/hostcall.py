@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 from functools import wraps
 from threading import RLock
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from wasmwright.wasi.abi import (
     CIOVEC,
@@ -43,7 +43,7 @@ class State:
         self.table = table
         self.clocks = clocks
         self.random = random
-        self.memory: Any = None  # anything with the buffer protocol
+        self.memory: Any = b""  # anything with the buffer protocol; every pointer faults in this
         self.on_wait: Callable[[], object] | None = None
         # Without it a thread could close a descriptor whose host number another thread is about
         # to use, and the host may have given that number to something else. Reentrant: a stream's
@@ -51,12 +51,7 @@ class State:
         self.lock = RLock()
 
     def view(self) -> memoryview:
-        """Guest memory as it is now. WasiError(FAULT) if none is bound yet.
-
-        Made afresh for each call, because the memory may have grown.
-        """
-        if self.memory is None:
-            raise WasiError(Errno.FAULT)
+        """Guest memory as it is now: made afresh for each call, because it may have grown."""
         return memoryview(self.memory)
 
     def string(self, pointer: int, length: int) -> str:
@@ -75,6 +70,10 @@ class Calls(Protocol):
 
     state: State
 
+
+# struct.error: a pointer out of bounds; OverflowError: an offset or time past what the host can
+# express.
+ERRORS: Final = (WasiError, OSError, struct.error, OverflowError, MemoryError)
 
 Self = TypeVar("Self", bound=Calls)
 Params = ParamSpec("Params")
@@ -95,18 +94,23 @@ def hostcall(
             with self.state.lock:
                 function(self, *args, **kwargs)
             return 0
-        except WasiError as error:
-            return int(error.errno)
-        except OSError as error:
-            return int(errno_from_host(error.errno))
-        except struct.error:
-            return int(Errno.FAULT)
-        except OverflowError:  # an offset or time past what the host can express
-            return int(Errno.INVAL)
-        except MemoryError:
-            return int(Errno.NOMEM)
+        except ERRORS as error:
+            return errno_of(error)
 
     return call
+
+
+def errno_of(error: Exception) -> int:
+    """The errno for one of `ERRORS`."""
+    if isinstance(error, WasiError):
+        return int(error.errno)
+    if isinstance(error, OSError):
+        return int(errno_from_host(error.errno))
+    if isinstance(error, struct.error):
+        return int(Errno.FAULT)
+    if isinstance(error, MemoryError):
+        return int(Errno.NOMEM)
+    return int(Errno.INVAL)
 
 
 def slice_of(view: memoryview, pointer: int, length: int, limit: int = U32_MASK) -> memoryview:
@@ -154,10 +158,13 @@ def buffers_of(view: memoryview, pointer: int, count: int) -> list[memoryview]:
     buffers: list[memoryview] = []
     room = MAX_TRANSFER
     for start, length in CIOVEC.iter_unpack(view[pointer : pointer + count * 8]):
+        if not length:
+            continue
         if start + length > size:
             raise WasiError(Errno.FAULT)
-        if length and room and len(buffers) < MAX_BUFFERS:
-            length = min(length, room)
-            room -= length
-            buffers.append(view[start : start + length])
+        if length >= room or len(buffers) == MAX_BUFFERS - 1:
+            buffers.append(view[start : start + min(length, room)])
+            break
+        room -= length
+        buffers.append(view[start : start + length])
     return buffers

@@ -103,6 +103,7 @@ class Preview1:
         except BaseException:
             self.close()
             raise
+        self._memory: Any = None
         self._functions = self._collect()
 
     def _preopen(self, guest_path: str, directory: HostPath | Directory | ReadOnly) -> None:
@@ -136,12 +137,13 @@ class Preview1:
 
         Until then functions that need memory return EFAULT.
         """
-        self._state.memory = memory
+        self._memory = memory
+        self._state.memory = b"" if memory is None else memory
 
     @property
     def memory(self) -> Any:
         """The guest's memory, None before `bind`."""
-        return self._state.memory
+        return self._memory
 
     @property
     def on_wait(self) -> Callable[[], object] | None:

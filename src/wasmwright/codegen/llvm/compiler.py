@@ -52,17 +52,26 @@ def _machine(level: int) -> Any:
     return machine
 
 
+def _optimized(machine: Any, text: str, level: int) -> Any:
+    """The parsed module after the pass pipeline."""
+    module = llvm.parse_assembly(text)
+    # Without the target's layout the passes would work with LLVM's default one.
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    if level:
+        options = llvm.create_pipeline_tuning_options(speed_level=level)
+        options.loop_vectorization = level >= 2
+        options.slp_vectorization = level >= 2
+        builder = llvm.create_pass_builder(machine, options)
+        builder.getModulePassManager().run(module, builder)
+    return module
+
+
 def compile_ir(text: str, level: int = 2) -> bytes:
     """Compiles IR text to a relocatable object; ``level`` is 0 to 3 as compilers count it."""
     machine = _machine(level)
-    module = llvm.parse_assembly(text)
+    module = _optimized(machine, text, level)
     try:
-        if level:
-            options = llvm.create_pipeline_tuning_options(speed_level=level)
-            options.loop_vectorization = level >= 2
-            options.slp_vectorization = level >= 2
-            builder = llvm.create_pass_builder(machine, options)
-            builder.getModulePassManager().run(module, builder)
         return bytes(machine.emit_object(module))
     finally:
         module.close()
@@ -70,14 +79,10 @@ def compile_ir(text: str, level: int = 2) -> bytes:
 
 def optimized_ir(text: str, level: int = 2) -> str:
     """The IR after the pass pipeline, for people who look into it."""
-    machine = _machine(level)
-    module = llvm.parse_assembly(text)
-    options = llvm.create_pipeline_tuning_options(speed_level=level)
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
-    return str(module)
+    return str(_optimized(_machine(level), text, level))
 
 
 def assembly(text: str, level: int = 2) -> str:
     """The machine code as assembler text, for people who look into it."""
-    return str(_machine(level).emit_assembly(llvm.parse_assembly(optimized_ir(text, level))))
+    machine = _machine(level)
+    return str(machine.emit_assembly(_optimized(machine, text, level)))

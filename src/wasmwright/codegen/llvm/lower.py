@@ -20,6 +20,9 @@ from wasmwright.codegen.llvm.lower_control import control_instruction, else_, en
 from wasmwright.codegen.llvm.lower_emitter import Emitter
 from wasmwright.codegen.llvm.lower_memory import load, memory_instruction, store
 from wasmwright.codegen.llvm.lower_numeric import OPS, instruction_name, numeric
+from wasmwright.codegen.llvm.lower_simd import vector
+from wasmwright.codegen.llvm.lower_simd_memory import vector_load, vector_store
+from wasmwright.codegen.llvm.lower_simd_ops import VECTOR_OPS
 from wasmwright.codegen.llvm.lower_table import (
     global_instruction,
     reference_instruction,
@@ -46,6 +49,9 @@ _SELECT_TYPED: Final = 12
 _MEMORY: Final = 13
 _TABLE: Final = 14
 _REFERENCE: Final = 15
+_VECTOR: Final = 16
+_VECTOR_LOAD: Final = 17
+_VECTOR_STORE: Final = 18
 
 _BY_FAMILY: Final[dict[str, int]] = {
     "load": _LOAD,
@@ -56,6 +62,10 @@ _BY_FAMILY: Final[dict[str, int]] = {
     "memory": _MEMORY,
     "table": _TABLE,
     "reference": _REFERENCE,
+    "vload": _VECTOR_LOAD,
+    "vload_lane": _VECTOR_LOAD,
+    "vstore": _VECTOR_STORE,
+    "vstore_lane": _VECTOR_STORE,
 }
 _BY_NAME: Final[dict[str, int]] = {
     "local.get": _LOCAL_GET,
@@ -70,6 +80,8 @@ def _handlers() -> list[int]:
     for row in INSTRUCTIONS:
         if OPS[row.slot] is not None:
             handlers[row.slot] = _NUMERIC
+        elif VECTOR_OPS[row.slot] is not None:
+            handlers[row.slot] = _VECTOR
         elif row.name == "select":
             handlers[row.slot] = _SELECT_TYPED if row.immediates else _SELECT
         else:
@@ -94,9 +106,9 @@ def lower_unit(module: Module, layout: Layout, funcs: Sequence[int], options: Op
     """
     members = list(funcs)
     unit = Unit(module, layout, options, members)
-    lines: list[str] = []
-    for func in members:
-        lines += _function(unit, func)
+    functions = [_function(unit, func) for func in members]
+    unit.resolve()
+    lines = ["".join(function) for function in functions]
     lines.append(unit.epilogue())
     return "".join(lines)
 
@@ -137,6 +149,12 @@ def _function(unit: Unit, func: int) -> list[str]:
         elif handler == _SELECT_TYPED:
             skip_immediates(reader, opcode)
             _select(e)
+        elif handler == _VECTOR:
+            vector(e, opcode)
+        elif handler == _VECTOR_LOAD:
+            vector_load(e, opcode)
+        elif handler == _VECTOR_STORE:
+            vector_store(e, opcode)
         elif handler == _MEMORY:
             memory_instruction(e, opcode)
         elif handler == _TABLE:

@@ -111,6 +111,9 @@ class Emitter:
         self.memory_records: dict[int, bool] = {}
         self.hidden: dict[str, str] = {}
         self.hidden_lines: list[str] = []
+        self.hidden_vectors: list[tuple[str, str]] = []
+        # Vectors that came out of a shape: the value in that shape, by "value shape".
+        self.shaped: dict[str, str] = {}
         self.quiet: set[str] = set()
 
     # Names
@@ -198,24 +201,41 @@ class Emitter:
         """
         if valtype == F64 or valtype == F32:
             return self.hide(value, valtype) if value in _SPECIAL else value
-        if valtype == V128 and value in self.unit.special_vectors:
-            return self.hide(value, valtype)
+        if valtype == V128 and value[0] != "%":
+            return self.hide_vector(value, valtype)
         return value
 
     def hide(self, value: str, valtype: int) -> str:
         """A literal as a value that LLVM knows nothing of, made once, in the entry block."""
-        llvm = llvm_type(valtype)
-        key = llvm + value
+        key = llvm_type(valtype) + value
         name = self.hidden.get(key)
         if name is None:
             name = f"%h{len(self.hidden)}"
             self.hidden[key] = name
-            number = valtype == I32 or valtype == I64
-            constraint = "=r,0" if number else self.unit.float_register
-            self.hidden_lines.append(
-                f'{name} = call {llvm} asm "", "{constraint}"({llvm} {value})\n'
-            )
+            self.hidden_lines.append(self._hidden(name, value, valtype))
         return name
+
+    def hide_vector(self, value: str, valtype: int) -> str:
+        """As `hide`, of vectors and what goes into them; only if the unit has need of it.
+
+        Vectors of integers are vectors of floats, too, but their constants are worth much to
+        LLVM in a unit that only computes with integers.
+        """
+        key = f"v{llvm_type(valtype)}{value}"
+        name = self.hidden.get(key)
+        if name is None:
+            name = f"%h{len(self.hidden)}"
+            self.hidden[key] = name
+            llvm = llvm_type(valtype)
+            plain = f"{name} = bitcast {llvm} {value} to {llvm}\n"
+            self.hidden_vectors.append((self._hidden(name, value, valtype), plain))
+        return name
+
+    def _hidden(self, name: str, value: str, valtype: int) -> str:
+        llvm = llvm_type(valtype)
+        number = valtype == I32 or valtype == I64
+        constraint = "=r,0" if number else self.unit.float_register
+        return f'{name} = call {llvm} asm "", "{constraint}"({llvm} {value})\n'
 
     # Locals
 
@@ -338,6 +358,9 @@ class Emitter:
             value = f"%p{index}" if index < count else self.settled(zero(valtype), valtype)
             zeros.append(f"store {llvm} {value}, ptr %l{index}\n")
         lines += self.hidden_lines
+        for hidden, plain in self.hidden_vectors:
+            self.unit.deferred.append((lines, len(lines), hidden, plain))
+            lines.append("")
         lines += zeros
         for memory in self.memory_bases:
             at = layout.memory(memory)

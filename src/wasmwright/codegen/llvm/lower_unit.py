@@ -74,8 +74,14 @@ _ZEROS: Final[dict[int, str]] = {
     V128: "zeroinitializer",
 }
 
-# What ties an empty inline assembly's result and operand to one register of the kind.
+# All that depends on the architecture. What ties an empty inline assembly's result and operand
+# to one register for floats and vectors:
 _FLOAT_REGISTER: Final[dict[str, str]] = {"x86_64": "=x,0", "aarch64": "=w,0"}
+# Lanes by index, 0 for an index from 16 (x86: from 128; lower ones count modulo 16):
+_SWIZZLE: Final[dict[str, str]] = {
+    "x86_64": "@llvm.x86.ssse3.pshuf.b.128",
+    "aarch64": "@llvm.aarch64.neon.tbl1.v16i8",
+}
 
 
 def llvm_type(valtype: int) -> str:
@@ -158,8 +164,12 @@ class Unit:
         faults = self.precise and True in [memory.guarded for memory in self.memories]
         self.ordered: str = "volatile " if faults else ""
         self.volatile_bit: str = "true" if faults else "false"
-        # Vector literals that must be hidden from arithmetic, as `Emitter.settled` explains.
-        self.special_vectors: set[str] = set()
+        self.swizzle: str = _SWIZZLE[options.arch]
+        self.swizzle_wraps: bool = options.arch == "x86_64"
+        # Whether anything here computes with vectors of floats, and what must be hidden from
+        # that (see `Emitter.hide_vector`): where it stands, hidden and plain.
+        self.float_vectors: bool = False
+        self.deferred: list[tuple[list[str], int, str, str]] = []
         self._signatures: dict[int, Signature] = {}
 
     def signature(self, type_index: int) -> Signature:
@@ -171,6 +181,12 @@ class Unit:
             signature = Signature(comp)
             self._signatures[type_index] = signature
         return signature
+
+    def resolve(self) -> None:
+        """Write what was deferred until it was known what the unit computes with."""
+        for lines, index, hidden, plain in self.deferred:
+            lines[index] = hidden if self.float_vectors else plain
+        self.deferred = []
 
     def epilogue(self) -> str:
         """What follows the functions in the unit's text."""

@@ -1,0 +1,199 @@
+"""Compiled code on disk, so that a second start compiles nothing.
+
+A *pack* is a file of object records for one identity: what is compiled (a module's bytes and
+options), by which compiler (a hash of our own sources and LLVM's version) and for which CPU.
+Records are appended; each carries its length and a checksum, and the first one that does not add
+up ends the pack, which is then begun anew.
+
+What is trusted: files that belong to this user and that nobody else can write, in a directory of
+which the same holds. Anything else is ignored. ``WASMWRIGHT_CACHE`` is a directory, or ``off``.
+The directory's size is bounded (``tuning.CACHE_SIZE``): packs unused the longest go first.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import hashlib
+import importlib.metadata
+import os
+import stat
+import struct
+import threading
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import filelock
+import platformdirs
+
+from wasmwright import tuning
+
+_MAGIC: Final = b"wasmwright code 1\n"
+_HEAD: Final = struct.Struct("<II16s")  # functions in the record, bytes of object, checksum
+_SUFFIX: Final = ".pack"
+
+
+@functools.cache
+def compiler_identity() -> bytes:
+    """A hash of everything that decides what code comes out: sources, LLVM, and the CPU."""
+    digest = hashlib.blake2b(digest_size=16)
+    package = Path(__file__).parent.parent
+    for folder in ("isa", "model", "binary", "codegen", "codegen/llvm"):
+        for path in sorted((package / folder).glob("*.py")):
+            digest.update(path.read_bytes())
+    digest.update((package / "tuning.py").read_bytes())
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        digest.update(importlib.metadata.version("llvmlite").encode())
+    digest.update(_cpu())
+    return digest.digest()
+
+
+def _cpu() -> bytes:
+    wanted = (b"model name", b"flags", b"cpu family", b"model\t", b"stepping")
+    try:
+        with open("/proc/cpuinfo", "rb") as file:
+            head = file.read(65536).split(b"\n\n")[0]
+    except OSError:
+        return b"unknown"
+    return b"\n".join(line for line in head.splitlines() if line.startswith(wanted))
+
+
+def directory() -> Path | None:
+    """Where packs are, or None if there is no cache (turned off, or not ours alone)."""
+    setting = os.environ.get("WASMWRIGHT_CACHE")
+    if setting == "off":
+        return None
+    path = Path(setting) if setting else Path(platformdirs.user_cache_dir("wasmwright"))
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path if _private(os.stat(path)) else None
+    except OSError:
+        return None
+
+
+def _private(status: os.stat_result) -> bool:
+    """Whether only this user can have written it."""
+    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+class Pack:
+    """The cached objects of one identity. Thread-safe; several processes may share the file."""
+
+    def __init__(self, identity: bytes) -> None:
+        digest = hashlib.blake2b(identity + compiler_identity(), digest_size=20)
+        self._objects: dict[int, tuple[tuple[int, ...], bytes]] = {}
+        self._fresh: list[bytes] = []
+        self._fresh_size = 0
+        self._lock = threading.Lock()
+        folder = directory()
+        self._path = folder / (digest.hexdigest() + _SUFFIX) if folder else None
+        if self._path is not None:
+            self._read(self._path)
+            _open_packs.add(self)
+
+    def find(self, func: int) -> tuple[tuple[int, ...], bytes] | None:
+        """The functions and the bytes of the object that has ``func``, or None."""
+        return self._objects.get(func)
+
+    def add(self, funcs: tuple[int, ...], data: bytes) -> None:
+        """Remembers an object; it reaches the disk with the next ``flush``, or at exit."""
+        if self._path is None:
+            return
+        body = struct.pack(f"<{len(funcs)}I", *funcs) + data
+        record = _HEAD.pack(len(funcs), len(data), _checksum(body)) + body
+        with self._lock:
+            self._fresh.append(record)
+            self._fresh_size += len(record)
+        if self._fresh_size > tuning.CACHE_FLUSH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Appends what is new to the file; a cache that cannot be written is no error."""
+        with self._lock:
+            fresh, self._fresh, self._fresh_size = self._fresh, [], 0
+        if not fresh or self._path is None:
+            return
+        lock = filelock.FileLock(f"{self._path.parent / 'lock'}", timeout=5)
+        with contextlib.suppress(OSError, filelock.Timeout), lock:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(self._path, flags, 0o600)
+            with open(descriptor, "ab") as file:
+                if file.tell() == 0:
+                    file.write(_MAGIC)
+                file.write(b"".join(fresh))
+            _evict(self._path)
+
+    def _read(self, path: Path) -> None:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return
+        with open(descriptor, "rb") as file:
+            if not _private(os.fstat(descriptor)):
+                self._path = None
+                return
+            data = file.read()
+        whole = False
+        if data.startswith(_MAGIC):
+            whole = self._parse(data)
+        if not whole:
+            with contextlib.suppress(OSError):
+                path.unlink()
+        with contextlib.suppress(OSError):
+            os.utime(path)
+
+    def _parse(self, data: bytes) -> bool:
+        """Reads the records; False where one is damaged (those before it are kept)."""
+        at = len(_MAGIC)
+        while at < len(data):
+            if at + _HEAD.size > len(data):
+                return False
+            count, size, checksum = _HEAD.unpack_from(data, at)
+            at += _HEAD.size
+            end = at + 4 * count + size
+            if end > len(data) or _checksum(data[at:end]) != checksum:
+                return False
+            funcs = struct.unpack_from(f"<{count}I", data, at)
+            entry = (funcs, data[at + 4 * count : end])
+            for func in funcs:
+                self._objects[func] = entry
+            at = end
+        return True
+
+
+def _checksum(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16).digest()
+
+
+def _evict(keep: Path) -> None:
+    """Removes the packs unused the longest until the directory is within its bound."""
+    packs = sorted(_packs(keep.parent), key=lambda each: each[1].st_mtime)
+    total = sum(status.st_size for _, status in packs)
+    for path, status in packs:
+        if total <= tuning.CACHE_SIZE:
+            return
+        if path != keep:
+            with contextlib.suppress(OSError):
+                path.unlink()
+                total -= status.st_size
+
+
+def _packs(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for path in folder.glob(f"*{_SUFFIX}"):
+        with contextlib.suppress(OSError):
+            yield path, path.stat()
+
+
+_open_packs: weakref.WeakSet[Pack] = weakref.WeakSet()
+
+
+def flush_all() -> None:
+    """Writes what every open pack has that is new."""
+    for pack in list(_open_packs):
+        pack.flush()
+
+
+atexit.register(flush_all)
