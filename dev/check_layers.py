@@ -26,7 +26,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("runtime",),
     ("codegen",),
     ("validate",),
-    ("binary", "text"),
+    ("text",),  # assembles to the binary format, and prints from it
+    ("binary",),
     ("model",),
     ("isa",),
     ("errors", "features", "limits", "tuning"),

@@ -69,7 +69,7 @@ def _entry(module, index):
     types = [llvm_type(valtype) for valtype in functype.results]
     ret = "void" if not types else types[0] if len(types) == 1 else "{ " + ", ".join(types) + " }"
     name = "%result = " if types else ""
-    lines.append(f"{name}call tailcc {ret} @f{index}({args})")
+    lines.append(f"{name}call tailcc {ret} @f{index}({args}) noinline")
     for i, kind in enumerate(types):
         value = "%result"
         if len(types) > 1:

@@ -17,8 +17,7 @@ ROWS = [row for row in INSTRUCTIONS if row.family in FAMILIES]
 TRAPPING = [
     row
     for row in ROWS
-    if row.params[0] in (I32, I64)
-    and row.name[4:7] in ("div", "rem")
+    if row.name[:7] in ("i32.div", "i32.rem", "i64.div", "i64.rem")
     or row.name[4:].startswith("trunc_f")
 ]
 TOTAL = [row for row in ROWS if row not in TRAPPING]
@@ -109,11 +108,11 @@ def test_constant_operands_are_not_folded_wrongly(batch):
         for constants in itertools.product(*([None, *special(t)] for t in row.params)):
             if any(constant is not None for constant in constants):
                 params = [t for t, c in zip(row.params, constants, strict=True) if c is None]
-                # All in a row of which the first is open: a row must have some operand.
-                for through_local in (False, True):
+                arithmetic = row.family != "relop" and row.results[0] in (F32, F64)
+                for through_local in (False, True) if arithmetic else (False,):
                     name = with_constants(batch, row, constants, params, through_local)
                     cases.append((name, row, constants, params))
-    batch.build((Options(), 2), (Options(precise_loads=False), 2))
+    batch.build((Options(), 2))
     for name, row, constants, params in cases:
         operands = list(itertools.product(*(OPERANDS[t] for t in params)))
         expected, *ours = batch.run(name, params, row.results[0], operands)
@@ -131,7 +130,7 @@ def special(valtype):
         sign = 1 << 31 if valtype == F32 else 1 << 63
         nan = 0x7FA00000 if valtype == F32 else 0x7FF4000000000000
         return [0, sign, one, one | sign, half, nan]
-    return [x for x in OPERANDS[valtype] if x in (0, 1, -1, 33, -(1 << 31), -(1 << 63))]
+    return [0, 1, -1]
 
 
 def with_constants(batch, row, constants, params, through_local):

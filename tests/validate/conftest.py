@@ -242,9 +242,7 @@ def build(
     return index_spaces(Module(**fields))
 
 
-def segment(
-    out: Builder, kind: int, offset: str, items: Sequence[int] | Sequence[str]
-) -> Elem:
+def segment(out: Builder, kind: int, offset: str, items: Sequence[int] | Sequence[str]) -> Elem:
     funcs = tuple(item for item in items if isinstance(item, int))
     exprs = tuple(out.expr(item) for item in items if isinstance(item, str))
     mode = ACTIVE if offset else PASSIVE

@@ -57,7 +57,7 @@ def main() -> None:
                 if key not in seen:  # the proposals have copies of core scripts
                     seen.add(key)
                     out.write(json.dumps(line).encode() + b"\n")
-    print(f"{OUTPUT}: {len(seen)} modules, {OUTPUT.stat().st_size} bytes", file=sys.stderr)
+    sys.stderr.write(f"{OUTPUT}: {len(seen)} modules, {OUTPUT.stat().st_size} bytes\n")
 
 
 if __name__ == "__main__":

@@ -23,9 +23,14 @@ TWO_TO_ONE = FuncType((I32, I64), (F32,))
 class TestBlocks:
     def test_results_are_left(self, valid, invalid) -> None:
         valid("block i32; i32.const 0; end", results="i32")
-        invalid("block i32; end; drop", "type mismatch: instruction requires [i32] but stack has []")
+        invalid(
+            "block i32; end; drop", "type mismatch: instruction requires [i32] but stack has []"
+        )
         invalid("block i32; f32.const 0; end; drop", "type mismatch")
-        invalid("block -; i32.const 0; end; drop", "type mismatch: block requires [] but stack has [i32]")
+        invalid(
+            "block -; i32.const 0; end; drop",
+            "type mismatch: block requires [] but stack has [i32]",
+        )
 
     def test_parameters_are_taken(self, valid, invalid) -> None:
         text = "i32.const 0; i64.const 0; {} 0; drop; drop; f32.const 0; end; drop"
@@ -68,7 +73,9 @@ class TestBlocks:
             params="ref:0",
         )
 
-    @pytest.mark.parametrize("text", ["else", "block -; else", "i32.const 0; if -; else; else"])
+    @pytest.mark.parametrize(
+        "text", ["else", "block -; else; end", "i32.const 0; if -; else; else; end"]
+    )
     def test_else_follows_an_if(self, text: str, invalid) -> None:
         invalid(text, "END opcode expected")
 
@@ -87,7 +94,7 @@ class TestBranches:
         invalid("i32.const 0; br_table 0,300 0", "unknown label 300")
 
     def test_operands_of_a_branch(self, valid, invalid) -> None:
-        for text in ("br 0", "i32.const 0; br_if 0", "i32.const 0; br_table 0"):
+        for text in ("br 0", "i32.const 0; br_if 0", "i32.const 0; br_table , 0"):
             text = f"block f32; {{}}; {text}; end; drop"
             valid(text.format("f32.const 0"))
             invalid(text.format("i64.const 0"), "type mismatch")
@@ -95,7 +102,7 @@ class TestBranches:
 
     def test_conditions(self, invalid) -> None:
         invalid("f32.const 0; br_if 0", "type mismatch")
-        invalid("f32.const 0; br_table 0", "type mismatch")
+        invalid("f32.const 0; br_table , 0", "type mismatch")
 
     def test_br_if_leaves_the_types_of_the_label(self, valid, invalid) -> None:
         text = "block funcref; ref.func 0; i32.const 0; br_if 0; {} end; drop"
@@ -110,7 +117,10 @@ class TestBranches:
         )
 
     def test_operands_match_all_labels_of_a_table(self, valid, invalid) -> None:
-        text = "block {}; block {}; local.get 0; i32.const 0; br_table 1 0; end; drop; local.get 0; end; drop"
+        text = (
+            "block {}; block {}; local.get 0; i32.const 0; br_table 1 0; end; drop;"
+            "local.get 0; end; drop"
+        )
         valid(text.format("funcref", "ref:func"), params="ref:func")
         invalid(text.format("externref", "ref:func"), "type mismatch", params="ref:func")
 

@@ -21,7 +21,11 @@ class TestThrow:
         valid("throw 0", **PARTS)
         valid("i32.const 0; i64.const 0; throw 2", **PARTS)
         invalid("throw 1", "type mismatch: instruction requires [i32] but stack has []", **PARTS)
-        invalid("i64.const 0; throw 1", "type mismatch: instruction requires [i32] but stack has [i64]", **PARTS)
+        invalid(
+            "i64.const 0; throw 1",
+            "type mismatch: instruction requires [i32] but stack has [i64]",
+            **PARTS,
+        )
         invalid("throw 3", "unknown tag 3", **PARTS)
 
     def test_throw_ref_takes_an_exception(self, valid, invalid) -> None:

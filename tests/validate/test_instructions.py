@@ -154,7 +154,9 @@ class TestParametric:
                 "type mismatch",
                 params=params,
             )
-        invalid("unreachable; local.get 0; i32.const 0; select; drop", "type mismatch", params="funcref")
+        invalid(
+            "unreachable; local.get 0; i32.const 0; select; drop", "type mismatch", params="funcref"
+        )
 
     def test_select_with_type_takes_references(self, valid, invalid) -> None:
         text = "local.get 0; local.get 1; i32.const 0; select funcref"
@@ -174,8 +176,16 @@ class TestParametric:
 
 class TestVariables:
     def test_locals_have_their_types(self, valid, invalid) -> None:
-        valid("local.get 0; local.set 1; local.get 1; local.tee 0; drop", params="i64", locals="i64")
-        invalid("local.get 0; drop; local.get 1", "type mismatch", params="i64", results="i64", locals="i32")
+        valid(
+            "local.get 0; local.set 1; local.get 1; local.tee 0; drop", params="i64", locals="i64"
+        )
+        invalid(
+            "local.get 0; drop; local.get 1",
+            "type mismatch",
+            params="i64",
+            results="i64",
+            locals="i32",
+        )
         invalid("f32.const 0; local.set 0", "type mismatch", params="i64")
         invalid("f32.const 0; local.tee 0; drop", "type mismatch", params="i64")
 
@@ -202,13 +212,23 @@ class TestVariables:
 
 class TestEncoding:
     def test_illegal_opcodes(self, invalid) -> None:
-        for body in (b"\xff", b"\x27", b"\xc5", b"\xfb\x1f", b"\xfc\x12", b"\xfd\x94\x02", b"\xfe\x04"):
+        for body in (
+            b"\xff",
+            b"\x27",
+            b"\xc5",
+            b"\xfb\x1f",
+            b"\xfc\x12",
+            b"\xfd\x94\x02",
+            b"\xfe\x04",
+        ):
             error = invalid(body + b"\x0b", "illegal opcode")
             assert error.offset == 8
 
     def test_prefixed_opcodes_may_be_longer_than_need_be(self, valid, invalid) -> None:
         valid(b"\x43\0\0\0\0\xfc\x80\x80\x80\x80\x00\x1a\x0b")
-        invalid(b"\x43\0\0\0\0\xfc\x80\x80\x80\x80\x80\x00\x1a\x0b", "integer representation too long")
+        invalid(
+            b"\x43\0\0\0\0\xfc\x80\x80\x80\x80\x80\x00\x1a\x0b", "integer representation too long"
+        )
 
     def test_integers_are_checked_to_the_last_bit(self, valid, invalid) -> None:
         valid(b"\x41\xff\xff\xff\xff\x07\x1a\x0b")

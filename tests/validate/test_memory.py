@@ -100,12 +100,22 @@ class TestWholeMemories:
 
     def test_fill(self, valid, invalid) -> None:
         valid("i64.const 0; i32.const 0; i64.const 0; memory.fill 1", memories=BOTH)
-        invalid("i64.const 0; i32.const 0; i32.const 0; memory.fill 1", "type mismatch", memories=BOTH)
+        invalid(
+            "i64.const 0; i32.const 0; i32.const 0; memory.fill 1", "type mismatch", memories=BOTH
+        )
 
     @pytest.mark.parametrize(
-        ("target", "source", "length"), [("i32", "i32", "i32"), ("i64", "i64", "i64"), ("i32", "i64", "i32"), ("i64", "i32", "i32")]
+        ("target", "source", "length"),
+        [
+            ("i32", "i32", "i32"),
+            ("i64", "i64", "i64"),
+            ("i32", "i64", "i32"),
+            ("i64", "i32", "i32"),
+        ],
     )
-    def test_copy_has_the_shorter_length(self, target: str, source: str, length: str, valid, invalid) -> None:
+    def test_copy_has_the_shorter_length(
+        self, target: str, source: str, length: str, valid, invalid
+    ) -> None:
         numbers = " ".join("01"[name == "i64"] for name in (target, source))
         text = f"{target}.const 0; {source}.const 0; {{}}.const 0; memory.copy {numbers}"
         valid(text.format(length), memories=BOTH)

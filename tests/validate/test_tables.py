@@ -19,7 +19,12 @@ class TestAccess:
 
     def test_set(self, valid, invalid) -> None:
         valid("i32.const 0; local.get 0; table.set 0", tables=TABLES, params="ref:func")
-        invalid("i32.const 0; local.get 0; table.set 0", "type mismatch", tables=TABLES, params="externref")
+        invalid(
+            "i32.const 0; local.get 0; table.set 0",
+            "type mismatch",
+            tables=TABLES,
+            params="externref",
+        )
         invalid("local.get 0; table.set 0", "type mismatch", tables=TABLES, params="funcref")
 
     def test_size_grow_and_fill(self, valid, invalid) -> None:
@@ -27,7 +32,9 @@ class TestAccess:
         valid("ref.null func; i64.const 0; table.grow 2", tables=TABLES, results="i64")
         valid("i64.const 0; ref.null func; i64.const 0; table.fill 2", tables=TABLES)
         invalid("ref.null extern; i32.const 0; table.grow 0; drop", "type mismatch", tables=TABLES)
-        invalid("i32.const 0; ref.null func; i64.const 0; table.fill 2", "type mismatch", tables=TABLES)
+        invalid(
+            "i32.const 0; ref.null func; i64.const 0; table.fill 2", "type mismatch", tables=TABLES
+        )
 
     @pytest.mark.parametrize(
         "name", ["table.get", "table.set", "table.size", "table.grow", "table.fill"]
@@ -41,7 +48,9 @@ class TestCopyAndInit:
         text = "i32.const 0; {}.const 0; i32.const 0; table.copy 0 {}"
         valid(text.format("i32", 0), tables=TABLES)
         valid(text.format("i64", 2), tables=TABLES)
-        invalid(text.format("i32", 1), "type mismatch: source element type externref", tables=TABLES)
+        invalid(
+            text.format("i32", 1), "type mismatch: source element type externref", tables=TABLES
+        )
         invalid(text.format("i32", 3), "unknown table 3", tables=TABLES)
 
     def test_copy_may_go_to_a_supertype_only(self, valid, invalid) -> None:

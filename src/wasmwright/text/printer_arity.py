@@ -12,11 +12,10 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from wasmwright.binary.cursor import skip_immediates
 from wasmwright.binary.reader import Reader
 from wasmwright.isa import INSTRUCTIONS, SLOTS, slot
 from wasmwright.model.module import Module
-from wasmwright.model.types import BLOCK_INDEX, BOT, ArrayType, FuncType, StructType
+from wasmwright.model.types import BLOCK_INDEX, BOT, FuncType, StructType
 
 # By slot: how many operands an instruction takes and leaves; -1 where it depends.
 VARIES: Final = -1
@@ -47,18 +46,17 @@ _THROW: Final = slot("throw")
 _THROW_REF: Final = slot("throw_ref")
 _STRUCT_NEW: Final = slot("struct.new")
 _ARRAY_NEW_FIXED: Final = slot("array.new_fixed")
-_BR_ON_CAST: Final = slot("br_on_cast")
-_BR_ON_CAST_FAIL: Final = slot("br_on_cast_fail")
 _LOOP: Final = slot("loop")
 
-_MANY: Final = 1 << 20  # more operands than anything takes
+# The row speaks of both types that the one reference may have.
+_LEAVES[slot("br_on_cast")] = 1
 
 
 class Arity:
     """Operand counts for the code of one module.
 
-    `of` sets ``takes`` and ``leaves`` for an instruction. ``labels`` are how many values a
-    branch to each open label takes, the function's own first.
+    `of` and `block` set ``takes`` and ``leaves`` for an instruction. ``labels`` are how many
+    values a branch to each open label takes, the function's own first.
     """
 
     __slots__ = ("_module", "labels", "leaves", "takes")
@@ -78,7 +76,6 @@ class Arity:
             pos = reader.pos
             self._varying(reader, opcode)
             reader.pos = pos
-            skip_immediates(reader, opcode)
 
     def block(self, reader: Reader, opcode: i64) -> None:
         """The counts of a block's opener; the label's is added to ``labels``."""

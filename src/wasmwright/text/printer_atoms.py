@@ -126,3 +126,15 @@ def byte_string(out: BytesWriter, data: bytes, start: i64, end: i64) -> None:
         byte: i64 = data[pos]
         out.write(_ESCAPES[byte])
     out.append(0x22)
+
+
+def string_end(data: bytes, start: i64, end: i64, width: i64) -> i64:
+    """Where to end a string that begins at ``start`` and takes at most ``width`` columns."""
+    pos = start
+    while pos < end:
+        byte: i64 = data[pos]
+        width -= len(_ESCAPES[byte])
+        if width < 0:
+            break
+        pos += 1
+    return pos

@@ -136,8 +136,5 @@ for _type, _name in HEAP_NAMES.items():
     if _type != HEAP_BOT:
         HEAP_OF[_kind_of_type(_name)] = _type
 
-I32_WORD: Final[int] = KEYWORDS[b"i32"]
-I64_WORD: Final[int] = KEYWORDS[b"i64"]
-
 for _name, _rows in BY_NAME.items():
     KEYWORDS[_name.encode()] = INSTRUCTION + _rows[0].slot

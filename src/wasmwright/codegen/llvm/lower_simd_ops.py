@@ -111,7 +111,6 @@ _SHIFTS: Final = {"shl": "shl", "shr_s": "ashr", "shr_u": "lshr"}
 # Those whose one kind says it all; the relaxed ones do what their exact counterparts do, or
 # what x86 has one instruction for.
 _KINDS: Final[dict[str, int]] = {
-    "neg": NEGATE,
     "avgr_u": AVERAGE,
     "q15mulr_sat_s": Q15_MULTIPLY,
     "relaxed_q15mulr_s": Q15_MULTIPLY,
@@ -164,6 +163,8 @@ def _integer(shape: Shape, operation: str) -> VectorOp | None:
     if operation == "abs":
         name = f"call {llvm} @llvm.abs.{shape.suffix}({llvm} "
         return VectorOp(UNARY, shape, shape, name, "", ", i1 false)")
+    if operation == "neg":
+        return VectorOp(NEGATE, shape, shape)
     if operation == "popcnt":
         name = f"call {llvm} @llvm.ctpop.{shape.suffix}({llvm} "
         return VectorOp(UNARY, shape, shape, name, "", ")")

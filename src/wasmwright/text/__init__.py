@@ -1,0 +1,1 @@
+"""The text format: lexer, parser, printer and scripts."""
