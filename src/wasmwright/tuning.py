@@ -11,6 +11,15 @@ STACK_RESERVE: Final = 192 * 1024
 # A thread whose whole stack is smaller than this gives half of it to the reserve instead.
 SMALL_STACK: Final = 512 * 1024
 
+# Bytes of stack that must be left where wasm calls Python (or half of a smaller stack): as far
+# as Python's own recursion limit lets it go. 500 nested sorts with a key function, its
+# hungriest recursion known to us, take 1.9 MiB.
+HOST_STACK: Final = 3 * 1024 * 1024
+
+# Bytes of stack that LLVM gets: a compilation in a thread that has less left runs in a thread of
+# its own.
+COMPILER_STACK: Final = 4 * 1024 * 1024
+
 # Address space for machine code of wasm functions. Nothing is committed before it is used;
 # relative jumps inside it need it to stay below 2 GiB.
 CODE_ARENA: Final = 1 << 31

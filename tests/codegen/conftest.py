@@ -140,6 +140,13 @@ class Native:
         for i in range(len(module.types)):
             self.poke(layout.type_id(i), i)
 
+    def set_data(self, index, content):
+        """Fill a data segment."""
+        buffer = ctypes.create_string_buffer(content, len(content))
+        self._records.append(buffer)
+        self.poke(self.layout.data(index), ctypes.addressof(buffer))
+        self.poke(self.layout.data(index) + 8, len(content))
+
     def poke(self, offset, value):
         """Store a word into the context."""
         ctypes.c_uint64.from_address(self.ctx + offset).value = value & (1 << 64) - 1

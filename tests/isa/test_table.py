@@ -69,6 +69,13 @@ INDEX_DIFFERS = {
     "atomic.fence": "zero",
 }
 
+# Where the index differs from the text format's grammar, which the suite follows.
+INDEX_NAMES = {
+    "memory.atomic.fence": "atomic.fence",
+    "i32x4.relaxed_trunc_f64x2_s": "i32x4.relaxed_trunc_f64x2_s_zero",
+    "i32x4.relaxed_trunc_f64x2_u": "i32x4.relaxed_trunc_f64x2_u_zero",
+}
+
 
 def opcode_bytes(row: dict[str, object]) -> bytes:
     opcode = row["opcode"]
@@ -100,7 +107,7 @@ def test_the_table_has_the_instructions_of_the_index_and_no_others() -> None:
 def test_a_row_agrees_with_the_index(row: dict[str, str]) -> None:
     instruction = BY_ENCODING[opcode_bytes(row)]
     name = row["name"]
-    assert instruction.name == {"memory.atomic.fence": "atomic.fence"}.get(name, name)
+    assert instruction.name == INDEX_NAMES.get(name, name)
 
     stack = stack_words(row["stack"]) if row["stack"] else ""
     if instruction.feature == features.THREADS:

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from wasmwright.api.exports import Exports
+from wasmwright.api.host import Func
 from wasmwright.api.instance import Instance
-from wasmwright.api.module import ExportType, ImportType, Module, validate
-from wasmwright.api.types import FuncType, GlobalType, MemoryType, TableType
+from wasmwright.api.module import ExportType, ImportType, Module, validate, wasm2wat, wat2wasm
+from wasmwright.api.types import (
+    FuncType,
+    GlobalType,
+    MemoryType,
+    TableType,
+    TagType,
+    externref,
+    f32,
+    f64,
+    funcref,
+    i32,
+    i64,
+    v128,
+)
 from wasmwright.runtime.globals import Global
 from wasmwright.runtime.memory import Memory
 from wasmwright.runtime.table import Table
@@ -13,6 +27,7 @@ from wasmwright.runtime.table import Table
 __all__ = [
     "ExportType",
     "Exports",
+    "Func",
     "FuncType",
     "Global",
     "GlobalType",
@@ -23,5 +38,15 @@ __all__ = [
     "Module",
     "Table",
     "TableType",
+    "TagType",
+    "externref",
+    "f32",
+    "f64",
+    "funcref",
+    "i32",
+    "i64",
+    "v128",
     "validate",
+    "wasm2wat",
+    "wat2wasm",
 ]

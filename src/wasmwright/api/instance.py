@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
 from wasmwright.api.exports import Exports
+from wasmwright.api.host import CallingInstance
 from wasmwright.api.module import Module
 from wasmwright.errors import LinkError
 from wasmwright.model.module import KIND_FUNC, KIND_GLOBAL, KIND_MEMORY, KIND_TABLE
@@ -18,19 +20,36 @@ class Instance:
 
     ``imports`` maps module names to mappings of names to values; the exports of another
     instance, or the instance itself, are such a mapping. Any callable can be a function; it
-    gets Python numbers and returns one (or a tuple for several results). Raises LinkError for
-    imports that are missing or do not match, and Trap if a segment does not fit or the start
-    function traps.
+    gets Python numbers and returns one (or a tuple for several results). One whose first
+    parameter is annotated as ``Instance`` is given this instance before the numbers. Raises
+    LinkError for imports that are missing or do not match, and Trap if a segment does not fit or
+    the start function traps.
     """
 
     def __init__(self, module: Module, imports: Mapping[str, Any] | None = None) -> None:
-        self._module = module
-        externs = linking.resolve(module.model, imports)
+        caller = CallingInstance(type(self), module)
+        externs = linking.resolve(module.model, imports, caller.adapt)
         try:
-            self._core = runtime.Instance(module.code_for(externs.memories), externs)
+            memories = externs.memories + module.new_memories()
+            core = runtime.Instance(module.code_for(memories), externs, memories)
         except MemoryError as error:
             raise LinkError(f"out of resources: {error}") from error
-        self._core.initialize()
+        caller.core = weakref.ref(core)
+        # Set up before the start function runs: that may call a function which gets this.
+        self._set_up(core, module)
+        core.initialize()
+
+    @classmethod
+    def _of(cls, core: runtime.Instance, module: Module) -> Instance:
+        """Another handle of an instance whose first one is gone."""
+        self = cls.__new__(cls)
+        self._set_up(core, module)
+        return self
+
+    def _set_up(self, core: runtime.Instance, module: Module) -> None:
+        self._module = module
+        self._core = core
+        core.handle = weakref.ref(self)
         self._exports = Exports({entry.name: self._export(entry) for entry in module.model.exports})
 
     def _export(self, entry: Any) -> Any:

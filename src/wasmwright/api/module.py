@@ -19,6 +19,7 @@ from wasmwright.validate import validate as validate_module
 
 if TYPE_CHECKING:
     from wasmwright.runtime.code import ModuleCode
+    from wasmwright.runtime.memory import Memory
 
 Source = bytes | bytearray | memoryview | str | os.PathLike[str]
 
@@ -46,41 +47,66 @@ class ExportType:
 
 
 def read_source(source: Source) -> bytes:
-    """The bytes of a module from what users pass: bytes, text, or a path to a file."""
+    """The binary of a module from what users pass: bytes, text, or a path to a file of either.
+
+    A str is always text; bytes are where they begin with ``(`` or a comment.
+    """
     if isinstance(source, os.PathLike):
         path = Path(source)
         if path.stat().st_size > MAX_MODULE_SIZE:
             raise MalformedError(f"module too large: {path} is over {MAX_MODULE_SIZE} bytes")
         data = path.read_bytes()
     elif isinstance(source, str):
-        data = source.encode()
+        return wat2wasm(source)
     elif isinstance(source, (bytes, bytearray, memoryview)):
         data = bytes(source)
     else:
         raise TypeError(f"a module is bytes, str or a path, not {type(source).__name__}")
-    if not data.startswith(_MAGIC) and data[:200].lstrip().startswith((b"(", b";;")):
-        raise MalformedError(
-            "unexpected token: this is the text format, which is not supported yet", 0
-        )
-    return data
+    return wat2wasm(data) if is_text(data) else data
+
+
+def is_text(data: bytes) -> bool:
+    """Whether bytes look like the text format: they begin with ``(`` or a comment."""
+    return not data.startswith(_MAGIC) and data[:4096].lstrip().startswith((b"(", b";;"))
+
+
+def wat2wasm(text: str | bytes) -> bytes:
+    """The binary of a module in the text format; MalformedError with line and column."""
+    from wasmwright.text import parse
+
+    return parse(text)
+
+
+def wasm2wat(source: Source, *, fold: bool = False) -> str:
+    """A module in the text format; ``fold`` puts operands into what takes them."""
+    from wasmwright.text.printer import print_module
+
+    return print_module(read_source(source), fold=fold)
 
 
 class Module:
     """A validated module; immutable, picklable, and shareable between threads.
 
-    ``source`` is the binary as bytes or a path to a file. Functions are compiled when they
+    ``source`` is a module in the binary or the text format, or a path to a file. Functions are compiled when they
     are first called, or all at once by :meth:`compile`. ``guard=False`` has every memory access
-    checked by an explicit comparison instead of guard pages. Raises MalformedError or InvalidError.
+    checked by an explicit comparison instead of guard pages. ``level`` is LLVM's optimisation
+    level, 0 to 3, where the default does not suit. Raises MalformedError or InvalidError.
     """
 
     def __init__(
-        self, source: Source, *, features: int = DEFAULT, guard: bool | None = None
+        self,
+        source: Source,
+        *,
+        features: int = DEFAULT,
+        guard: bool | None = None,
+        level: int | None = None,
     ) -> None:
         data = read_source(source)
         self._module = decode(data, features)
         validate_module(self._module, features)
         self._features = features
         self._guard = guard
+        self._level = level
         self._lock = threading.Lock()
         self._code: dict[bool, ModuleCode] = {}
 
@@ -142,26 +168,32 @@ class Module:
         with self._lock:
             found = self._code.get(guard)
             if found is None:
-                found = self._code[guard] = ModuleCode(self._module, guard)
+                found = self._code[guard] = ModuleCode(self._module, guard, self._level)
             return found
 
-    def code_for(self, memories: list[Any]) -> ModuleCode:
-        """The code that fits the imported memories and the mode asked for."""
+    def new_memories(self) -> list[Memory]:
+        """Memories of the types that the module defines, for a new instance."""
+        from wasmwright.runtime.memory import Memory
+
+        return [Memory.from_type(each, self._guard) for each in self._module.memories]
+
+    def code_for(self, memories: list[Memory]) -> ModuleCode:
+        """The code that fits all memories of an instance and the mode asked for."""
         guard = self._guard is not False and all(
             memory.guarded or memory.address64 for memory in memories
         )
         return self.code(guard)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickle, (self._module.data, self._features, self._guard)
+        return _unpickle, (self._module.data, self._features, self._guard, self._level)
 
     def __repr__(self) -> str:
         name = f" {self.name}" if self.name else ""
         return f"<wasmwright.Module{name}: {len(self._module.data)} bytes>"
 
 
-def _unpickle(data: bytes, features: int, guard: bool | None) -> Module:
-    return Module(data, features=features, guard=guard)
+def _unpickle(data: bytes, features: int, guard: bool | None, level: int | None) -> Module:
+    return Module(data, features=features, guard=guard, level=level)
 
 
 def validate(source: Source, *, features: int = DEFAULT) -> bool:

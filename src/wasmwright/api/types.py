@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Annotated, Any, Final, TypeAlias
 
 from wasmwright.model import types as model
 from wasmwright.model.module import ExternType as ModelType
 from wasmwright.model.module import Module
 
 
-@dataclass(frozen=True, slots=True)
+# Types for the annotations of host functions, and their names.
+i32: TypeAlias = Annotated[int, "i32"]
+i64: TypeAlias = Annotated[int, "i64"]
+f32: TypeAlias = Annotated[float, "f32"]
+f64: TypeAlias = Annotated[float, "f64"]
+v128: TypeAlias = Annotated[bytes, "v128"]
+externref: TypeAlias = Annotated[Any, "externref"]
+funcref: TypeAlias = Annotated[Callable[..., Any] | None, "funcref"]
+
+VALTYPES: Final[dict[str, int]] = {
+    **{model.NUMBER_NAMES[t]: t for t in (model.I32, model.I64, model.F32, model.F64, model.V128)},
+    **{text: model.REF | model.NULL | heap for heap, text in model.SHORTHANDS.items()},
+}
+
+
+@dataclass(frozen=True, slots=True, init=False)
 class FuncType:
-    """A function's parameter and result types, such as ``("i32", "f64")``."""
+    """A function's parameter and result types: ``FuncType(["i32", "f64"], ["i64"])``.
+
+    Each side is a sequence of type names, or a string of names with spaces between.
+    """
 
     params: tuple[str, ...]
     results: tuple[str, ...]
+
+    def __init__(self, params: str | Iterable[str] = (), results: str | Iterable[str] = ()) -> None:
+        for name, side in (("params", params), ("results", results)):
+            types = tuple(side.split() if isinstance(side, str) else side)
+            object.__setattr__(self, name, types)
 
     def __str__(self) -> str:
         return f"func [{' '.join(self.params)}] -> [{' '.join(self.results)}]"
@@ -87,7 +112,22 @@ def from_model(module: Module, desc: ModelType) -> ExternType:
     index = desc.type_index if isinstance(desc, model.TagType) else desc
     comp = module.types[index].comp
     assert isinstance(comp, model.FuncType)
-    params = tuple(map(model.name, comp.params))
     if isinstance(desc, model.TagType):
-        return TagType(params)
-    return FuncType(params, tuple(map(model.name, comp.results)))
+        return TagType(tuple(map(model.name, comp.params)))
+    return func_type_of(comp)
+
+
+def func_type_of(func_type: model.FuncType) -> FuncType:
+    """The public form of a function type."""
+    return FuncType(map(model.name, func_type.params), map(model.name, func_type.results))
+
+
+def to_model(func_type: FuncType) -> model.FuncType:
+    """The model's form of a function type; ValueError for a name that is no value type."""
+    sides = []
+    for side in (func_type.params, func_type.results):
+        for name in side:
+            if name not in VALTYPES:
+                raise ValueError(f"a value type is one of {', '.join(VALTYPES)}, not {name!r}")
+        sides.append(tuple(VALTYPES[name] for name in side))
+    return model.FuncType(*sides)

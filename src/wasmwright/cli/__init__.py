@@ -15,7 +15,7 @@ from wasmwright._build_info import VERSION, describe
 from wasmwright.errors import Trap, WasmError
 
 # Command -> the module it is in; imported when it is used, so that `--help` costs nothing.
-_COMMANDS = ("run", "validate", "dump")
+_COMMANDS = ("run", "validate", "parse", "print", "dump", "wast")
 
 
 class _Commands(click.Group):
@@ -27,7 +27,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"wasmwright.cli.{cmd_name}")
+        module = importlib.import_module(f"wasmwright.cli.{cmd_name}_" if cmd_name == "print" else f"wasmwright.cli.{cmd_name}")
         command: click.Command = module.command
         return command
 
@@ -37,7 +37,7 @@ class _Commands(click.Group):
 def cli() -> None:
     """WebAssembly, whole, in Python.
 
-    FILE is a module in the binary format; "-" reads standard input.
+    FILE is a module, binary or text (told apart by content); "-" is standard input.
     """
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from wasmwright.cli.inputs import FILE, errors_in, read
+from wasmwright.cli.inputs import FILE, errors_in, read_binary
 
 
 @click.command("dump")
@@ -21,7 +21,7 @@ def command(file: str, as_json: bool) -> None:
     from wasmwright.binary.decode import decode
     from wasmwright.tools.dump import dump
 
-    data = read(file)
+    data = read_binary(file)
     with errors_in(file):
         report = dump(decode(data))
     if as_json:

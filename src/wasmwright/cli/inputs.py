@@ -1,4 +1,4 @@
-"""What the commands share: reading a module, and errors that name the file."""
+"""What the commands share: reading modules, writing results, and errors that name the file."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ from wasmwright.errors import CompileError
 from wasmwright.limits import MAX_MODULE_SIZE
 
 FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=str), default="-")
+OUTPUT = click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=str),
+    help="Write to this file instead of standard output.",
+)
 
 
 class InputError(click.ClickException):
@@ -49,3 +55,31 @@ def errors_in(path: str) -> Iterator[None]:
         yield
     except CompileError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def read_binary(path: str) -> bytes:
+    """The module in a file, in the binary format: text is recognised and assembled."""
+    from wasmwright.api.module import is_text
+    from wasmwright.text import parse
+
+    data = read(path)
+    if is_text(data):
+        with errors_in(path):
+            return parse(data)
+    return data
+
+
+def write(path: str | None, data: bytes | str) -> None:
+    """Writes a result to a file or to standard output; no binary goes to a terminal."""
+    raw = data.encode() if isinstance(data, str) else data
+    if path is not None and path != "-":
+        try:
+            with open(path, "wb") as file:
+                file.write(raw)
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror or error}") from error
+        return
+    if isinstance(data, bytes) and sys.stdout.isatty():
+        raise click.UsageError("the result is binary: give a file with -o, or redirect it")
+    sys.stdout.buffer.write(raw)
+    sys.stdout.buffer.flush()

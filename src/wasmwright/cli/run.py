@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from wasmwright.cli.inputs import InputError, errors_in, read
+from wasmwright.cli.inputs import InputError, errors_in, read_binary
 from wasmwright.errors import LinkError
 
 
@@ -57,7 +57,7 @@ def command(
     """
     import wasmwright as ww
 
-    data = read(file)
+    data = read_binary(file)
     with errors_in(file):
         module = ww.Module(data, guard=False if explicit_checks else None)
     if eager:

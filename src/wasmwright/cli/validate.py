@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from wasmwright.cli.inputs import InputError, errors_in, read
+from wasmwright.cli.inputs import InputError, errors_in, read_binary
 
 
 @click.command("validate")
@@ -20,7 +20,7 @@ def command(files: tuple[str, ...]) -> None:
     failed = False
     for file in files or ("-",):
         try:
-            data = read(file)
+            data = read_binary(file)
             with errors_in(file):
                 validate(decode(data))
         except InputError as error:

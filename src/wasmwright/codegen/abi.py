@@ -75,6 +75,7 @@ RT_ACTIVATION: Final = 32
 RT_OWNER: Final = 40
 RT_THREAD_ID: Final = 48
 RT_REAL_LIMIT: Final = 56
+RT_HOST_LIMIT: Final = 64
 RT_SIZE: Final = 128
 
 

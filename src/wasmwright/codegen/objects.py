@@ -11,7 +11,6 @@ then executable, never both.
 
 from __future__ import annotations
 
-import ctypes
 import struct
 import threading
 from collections.abc import Callable, Mapping
@@ -24,6 +23,7 @@ _SHT_SYMTAB: Final = 2
 _SHT_RELA: Final = 4
 _SHT_NOBITS: Final = 8
 _SHF_ALLOC: Final = 2
+_SHN_ABS: Final = 0xFFF1
 _R_64: Final = 1
 _R_PC32: Final = 2
 _R_PLT32: Final = 4
@@ -33,10 +33,15 @@ _R_32S: Final = 11
 _R_PC64: Final = 24
 _R_GOTPCRELX: Final = 41
 _R_REX_GOTPCRELX: Final = 42
+_WIDE_RELOCATIONS: Final = frozenset({_R_64, _R_PC64})
 _GOT_RELOCATIONS: Final = frozenset({_R_GOTPCREL, _R_GOTPCRELX, _R_REX_GOTPCRELX})
 
 _THUNK: Final = bytes.fromhex("ff25f2ffffff") + b"\xcc\xcc"  # jmp [rip - 14]: the slot before it
 _SLOT: Final = 8
+_SYMBOL_SIZE: Final = 24
+_RELA_SIZE: Final = 24
+_MAX_ALIGNMENT: Final = vm.PAGE
+_MAX_ZEROS: Final = 1 << 24  # bytes that are in memory, but not in the file
 
 
 class ObjectError(Exception):
@@ -49,12 +54,15 @@ class Arena:
     Addresses of pieces are page-aligned. Thread-safe.
     """
 
+    # Only takers of pieces hold the lock. Giving back is atomic under the GIL, since finalisers
+    # do it, and may interrupt the very thread that holds the lock.
+
     def __init__(self, size: int) -> None:
         self.start = vm.reserve(size)
         self.end = self.start + size
         self._top = self.start
         self._free: dict[int, list[int]] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def allocate(self, size: int) -> int:
         """The address of at least ``size`` fresh writable bytes."""
@@ -75,8 +83,7 @@ class Arena:
         """Gives a piece back; nothing may run in it any more."""
         size = vm.round_up(size)
         vm.decommit(address, size)
-        with self._lock:
-            self._free.setdefault(size, []).append(address)
+        self._free.setdefault(size, []).append(address)
 
 
 class LoadedObject:
@@ -119,7 +126,7 @@ class _Symbol:
 
 
 class _Object:
-    """The parsed tables of an ELF file; offsets and sizes as they stand in it."""
+    """The parsed tables of an ELF file; sections are known to lie inside it."""
 
     def __init__(self, data: bytes) -> None:
         if data[:6] != b"\x7fELF\x02\x01" or struct.unpack_from("<HH", data, 16) != (1, 62):
@@ -132,12 +139,17 @@ class _Object:
         for i in range(count):
             fields = struct.unpack_from("<IIQQQQIIQQ", data, offset + i * size)
             _, kind, flags, _, start, length, link, info, align, _ = fields
-            self.sections.append((kind, flags, start, length, link, info, max(1, align)))
+            align = max(1, align)
+            if kind != _SHT_NOBITS and start + length > len(data):
+                raise ObjectError(f"section {i} extends past the end")
+            if align & (align - 1) or align > _MAX_ALIGNMENT:
+                raise ObjectError(f"section {i} is aligned to {align}")
+            self.sections.append((kind, flags, start, length, link, info, align))
         self.symbols: list[_Symbol] = []
         for kind, _, start, length, link, _, _ in self.sections:
             if kind == _SHT_SYMTAB:
                 strings = self.sections[link][2]
-                for at in range(start, start + length, 24):
+                for at in range(start, start + length, _SYMBOL_SIZE):
                     name, _, _, section, value, extent = struct.unpack_from("<IBBHQQ", data, at)
                     end = data.index(b"\0", strings + name)
                     text = data[strings + name : end].decode()
@@ -156,9 +168,12 @@ def load(
     """
     lookup = resolve if callable(resolve) else resolve.__getitem__
     try:
-        parsed = _Object(data)
-    except (struct.error, IndexError, ValueError) as error:
+        return _load(_Object(data), arena, lookup)
+    except (struct.error, IndexError, ValueError, OverflowError) as error:
         raise ObjectError(f"damaged object: {error}") from error
+
+
+def _load(parsed: _Object, arena: Arena, lookup: Callable[[str], int]) -> LoadedObject:
     placed: dict[int, int] = {}
     top = 0
     for index, (_, flags, _, size, _, _, align) in enumerate(parsed.sections):
@@ -166,6 +181,8 @@ def load(
             top = (top + align - 1) & -align
             placed[index] = top
             top += size
+    if top > len(parsed.data) + _MAX_ZEROS:
+        raise ObjectError(f"the sections take {top} bytes")
     relocations = _relocations(parsed, placed)
     # One pointer-sized slot with a thunk behind it for every external that is called or
     # addressed through the GOT: the host's libraries may be further than 2 GiB away.
@@ -176,7 +193,8 @@ def load(
             if symbol not in slots:
                 slots[symbol] = top
                 top += _SLOT + len(_THUNK)
-    base = arena.allocate(max(top, 1))
+    top = max(top, 1)
+    base = arena.allocate(top)
     image = bytearray(top)
     for index, at in placed.items():
         kind, _, start, size, _, _, _ = parsed.sections[index]
@@ -190,8 +208,10 @@ def load(
                 return lookup(entry.name)
             except KeyError:
                 raise ObjectError(f"undefined symbol {entry.name}") from None
-        if entry.section == 0xFFF1:
+        if entry.section == _SHN_ABS:
             return entry.value
+        if entry.section not in placed:
+            raise ObjectError(f"symbol {entry.name} is in section {entry.section}, not loaded")
         return base + placed[entry.section] + entry.value
 
     try:
@@ -211,10 +231,11 @@ def load(
             else:
                 raise ObjectError(f"relocation type {kind} is not supported")
             _patch(image, at, kind, value)
-    except ObjectError:
+        assert len(image) == top
+    except BaseException:
         arena.release(base, top)
         raise
-    ctypes.memmove(base, bytes(image), top)
+    vm.write(base, bytes(image))
     vm.protect(base, vm.round_up(top), vm.READ | vm.EXECUTE)
     symbols: dict[str, int] = {}
     sizes: dict[str, int] = {}
@@ -231,14 +252,18 @@ def _relocations(parsed: _Object, placed: dict[int, int]) -> list[tuple[int, int
     for kind, _, start, length, _, target, _ in parsed.sections:
         if kind == _SHT_RELA and target in placed:
             at = placed[target]
-            for entry in range(start, start + length, 24):
+            size = parsed.sections[target][3]
+            for entry in range(start, start + length, _RELA_SIZE):
                 offset, info, addend = struct.unpack_from("<QQq", parsed.data, entry)
-                found.append((at + offset, info & 0xFFFFFFFF, info >> 32, addend))
+                how, symbol = info & 0xFFFFFFFF, info >> 32
+                if offset + (8 if how in _WIDE_RELOCATIONS else 4) > size:
+                    raise ObjectError(f"a relocation at {offset} of a section of {size} bytes")
+                found.append((at + offset, how, symbol, addend))
     return found
 
 
 def _patch(image: bytearray, at: int, kind: int, value: int) -> None:
-    if kind in (_R_64, _R_PC64):
+    if kind in _WIDE_RELOCATIONS:
         image[at : at + 8] = (value & (1 << 64) - 1).to_bytes(8, "little")
         return
     if kind == _R_32:

@@ -162,19 +162,36 @@ def map_valtype(valtype: int, ids: list[int]) -> int:
 
 
 def map_comptype(comp: CompType, ids: list[int]) -> CompType:
-    """A module's composite type with canonical ids in place of type indices."""
+    """A module's composite type with canonical ids in place of type indices.
+
+    What stays the same is not made again: it is most of it, and objects cost more than numbers.
+    """
     if isinstance(comp, FuncType):
-        return FuncType(
-            tuple([map_valtype(t, ids) for t in comp.params]),
-            tuple([map_valtype(t, ids) for t in comp.results]),
-        )
+        params = _map_valtypes(comp.params, ids)
+        results = _map_valtypes(comp.results, ids)
+        if params is comp.params and results is comp.results:
+            return comp
+        return FuncType(params, results)
     if isinstance(comp, StructType):
-        return StructType(tuple([_map_field(field, ids) for field in comp.fields]))
-    return ArrayType(_map_field(comp.element, ids))
+        fields = [_map_field(field, ids) for field in comp.fields]
+        for new, old in zip(fields, comp.fields, strict=True):
+            if new is not old:
+                return StructType(tuple(fields))
+        return comp
+    element = _map_field(comp.element, ids)
+    return comp if element is comp.element else ArrayType(element)
+
+
+def _map_valtypes(types: tuple[int, ...], ids: list[int]) -> tuple[int, ...]:
+    for valtype in types:
+        if map_valtype(valtype, ids) != valtype:
+            return tuple([map_valtype(t, ids) for t in types])
+    return types
 
 
 def _map_field(field: FieldType, ids: list[int]) -> FieldType:
-    return FieldType(map_valtype(field.storage, ids), field.mutable)
+    storage = map_valtype(field.storage, ids)
+    return field if storage == field.storage else FieldType(storage, field.mutable)
 
 
 CANON: Final = Canon()  # the process's own; its ids are what run-time type checks compare

@@ -26,13 +26,14 @@ class Member(Protocol):
 class Block:
     """One runtime block, alive as long as a member refers to it."""
 
-    __slots__ = ("__weakref__", "_members", "address", "pins")
+    __slots__ = ("__weakref__", "_joined", "_members", "address", "pins")
 
     def __init__(self) -> None:
         core = native.get()
         self.address = _allocate()
         weakref.finalize(self, _free, self.address)
         self._members: weakref.WeakSet[Member] = weakref.WeakSet()
+        self._joined: Block | None = None
         # Python objects that wasm may hold as externref, by identity.
         self.pins: dict[int, object] = {}
         native.write64(self.address + abi.RT_TRAP, core.core_symbol("ww_trap"))
@@ -45,13 +46,22 @@ class Block:
         member.set_block(self)
 
     @property
+    def root(self) -> Block:
+        """The block that this one's members are in by now."""
+        block = self
+        while block._joined is not None:
+            block = block._joined
+        return block
+
+    @property
     def running(self) -> bool:
         """Whether a thread is inside."""
         return native.read64(self.address + abi.RT_OWNER) != 0
 
 
 _pool: list[int] = []
-_pool_lock = threading.Lock()
+# Reentrant: a finaliser may interrupt the thread that holds it, and instantiate something.
+_pool_lock = threading.RLock()
 
 
 def _allocate() -> int:
@@ -68,7 +78,6 @@ def _allocate() -> int:
 
 
 def _free(address: int) -> None:
-    # No lock: this is a finaliser, and may interrupt the thread that holds it.
     _pool.append(address)
 
 
@@ -78,6 +87,7 @@ def join(first: Block, second: Block) -> Block:
     The block that a thread is in stays, since code that runs holds its address. Raises
     RuntimeError if both are in use.
     """
+    first, second = first.root, second.root
     if first is second:
         return first
     if second.running:
@@ -87,6 +97,7 @@ def join(first: Block, second: Block) -> Block:
     first.pins.update(second.pins)
     for member in list(second._members):
         first.add(member)
+    second._joined = first
     return first
 
 
@@ -95,4 +106,6 @@ def set_stack_limit(block: int, thread_id: int) -> None:
     low, size = native.stack_bounds()
     reserve = tuning.STACK_RESERVE if size >= tuning.SMALL_STACK else size // 2
     native.write64(block + abi.RT_REAL_LIMIT, low + reserve)
+    host = min(tuning.HOST_STACK, max(reserve, size // 2))
+    native.write64(block + abi.RT_HOST_LIMIT, low + host)
     native.write64(block + abi.RT_THREAD_ID, thread_id)

@@ -52,7 +52,8 @@ class ModuleCode:
         self.layout = abi.Layout(module)
         self._first = module.imported_funcs
         self._compiled = array("Q", bytes(8 * len(module.funcs)))
-        self._lock = threading.Lock()
+        # Reentrant: a finaliser or a signal handler may interrupt a compilation and call.
+        self._lock = threading.RLock()
         self._units: list[Unit] = []
         self._packs: dict[int, Pack] = {}
         self._names: names.Names | None = None
@@ -81,14 +82,14 @@ class ModuleCode:
         if not self._compiled[number]:
             with self._lock:
                 if not self._compiled[number]:
-                    self._compile([index], self.level or tuning.LAZY_LEVEL)
+                    self._compile([index], tuning.LAZY_LEVEL)
         return self._compiled[number]
 
     def compile_all(self) -> None:
         """Compiles every function that is not compiled yet."""
         with self._lock:
             for group in self._groups():
-                self._compile(group, self.level or tuning.EAGER_LEVEL)
+                self._compile(group, tuning.EAGER_LEVEL)
 
     def _groups(self) -> Iterable[list[int]]:
         group: list[int] = []
@@ -105,7 +106,7 @@ class ModuleCode:
             yield group
 
     def _compile(self, wanted: list[int], level: int) -> None:
-        funcs, data = self._object(wanted, level)
+        funcs, data = self._object(wanted, level if self.level is None else self.level)
         loaded = native.get().load_code(data)
         unit = Unit(self, loaded, funcs)
         self._units.append(unit)
@@ -123,7 +124,7 @@ class ModuleCode:
 
         options = lower.Options(guard=self.guard)
         text = lower.lower_unit(self.module, self.layout, wanted, options)
-        data = compiler.compile_ir(text, level)
+        data = native.get().call_with_stack(lambda: compiler.compile_ir(text, level))
         cached.add(tuple(wanted), data)
         return wanted, data
 

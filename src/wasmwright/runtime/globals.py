@@ -7,12 +7,14 @@ Python, on its own.
 from __future__ import annotations
 
 import ctypes
+import operator
 import struct
-from typing import Any
+from typing import Any, NoReturn
 
 from wasmwright.model import types
 from wasmwright.model.types import GlobalType
 from wasmwright.runtime import native, references
+from wasmwright.runtime.block import Block
 from wasmwright.runtime.references import Owner
 
 _VALTYPES = {
@@ -26,14 +28,14 @@ _VALTYPES = {
 }
 
 
-def to_cell(value: Any, valtype: int, owner: Owner | None) -> bytes:
-    """The 16 bytes of a cell that holds a Python value.
+def to_cell(value: Any, valtype: int) -> bytes:
+    """The 16 bytes of a cell that holds a Python value, which is no reference.
 
     Raises TypeError or OverflowError where the value is not one of the type.
     """
     if valtype in (types.I32, types.I64):
         bits = 32 if valtype == types.I32 else 64
-        number = value.__index__()
+        number = operator.index(value)
         if not -(1 << bits - 1) <= number < 1 << bits:
             raise OverflowError(f"{number} does not fit {types.name(valtype)}")
         return (int(number) & (1 << bits) - 1).to_bytes(16, "little")
@@ -41,15 +43,12 @@ def to_cell(value: Any, valtype: int, owner: Owner | None) -> bytes:
         return struct.pack("<f12x", value)
     if valtype == types.F64:
         return struct.pack("<d8x", value)
-    if valtype == types.V128:
-        if len(value) != 16:
-            raise ValueError(f"v128 is 16 bytes, not {len(value)}")
-        return bytes(value)
-    if owner is None:
-        if value is None:
-            return bytes(16)
-        raise TypeError("a global made in Python holds no references but None")
-    return references.from_python(value, valtype, owner).to_bytes(16, "little")
+    assert valtype == types.V128
+    if not isinstance(value, bytes):
+        raise TypeError(f"v128 is 16 bytes, not {type(value).__name__}")
+    if len(value) != 16:
+        raise ValueError(f"v128 is 16 bytes, not {len(value)}")
+    return value
 
 
 def from_cell(data: bytes, valtype: int) -> Any:
@@ -76,8 +75,9 @@ class Global:
         if valtype not in _VALTYPES:
             raise ValueError(f"a value type is one of {', '.join(_VALTYPES)}, not {valtype!r}")
         code = _VALTYPES[valtype]
-        self._cell = ctypes.create_string_buffer(to_cell(value, code, None), 32)
-        self._set_up(GlobalType(code, mutable), ctypes.addressof(self._cell), None)
+        self._cell = ctypes.create_string_buffer(32)
+        self._set_up(GlobalType(code, mutable), (ctypes.addressof(self._cell) + 15) & -16, None)
+        self._store(value)
 
     @classmethod
     def of_owner(cls, global_type: GlobalType, address: int, owner: Owner) -> Global:
@@ -90,6 +90,18 @@ class Global:
         self.type = global_type
         self.address = address
         self.owner = owner
+        self.block: Block | None = None
+        self.owners: set[object] = set()
+
+    def _store(self, value: Any) -> None:
+        valtype = self.type.valtype
+        if not types.is_ref(valtype):
+            data = to_cell(value, valtype)
+        elif self.owner is None:
+            data = references.into_holder(self, value, valtype).to_bytes(16, "little")
+        else:
+            data = references.from_python(value, valtype, self.owner).to_bytes(16, "little")
+        ctypes.memmove(self.address, data, 16)
 
     @property
     def mutable(self) -> bool:
@@ -105,12 +117,15 @@ class Global:
     def value(self, value: Any) -> None:
         if not self.type.mutable:
             raise TypeError("an immutable global cannot be set")
-        ctypes.memmove(self.address, to_cell(value, self.type.valtype, self.owner), 16)
+        self._store(value)
 
     def raw(self) -> int:
         """The cell's 128 bits, as constant expressions pass values on."""
         low = native.read64(self.address)
         return low | native.read64(self.address + 8) << 64
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a global can be neither copied nor pickled")
 
     def __repr__(self) -> str:
         return f"<wasmwright.Global {self.type} = {self.value!r}>"

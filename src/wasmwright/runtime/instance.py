@@ -40,15 +40,21 @@ class Externs:
 
 
 class Instance:
-    """The runtime's side of an instance; also a Member of a block and an Owner of funcrefs."""
+    """The runtime's side of an instance; also a Member of a block and an Owner of funcrefs.
 
-    def __init__(self, code: ModuleCode, externs: Externs) -> None:
+    ``memories`` are the imported ones and then new ones for those that the module defines;
+    ``code`` must be of the mode that fits them all.
+    """
+
+    def __init__(self, code: ModuleCode, externs: Externs, memories: list[Memory]) -> None:
         module = code.module
         self.code = code
         self.module = module
         self._kept: set[object] = set()
         self._externs = externs
         self._wrappers: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+        # What users hold, while somebody does; api.Instance sets it.
+        self.handle: weakref.ref[Any] | None = None
         self._memory = ctypes.create_string_buffer(code.layout.size + 16)
         self.context = (ctypes.addressof(self._memory) + 15) & -16
         references.owners[self.context] = self
@@ -59,11 +65,12 @@ class Instance:
         self._fill_types()
         self._fill_funcs()
         self._link_funcs()
-        self.memories = self._fill_memories()
+        self.memories = memories
+        self._fill_memories()
         self.tables = self._fill_tables()
         self.globals = self._fill_globals()
         self._fill_segments()
-        native.get().watch_interrupts()
+        native.get().watch_signals()
 
     # -- Member and Owner ----------------------------------------------------------------
 
@@ -130,19 +137,15 @@ class Instance:
             if any(map(types.is_ref, func_type.params + func_type.results)):
                 references.link(self, owner)
 
-    def _fill_memories(self) -> list[Memory]:
-        found = list(self._externs.memories)
-        for memory_type in self.module.memories:
-            found.append(Memory.from_type(memory_type, None if self.code.guard else False))
-        for index, memory in enumerate(found):
+    def _fill_memories(self) -> None:
+        for index, memory in enumerate(self.memories):
             at = self.context + self.code.layout.memory(index)
             native.write64(at, memory.base)
             native.write64(at + 8, memory.record)
-        return found
 
     def _fill_tables(self) -> list[Table]:
         for table in self._externs.tables:
-            references.table_holds(table, self)
+            references.open_to(table, self)
         found = list(self._externs.tables)
         for defined in self.module.tables:
             table = Table.from_type(defined.type)
@@ -157,8 +160,11 @@ class Instance:
         found = list(self._externs.globals)
         for index, imported in enumerate(found):
             native.write64(self.context + layout.global_offsets[index], imported.address)
-            if types.is_ref(imported.type.valtype) and imported.owner is not None:
-                references.link(self, imported.owner)
+            if types.is_ref(imported.type.valtype):
+                if imported.owner is None:
+                    references.open_to(imported, self)
+                else:
+                    references.link(self, imported.owner)
         self.globals = found
         for defined in self.module.globals:
             address = self.context + layout.global_offsets[len(found)]

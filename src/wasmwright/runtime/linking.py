@@ -5,7 +5,7 @@ Every import that is missing or does not match is collected, so that the LinkErr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from wasmwright.errors import LinkError
@@ -30,6 +30,7 @@ from wasmwright.runtime.table import Table
 from wasmwright.codegen import abi
 
 Imports = Mapping[str, Any]
+Adapt = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def describe(module: Module, imported: Import) -> str:
@@ -40,12 +41,13 @@ def describe(module: Module, imported: Import) -> str:
     return f"{KIND_NAMES[imported.kind]} {desc}"
 
 
-def resolve(module: Module, imports: Imports | None) -> Externs:
+def resolve(module: Module, imports: Imports | None, adapt: Adapt) -> Externs:
     """The externs for the module's imports.
 
     ``imports`` maps module names to mappings (or objects with attributes or an ``exports``)
     of names to values: a wasm function or a callable for a function, a Memory, a Table, a Global
-    or (if immutable) a number. Raises LinkError, which lists all that is wrong.
+    or (if immutable) a number. ``adapt`` gives what is called for a plain callable. Raises
+    LinkError, which lists all that is wrong.
     """
     externs = Externs()
     problems: list[str] = []
@@ -58,7 +60,7 @@ def resolve(module: Module, imports: Imports | None) -> Externs:
             problems.append(f"{place} is not given")
             continue
         try:
-            _link(module, imported, value, externs, type_ids)
+            _link(module, imported, value, externs, type_ids, adapt)
         except _Mismatch as mismatch:
             problems.append(f"{place} is given {mismatch}")
     if problems:
@@ -81,12 +83,17 @@ def _lookup(imports: Imports | None, imported: Import) -> Any:
 
 
 def _link(
-    module: Module, imported: Import, value: Any, externs: Externs, type_ids: list[int]
+    module: Module,
+    imported: Import,
+    value: Any,
+    externs: Externs,
+    type_ids: list[int],
+    adapt: Adapt,
 ) -> None:
     kind, desc = imported.kind, imported.desc
     if kind == KIND_FUNC:
         assert isinstance(desc, int)
-        _link_func(module, desc, value, externs, type_ids)
+        _link_func(module, desc, value, externs, type_ids, adapt)
     elif kind == KIND_MEMORY:
         assert isinstance(desc, MemoryType)
         if not isinstance(value, Memory):
@@ -110,7 +117,7 @@ def _link(
 
 def _what(value: Any) -> str:
     if type(value) is native.get().func_type:
-        return f"func {value.type}"
+        return f"func {value._info.func_type}"
     if isinstance(value, Memory):
         return f"memory {value.type}"
     if isinstance(value, Table):
@@ -121,7 +128,12 @@ def _what(value: Any) -> str:
 
 
 def _link_func(
-    module: Module, type_index: int, value: Any, externs: Externs, type_ids: list[int]
+    module: Module,
+    type_index: int,
+    value: Any,
+    externs: Externs,
+    type_ids: list[int],
+    adapt: Adapt,
 ) -> None:
     wanted = type_ids[type_index]
     if type(value) is native.get().func_type:
@@ -133,7 +145,7 @@ def _link_func(
         func_type = module.types[type_index].comp
         if not isinstance(func_type, FuncType):
             raise _Mismatch("a function for a type that is none")
-        owner = HostFunction(func_type, value, wanted)
+        owner = HostFunction(func_type, adapt(value), wanted)
         record = owner.record
     else:
         raise _Mismatch(_what(value))

@@ -8,8 +8,9 @@ address plus a constant offset is reserved, and compiled code needs no bounds ch
 from __future__ import annotations
 
 import ctypes
+import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from wasmwright import tuning
 from wasmwright.codegen import vm
@@ -71,6 +72,7 @@ class Memory(_Buffer):
             self._limit_pages = min(self._limit_pages, reserved // self._page)
         self._base = base
         self._accessible = 0
+        self._lock = threading.RLock()
         self._record = ctypes.create_string_buffer(16)
         slot = native.get().add_region(base, base + reserved)
         self._finalizer = weakref.finalize(self, _release, base, reserved, slot, self._record)
@@ -132,20 +134,21 @@ class Memory(_Buffer):
 
     def try_grow(self, delta: int) -> int:
         """``grow`` as the instruction does it: -1 where it fails."""
-        old = self._pages
-        if delta < 0 or old + delta > self._limit_pages:
-            return -1
-        try:
-            self._make_accessible((old + delta) * self._page)
-        except MemoryError:
-            return -1
-        self._pages = old + delta
-        native.write64(self.record, self._pages * self._page)
-        return old
+        with self._lock:
+            old = self._pages
+            if delta < 0 or old + delta > self._limit_pages:
+                return -1
+            try:
+                self._make_accessible((old + delta) * self._page)
+            except MemoryError:
+                return -1
+            self._pages = old + delta
+            native.write64(self.record, self._pages * self._page)
+            return old
 
     def __getitem__(self, index: int | slice) -> int | bytes:
         view = memoryview(self)
-        return view[index] if isinstance(index, int) else bytes(view[index])
+        return bytes(view[index]) if isinstance(index, slice) else view[index]
 
     def __setitem__(self, index: int | slice, value: Any) -> None:
         memoryview(self)[index] = value
@@ -164,6 +167,9 @@ class Memory(_Buffer):
     def _check(self, address: int, size: int) -> None:
         if address < 0 or size < 0 or address + size > len(self):
             raise IndexError(f"bytes {address} to {address + size} of a memory of {len(self)}")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a memory can be neither copied nor pickled")
 
     def __repr__(self) -> str:
         limit = "" if self._declared_max is None else f" of at most {self._declared_max}"

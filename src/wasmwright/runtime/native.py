@@ -15,7 +15,7 @@ import sysconfig
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from wasmwright import tuning
 from wasmwright.codegen import abi, vm
@@ -24,6 +24,7 @@ from wasmwright.codegen.llvm import native as ir
 from wasmwright.codegen.objects import Arena, LoadedObject, load
 
 _PyHandler = Callable[[Any, int, int, int, int], Any]
+_T = TypeVar("_T")
 
 _libc: Final = ctypes.CDLL(None)
 _MEMBER_READONLY: Final = 1
@@ -131,12 +132,17 @@ class Native:
         self.code_arena = Arena(tuning.CODE_ARENA)
         self._arena = Arena(tuning.NATIVE_ARENA)
         self._keep: list[object] = []
+        # None before there is code to ask.
+        self._stack_pointer: Callable[[], int] | None = None
         self._stubs: dict[str, tuple[int, int]] = {}
-        self._lock = threading.Lock()
+        # Reentrant: what a finaliser does may interrupt the thread that holds it.
+        self._lock = threading.RLock()
         self._core = self._load(ir.core_ir())
         self._set_up_state()
-        self._install_fault_handler()
-        self._interrupt = _SigAction()
+        self.watch_signals()
+        self._stack_pointer = ctypes.PYFUNCTYPE(ctypes.c_size_t)(
+            self._core.symbols["ww_stack_pointer"]
+        )
         self._new_func = ctypes.PYFUNCTYPE(
             ctypes.py_object, ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p, ctypes.py_object
         )(self._core.symbols["ww_new_func"])
@@ -159,13 +165,16 @@ class Native:
         if found is None:
             from wasmwright.codegen.llvm import compiler
 
-            found = (number,), compiler.compile_ir(text)
+            found = (number,), self.call_with_stack(lambda: compiler.compile_ir(text))
             self._pack.add(*found)
         return load(found[1], self._arena, self._resolve)
 
     def load_code(self, data: bytes) -> LoadedObject:
         """Loads a unit of compiled wasm into the code arena."""
-        return load(data, self.code_arena, symbol)
+        return load(data, self.code_arena, self._resolve_leaf)
+
+    def _resolve_leaf(self, name: str) -> int:
+        return self._core.symbols[f"ww_{name}"] if name in ir.LEAVES else symbol(name)
 
     def core_symbol(self, name: str) -> int:
         """The address of one of the core's functions."""
@@ -236,36 +245,77 @@ class Native:
 
     # -- signals -------------------------------------------------------------------------
 
-    def _install_fault_handler(self) -> None:
-        old = self._install(
-            signal.SIGSEGV, "ww_fault", ir.STATE_FAULT_HANDLER, ir.STATE_FAULT_FLAGS
-        )
-        self._keep.append(old)
-
-    def _install(self, number: int, name: str, handler_at: int, flags_at: int) -> _SigAction:
+    def _install(self, number: int, name: str, handler_at: int, flags_at: int, more: int) -> None:
         address = self._core.symbols[name]
         old = _SigAction()
         _libc.sigaction(number, None, ctypes.byref(old))
         if old.handler == address:
-            return old
+            return
         write64(self._state + handler_at, old.handler or 0)
         write64(self._state + flags_at, old.flags & 0xFFFFFFFF)
         # NODEFER: the handler leaves by longjmp, which does not restore the signal mask.
-        new = _SigAction(address, flags=_SA_SIGINFO | _SA_ONSTACK | _SA_NODEFER)
+        new = _SigAction(address, flags=_SA_SIGINFO | _SA_NODEFER | more)
         _libc.sigaction(number, ctypes.byref(new), None)
-        return old
 
-    def watch_interrupts(self) -> None:
-        """Lets Ctrl-C end wasm code, if Python handles it and this is the main thread.
+    def watch_signals(self) -> None:
+        """Puts our handlers in front: faults become traps, and Ctrl-C ends wasm code if Python
+        handles it (and this is the main thread).
 
-        Cheap, and repeated for every instance, since ``signal.signal`` replaces our handler.
+        Cheap, and repeated for every instance, since ``faulthandler.enable`` and
+        ``signal.signal`` replace our handlers.
         """
+        self._install(
+            signal.SIGSEGV,
+            "ww_fault",
+            ir.STATE_FAULT_HANDLER,
+            ir.STATE_FAULT_FLAGS,
+            _SA_ONSTACK,
+        )
         if threading.current_thread() is not threading.main_thread():
             return
         if callable(signal.getsignal(signal.SIGINT)):
+            # On the stack of the thread: it runs Python's handlers, for which faulthandler's
+            # alternate one is too small.
             self._install(
-                signal.SIGINT, "ww_interrupt", ir.STATE_INTERRUPT_HANDLER, ir.STATE_INTERRUPT_FLAGS
+                signal.SIGINT,
+                "ww_interrupt",
+                ir.STATE_INTERRUPT_HANDLER,
+                ir.STATE_INTERRUPT_FLAGS,
+                0,
             )
+
+    # -- stacks --------------------------------------------------------------------------
+
+    def _stack_left(self) -> int:
+        if self._stack_pointer is None:
+            return 0
+        low, _ = stack_bounds()
+        return self._stack_pointer() - low
+
+    def call_with_stack(self, call: Callable[[], _T]) -> _T:
+        """``call()``, in a thread of its own if this one's stack is too small for LLVM."""
+        if self._stack_left() >= tuning.COMPILER_STACK:
+            return call()
+        outcome: list[_T] = []
+        failure: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                outcome.append(call())
+            except BaseException as error:
+                failure.append(error)
+
+        with self._lock:
+            usual = threading.stack_size(2 * tuning.COMPILER_STACK)
+            try:
+                thread = threading.Thread(target=run, name="wasmwright compiler")
+                thread.start()
+            finally:
+                threading.stack_size(usual)
+        thread.join()
+        if failure:
+            raise failure[0]
+        return outcome[0]
 
     # -- Python types --------------------------------------------------------------------
 
@@ -340,8 +390,19 @@ def wait_until_free(block: int) -> None:
         pause = min(2 * pause, tuning.BUSY_WAIT_MOST)
 
 
+_local: Final = threading.local()
+
+
 def stack_bounds() -> tuple[int, int]:
     """Lowest address and size in bytes of the calling thread's stack."""
+    # The C library reads /proc/self/maps for the main thread: 400 µs.
+    bounds: tuple[int, int] | None = getattr(_local, "stack_bounds", None)
+    if bounds is None:
+        bounds = _local.stack_bounds = _ask_stack_bounds()
+    return bounds
+
+
+def _ask_stack_bounds() -> tuple[int, int]:
     attributes = ctypes.create_string_buffer(64)
     pthread_self = _libc.pthread_self
     pthread_self.restype = ctypes.c_ulong

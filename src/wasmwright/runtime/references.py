@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from wasmwright.codegen import abi
 from wasmwright.model import types
 from wasmwright.runtime import native
 from wasmwright.runtime.block import Block, join
-
-if TYPE_CHECKING:
-    from wasmwright.runtime.table import Table
 
 
 class Owner(Protocol):
@@ -31,6 +28,17 @@ class Owner(Protocol):
 
     def keep(self, other: object) -> None:
         """Keeps ``other`` alive as long as itself."""
+
+
+class Holder(Protocol):
+    """What stands outside of instances and holds references: a table, a global made in Python.
+
+    ``owners`` is whatever owns a function that it may hold; compiled code writes entries
+    without telling us which.
+    """
+
+    block: Block | None
+    owners: set[object]
 
 
 # Owners by the address of their context.
@@ -90,23 +98,27 @@ def link(first: Owner, second: Owner) -> None:
     second.keep(first)
 
 
-def into_table(table: Table, value: Any) -> int:
-    """The machine word of a Python value that goes into ``table``."""
+def into_holder(holder: Holder, value: Any, valtype: int) -> int:
+    """The machine word of a Python value that goes into ``holder``.
+
+    Raises TypeError where the value is no reference of the type.
+    """
     if value is None:
+        if not valtype & types.NULL:
+            raise TypeError(f"None is no {types.name(valtype)}")
         return 0
-    if is_extern(table.element):
-        if table.block is None:
-            table.block = Block()
-        table.block.pins[id(value)] = value
+    if is_extern(valtype):
+        holder.block = Block() if holder.block is None else holder.block.root
+        holder.block.pins[id(value)] = value
         return id(value)
     record = record_of(value)
-    table_holds(table, owner_of(record))
+    open_to(holder, owner_of(record))
     return record
 
 
-def table_holds(table: Table, owner: Owner) -> None:
-    """Records that functions of ``owner`` may stand in ``table`` from now on."""
-    if table.block is None:
-        table.block = owner.block
-    table.block = join(table.block, owner.block)
-    table.owners.add(owner)
+def open_to(holder: Holder, owner: Owner) -> None:
+    """Records that functions of ``owner`` may stand in ``holder`` from now on."""
+    if holder.block is None:
+        holder.block = owner.block
+    holder.block = join(holder.block, owner.block)
+    holder.owners.add(owner)

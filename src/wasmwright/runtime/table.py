@@ -7,8 +7,9 @@ compiled code reads them.
 from __future__ import annotations
 
 import ctypes
+import threading
 import weakref
-from typing import Any
+from typing import Any, NoReturn
 
 from wasmwright import limits as bounds
 from wasmwright.codegen import vm
@@ -56,9 +57,8 @@ class Table:
         self._finalizer = weakref.finalize(self, vm.release, self._base, reserved)
         self._finalizer.atexit = False
         self._accessible = 0
+        self._lock = threading.RLock()
         self._record = ctypes.create_string_buffer(16)
-        # Whatever owns a function that may stand in the table; compiled code writes entries
-        # without telling us which.
         self.owners: set[object] = set()
         self.block: Block | None = None
         self._make_accessible(size.min)
@@ -114,31 +114,35 @@ class Table:
 
     def __setitem__(self, index: int, value: Any) -> None:
         address = self._address(index)
-        native.write64(address, references.into_table(self, value))
+        native.write64(address, references.into_holder(self, value, self.element))
 
     def grow(self, delta: int, init: Any = None) -> int:
         """Grows by ``delta`` entries of ``init``; gives the old size.
 
         Raises MemoryError where the maximum does not allow it.
         """
-        old = self.try_grow(delta, references.into_table(self, init))
+        old = self.try_grow(delta, references.into_holder(self, init, self.element))
         if old < 0:
             raise MemoryError(f"table of {len(self)} entries cannot grow by {delta}")
         return old
 
     def try_grow(self, delta: int, init: int) -> int:
         """``grow`` as the instruction does it, with a raw reference: -1 where it fails."""
-        old = len(self)
-        if delta < 0 or old + delta > self._limit:
-            return -1
-        try:
-            self._make_accessible(old + delta)
-        except MemoryError:
-            return -1
-        if init and delta:
-            self.fill_raw(old, [init] * delta)
-        native.write64(self.record + 8, old + delta)
-        return old
+        with self._lock:
+            old = len(self)
+            if delta < 0 or old + delta > self._limit:
+                return -1
+            try:
+                self._make_accessible(old + delta)
+            except MemoryError:
+                return -1
+            if init and delta:
+                self.fill_raw(old, [init] * delta)
+            native.write64(self.record + 8, old + delta)
+            return old
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a table can be neither copied nor pickled")
 
     def __repr__(self) -> str:
         return f"<wasmwright.Table {len(self)} {types.name(self.element)}>"

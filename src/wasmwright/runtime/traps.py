@@ -7,7 +7,6 @@ registry of loaded code; produces exceptions from :mod:`wasmwright.errors`.
 from __future__ import annotations
 
 import bisect
-import threading
 from typing import Protocol
 
 from wasmwright import errors
@@ -22,35 +21,53 @@ class CodeMap(Protocol):
         """The frame of the function whose code holds ``address``."""
 
 
-# Loaded units of code, sorted by address; parallel lists for bisection.
-_starts: list[int] = []
-_units: list[tuple[int, CodeMap]] = []
-_lock = threading.Lock()
+class _Registry:
+    """Loaded units of code by address.
+
+    No lock: finalisers unregister, and may interrupt the very thread that would hold it. Each
+    step is atomic under the GIL, and the sorted starts are made anew after a change.
+    """
+
+    def __init__(self) -> None:
+        self._units: dict[int, tuple[int, CodeMap]] = {}
+        self._changes = 0
+        self._sorted: tuple[int, list[int]] = (0, [])
+
+    def add(self, start: int, end: int, code: CodeMap) -> None:
+        self._units[start] = end, code
+        self._changes += 1
+
+    def remove(self, start: int) -> None:
+        self._units.pop(start, None)
+        self._changes += 1
+
+    def find(self, address: int) -> CodeMap | None:
+        changes = self._changes
+        known, starts = self._sorted
+        if known != changes:
+            starts = sorted(self._units)
+            self._sorted = changes, starts
+        at = bisect.bisect_right(starts, address) - 1
+        end, code = self._units.get(starts[at], (0, None)) if at >= 0 else (0, None)
+        return code if address < end else None
+
+
+_registry = _Registry()
 
 
 def register(start: int, end: int, code: CodeMap) -> None:
     """Announces code in ``[start, end)``."""
-    with _lock:
-        at = bisect.bisect_left(_starts, start)
-        _starts.insert(at, start)
-        _units.insert(at, (end, code))
+    _registry.add(start, end, code)
 
 
 def unregister(start: int) -> None:
     """Takes back what ``register`` announced."""
-    with _lock:
-        at = bisect.bisect_left(_starts, start)
-        if at < len(_starts) and _starts[at] == start:
-            del _starts[at]
-            del _units[at]
+    _registry.remove(start)
 
 
 def _frame_at(address: int) -> errors.Frame | None:
-    at = bisect.bisect_right(_starts, address) - 1
-    if at < 0:
-        return None
-    end, code = _units[at]
-    return code.frame_at(address) if address < end else None
+    code = _registry.find(address)
+    return code.frame_at(address) if code is not None else None
 
 
 def frames(activation: int) -> tuple[errors.Frame, ...]:

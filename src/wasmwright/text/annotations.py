@@ -111,30 +111,23 @@ class Annotations:
         """Whether a name annotation is before a token."""
         if not self.any:
             return False
-        found = self.by_token.get(token)
-        return found is not None and any([each.id == NAME for each in found])
+        for each in self.by_token.get(token, []):
+            if each.id == NAME:
+                return True
+        return False
 
-    def take_name(self, stream: Stream) -> bytes | None:
-        """The name that an annotation before the next token gives, or None."""
+    def take_name(self, stream: Stream, what: str) -> bytes | None:
+        """The name that an annotation before the next token gives, or None.
+
+        ``what`` is what it names, for messages.
+        """
         if not self.any:
             return None
         taken = self.take(stream.pos, NAME)
         if not taken:
             return None
         if len(taken) > 1:
-            raise self.error(taken[1], "@name annotation: multiple names")
-        return self._only_string(taken[0], "@name annotation")
-
-    def module_names(self, stream: Stream) -> list[Annotation]:
-        """The name annotations before the next token, at a place that names the module."""
-        return self.take(stream.pos, NAME)
-
-    def module_name(self, taken: list[Annotation]) -> bytes | None:
-        """The name in a module's name annotations."""
-        if not taken:
-            return None
-        if len(taken) > 1:
-            raise self.error(taken[1], "@name annotation: multiple module names")
+            raise self.error(taken[1], f"@name annotation: multiple {what} names")
         return self._only_string(taken[0], "@name annotation")
 
     def _content(self, annotation: Annotation) -> Stream:
@@ -174,7 +167,7 @@ class Annotations:
             after = direction == b"after"
             stream.pos += 1
             place = _SECTIONS.get(stream.text(stream.pos), CUSTOM_SECTION)
-            if place == CUSTOM_SECTION or after == (place == FIRST):
+            if place == CUSTOM_SECTION or place == (FIRST if after else LAST):
                 raise stream.error("@custom annotation: malformed section kind")
             stream.pos += 1
             if not stream.take(RPAR):

@@ -20,9 +20,16 @@ _PLAIN_ID: Final = re.compile(r"[0-9A-Za-z!#$%&'*+\-./:<=>?@\\^_`|~]+")
 
 # How each byte stands in a string.
 _ESCAPES: Final[list[bytes]] = [
-    bytes((_byte,)) if 0x20 <= _byte < 0x7F and _byte not in b'"\\' else b"\\%02x" % _byte
-    for _byte in range(0x100)
+    bytes((_byte,)) if 0x20 <= _byte < 0x7F else b"\\%02x" % _byte for _byte in range(0x100)
 ]
+for _char, _escape in (
+    ('"', b'\\"'),
+    ("\\", b"\\\\"),
+    ("\n", b"\\n"),
+    ("\r", b"\\r"),
+    ("\t", b"\\t"),
+):
+    _ESCAPES[ord(_char)] = _escape
 
 # How many digits tell any two f32 apart at most, and how few are tried first.
 _F32_DIGITS: Final = range(6, 10)
@@ -100,14 +107,11 @@ def quoted(name: str) -> bytes:
         return b'"' + name.encode("ascii") + b'"'
     out: list[str] = ['"']
     for char in name:
-        if char in '"\\':
-            out.append("\\" + char)
-        elif char.isprintable():
-            out.append(char)
-        elif ord(char) < 0x80:
-            out.append(f"\\{ord(char):02x}")
+        code = ord(char)
+        if code < 0x80:
+            out.append(_ESCAPES[code].decode("ascii"))
         else:
-            out.append(f"\\u{{{ord(char):x}}}")
+            out.append(char if char.isprintable() else f"\\u{{{code:x}}}")
     out.append('"')
     return "".join(out).encode("utf-8")
 

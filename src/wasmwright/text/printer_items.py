@@ -59,7 +59,8 @@ _PLACES: Final[tuple[bytes, ...]] = (
 )
 
 _DEPTH: Final = 1  # of an item in its module
-_WIDTH: Final = 90  # columns of an item's list or string in one line
+_WIDTH: Final = 90  # columns of a string in one line
+_LIST: Final = 80  # columns after which a list goes on in the next line
 
 
 class Items:
@@ -196,7 +197,7 @@ class Items:
 
     def _wrap(self, begin: i64) -> i64:
         """A new line of a list where the one that began at ``begin`` is full; where it begins."""
-        if len(self._out) - begin < _WIDTH:
+        if len(self._out) - begin < _LIST:
             return begin
         self._lines.line(_DEPTH + 1)
         return len(self._out)
@@ -252,7 +253,7 @@ class Items:
         if keyword:
             out.write(b" (" + keyword)
         reader.pos = expr.start
-        while True:
+        while reader.pos < expr.end:
             opcode = read_opcode(reader)
             if ROLES[opcode] == END and reader.pos == expr.end:
                 break

@@ -135,7 +135,7 @@ class Labels:
     """The labels that are open at one place of a function body.
 
     They are counted from the outermost, which is the function's own and has no name. Labels may
-    shadow each other, so two of them may have one id.
+    shadow each other, so two of them may have one id. A name without a character is none.
     """
 
     __slots__ = ("_ids", "_innermost", "_names", "_ordinal", "_shadowed", "depth")
@@ -155,7 +155,7 @@ class Labels:
         name = self._names.get(self._ordinal)
         if name is None:
             return b""
-        return b" " + identifier(name) if name else b' (@name "")'
+        return b" " + identifier(name) if name else b""
 
     def enter(self) -> None:
         """Go into the next block."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
 from wasmwright.model.module import Module
@@ -23,8 +25,10 @@ from wasmwright.model.types import (
     SubType,
     TableType,
 )
-from wasmwright.text.printer_atoms import decimal
 from wasmwright.text.printer_names import Ids, IdSpace
+
+# A block's types are not written out beyond so many columns: a body may have a million blocks.
+_LONG: Final = 400
 
 
 class Types:
@@ -113,6 +117,8 @@ class Types:
         if text is None:
             if block & BLOCK_INDEX != 0:
                 text = self.typeuse(block & ~BLOCK_INDEX, IdSpace({}, 0))
+                if len(text) > _LONG:
+                    text = b" (type " + self._ids.types.ref(block & ~BLOCK_INDEX) + b")"
             else:
                 text = b" (result " + self.valtype(block) + b")"
             self._blocks[block] = text
@@ -169,16 +175,3 @@ class Types:
         for count, valtype in runs:
             types += [valtype] * count
         return tuple(types)
-
-
-def number_of_locals(runs: tuple[tuple[int, int], ...]) -> i64:
-    """How many locals are declared."""
-    total: i64 = 0
-    for count, _ in runs:
-        total += count
-    return total
-
-
-def comment(index: i64) -> bytes:
-    """An index in a comment."""
-    return b" (;" + decimal(index) + b";)"

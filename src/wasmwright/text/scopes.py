@@ -11,13 +11,12 @@ from wasmwright.binary.writer import byte_string, leb_u32
 from wasmwright.text.stream import Stream
 from wasmwright.text.tokens import ID, NAT
 
-
 # How many parameters the locals begin with, where that is up to a type that does not exist.
 UNKNOWN_COUNT: Final = -1 << 40
 
 
-class NameMap:
-    """A name map of the name section in the making; indices come in increasing order."""
+class Vector:
+    """A vector of the binary format in the making: how many items it has, and their bytes."""
 
     __slots__ = ("count", "out")
 
@@ -25,19 +24,20 @@ class NameMap:
         self.count: i64 = 0
         self.out = BytesWriter()
 
-    def add(self, index: i64, name: bytes) -> None:
+    def add_name(self, index: i64, name: bytes) -> None:
+        """Add an entry of a name map."""
         self.count += 1
         leb_u32(self.out, index)
         byte_string(self.out, name)
 
-    def add_map(self, index: i64, names: NameMap) -> None:
-        """Add a whole name map, which makes this an indirect one."""
+    def add_vector(self, index: i64, vector: Vector) -> None:
+        """Add an entry of an indirect map."""
         self.count += 1
         leb_u32(self.out, index)
-        self.out.write(names.content())
+        self.out.write(vector.content())
 
     def content(self) -> bytes:
-        """The map as the binary format has it."""
+        """The whole vector."""
         whole = BytesWriter()
         leb_u32(whole, self.count)
         whole.write(self.out.getvalue())
@@ -47,7 +47,7 @@ class NameMap:
 class Space:
     """An index space: how many indices it has, and which identifiers are bound to them.
 
-    ``what`` is what messages call its entities.
+    ``what`` is what messages call its entities; ``names`` is its name map.
     """
 
     __slots__ = ("count", "ids", "names", "what")
@@ -56,7 +56,15 @@ class Space:
         self.what: str = what
         self.ids: dict[bytes, int] = {}
         self.count: i64 = 0
-        self.names = NameMap()
+        self.names = Vector()
+
+    def clear(self) -> None:
+        """Begin anew, for the next function."""
+        self.count = 0
+        if self.ids:
+            self.ids = {}
+        if self.names.count != 0:
+            self.names = Vector()
 
     def bind(self, stream: Stream) -> bytes:
         """The next index, bound to the identifier if one comes next; the identifier or nothing."""
@@ -100,6 +108,14 @@ class Labels:
         self._depths: dict[bytes, int] = {}  # an identifier -> its place in `_ids`
         self._hidden: list[int] = []  # by place: that of the label that it hides, or -1
         self.numbers: i64 = 0  # how many labels the function has had
+
+    def clear(self) -> None:
+        """Begin a function, whose body is a block without a label."""
+        self._ids = [b""]
+        self._hidden = [-1]
+        if self._depths:
+            self._depths = {}
+        self.numbers = 0
 
     def push(self, id: bytes) -> None:
         """Enter a block; ``id`` is its label or nothing."""

@@ -11,7 +11,7 @@ from wasmwright.text.errors import TextError, error_at
 from wasmwright.text.lexer import Tokens
 from wasmwright.text.numbers import integer
 from wasmwright.text.strings import identifier, is_utf8, string
-from wasmwright.text.tokens import END, ID, INT, LPAR, NAT, RESERVED, RPAR, STRING
+from wasmwright.text.tokens import END, ID, LPAR, NAT, RESERVED, RPAR, STRING
 
 _U32_END: Final = 1 << 32
 _MOST_SHOWN: Final = 40  # bytes of a token that a message shows
@@ -74,6 +74,11 @@ class Stream:
         """Whether a parenthesis and the keyword of kind ``word`` come next."""
         kinds = self.kinds
         return kinds[self.pos] == LPAR and i64(kinds[self.pos + 1]) == word
+
+    def at_index(self) -> bool:
+        """Whether an index or identifier comes next."""
+        kind = self.kind()
+        return kind == NAT or kind == ID
 
     def take(self, kind: i64) -> bool:
         """Step over the next token if it is of this kind; whether it was."""
@@ -183,8 +188,3 @@ class Stream:
         if not 0 <= value < _U32_END:
             raise self.error_at(pos, f"i32 constant out of range: {self.shown(pos)}")
         return value
-
-    def at_integer(self) -> bool:
-        """Whether an integer comes next."""
-        kind = self.kind()
-        return kind == NAT or kind == INT

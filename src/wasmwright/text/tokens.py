@@ -68,6 +68,9 @@ I32X4: Final = 53
 I64X2: Final = 54
 F32X4: Final = 55
 F64X2: Final = 56
+# What only the results of scripts have.
+NAN_CANONICAL: Final = 57
+NAN_ARITHMETIC: Final = 58
 
 _FIRST_TYPE: Final = 64  # types' names have the kinds from here on
 INSTRUCTION: Final = 0x400
@@ -114,6 +117,8 @@ KEYWORDS: Final[dict[bytes, int]] = {
     b"i64x2": I64X2,
     b"f32x4": F32X4,
     b"f64x2": F64X2,
+    b"nan:canonical": NAN_CANONICAL,
+    b"nan:arithmetic": NAN_ARITHMETIC,
 }
 
 # By kind, below INSTRUCTION: the value or packed type that a keyword names on its own, BOT where

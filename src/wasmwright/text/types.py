@@ -186,11 +186,11 @@ def bind_named(context: Context, space: Space) -> None:
     """Bind the next index to the identifier that comes next, and name it in the name section."""
     index = space.count
     name = space.bind(context.stream)
-    annotated = context.annotations.take_name(context.stream)
+    annotated = context.annotations.take_name(context.stream, space.what)
     if annotated is not None:
-        space.names.add(index, annotated)
+        space.names.add_name(index, annotated)
     elif name:
-        space.names.add(index, name)
+        space.names.add_name(index, name)
 
 
 def functype(context: Context, bind: Space | None, allow_ids: bool) -> None:
@@ -199,6 +199,10 @@ def functype(context: Context, bind: Space | None, allow_ids: bool) -> None:
     if context.stream.kind() == LPAR:
         _params(context, bind, allow_ids)
         _results(context)
+        if context.stream.at_list(PARAM):
+            raise context.stream.unexpected_at(
+                context.stream.pos + 1, "no more parameters after the results"
+            )
 
 
 def typeuse(context: Context, bind: Space | None, allow_ids: bool) -> i64:
@@ -267,22 +271,20 @@ def rectype(context: Context) -> None:
             count += 1
         # A group of one is encoded as the type alone, which is the same type; see `encode`.
         if count != 1:
-            context.type_section.append(REC_CODE)
-            leb_u32(context.type_section, count)
+            context.groups.out.append(REC_CODE)
+            leb_u32(context.groups.out, count)
         elif context.type_infos[-1].functype == group.getvalue():
             _know(context)
-        context.type_section.write(group.getvalue())
+        context.groups.out.write(group.getvalue())
         stream.close()
     else:
-        _typedef(context, context.type_section, True)
-    context.groups += 1
+        _typedef(context, context.groups.out, True)
+    context.groups.count += 1
 
 
 def _know(context: Context) -> None:
     """Let abbreviations use the last type, which stands alone and is final."""
-    context.known_functypes.setdefault(
-        context.type_infos[-1].functype, len(context.type_infos) - 1
-    )
+    context.known_functypes.setdefault(context.type_infos[-1].functype, len(context.type_infos) - 1)
 
 
 def _typedef(context: Context, out: BytesWriter, alone: bool) -> None:
@@ -350,7 +352,7 @@ def _structtype(context: Context, out: BytesWriter) -> Space:
     leb_u32(out, fields.count)
     out.write(content.getvalue())
     if fields.names.count != 0:
-        context.field_names.add_map(len(context.type_infos), fields.names)
+        context.field_names.add_vector(len(context.type_infos), fields.names)
     return fields
 
 

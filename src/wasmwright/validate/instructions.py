@@ -20,17 +20,29 @@ from wasmwright.model.types import BOT, I32, REF
 from wasmwright.validate import rules
 from wasmwright.validate.aggregates import check_aggregate
 from wasmwright.validate.body import Body
-from wasmwright.validate.context import MUTABLE, unknown
+from wasmwright.validate.context import EMPTY, MUTABLE, unknown
 from wasmwright.validate.control import check_control
 from wasmwright.validate.exceptions import check_exception
 from wasmwright.validate.locals import UNSET
 from wasmwright.validate.memory import check_access, check_fixed, check_memory, memarg
 from wasmwright.validate.references import check_reference
+from wasmwright.validate.stack import (
+    DEAD,
+    FRAME,
+    HEIGHT,
+    INITS,
+    KIND,
+    LABEL,
+    PARAMS,
+    RESULTS,
+)
 from wasmwright.validate.tables import check_table
 
 _RESULT: Final = rules.RESULT
 _TWO_BYTES: Final = 1 << 14  # what two bytes of LEB128 can hold
 _NO_MEMORY: Final = -1
+_SHORT_MEMARG: Final = 5  # bytes: alignment, and an offset of less than 32 bits
+_EMPTY_BLOCK: Final = 0x40
 
 
 def check_body(body: Body, func: int | None) -> None:
@@ -66,12 +78,17 @@ def walk(body: Body) -> None:
     if near_locals > _TWO_BYTES:
         near_locals = _TWO_BYTES
     near_globals: i64 = len(globals_)
+    if near_globals > _TWO_BYTES:
+        near_globals = _TWO_BYTES
     address: i64 = body.context.memories[0] if len(body.context.memories) > 0 else _NO_MEMORY
     pos = reader.pos
     types = stack.types
     room: i64 = len(types)
     height = stack.height
     base = stack.base
+    frames = stack.frames
+    near_frames = stack.room()
+    inits = body.locals.inits
     while True:
         at = pos
         if pos >= end:
@@ -123,21 +140,27 @@ def walk(body: Body) -> None:
                 height -= 1
                 types[height - 1] = signature >> _RESULT & 0xFF
                 continue
-        elif rule == rules.CONST_I32:
-            if pos + 1 < end and height < room:
-                if data[pos] < 0x80 or data[pos + 1] < 0x80:
-                    pos += 1 if data[pos] < 0x80 else 2
-                    types[height] = I32
+        elif rule == rules.CONST_INT:
+            last = pos + (signature >> rules.EXTRA & 0xFF)
+            if last < end and height < room:
+                while pos < last and data[pos] >= 0x80:
+                    pos += 1
+                if pos < last:
+                    pos += 1
+                    types[height] = signature >> _RESULT & 0xFF
                     height += 1
                     continue
         elif rule == rules.LOAD:
-            if pos + 2 < end and height > base and types[height - 1] == address:
-                if data[pos] <= signature >> rules.EXTRA & 0xFF and (
-                    data[pos + 1] < 0x80 or data[pos + 2] < 0x80
-                ):
-                    pos += 2 if data[pos + 1] < 0x80 else 3
-                    types[height - 1] = signature >> _RESULT & 0xFF
-                    continue
+            last = pos + _SHORT_MEMARG
+            if last < end and height > base and types[height - 1] == address:
+                if data[pos] <= signature >> rules.EXTRA & 0xFF:
+                    pos += 1
+                    while pos < last and data[pos] >= 0x80:
+                        pos += 1
+                    if pos < last:
+                        pos += 1
+                        types[height - 1] = signature >> _RESULT & 0xFF
+                        continue
         elif rule == rules.LOCAL_SET or rule == rules.LOCAL_TEE:
             if pos + 1 < end and height > base:
                 index = data[pos]
@@ -150,28 +173,74 @@ def walk(body: Body) -> None:
                         height -= 1
                     continue
         elif rule == rules.STORE:
+            last = pos + _SHORT_MEMARG
             if (
-                pos + 2 < end
+                last < end
                 and height - base >= 2
                 and types[height - 1] == signature >> rules.LAST & 0xFF
                 and types[height - 2] == address
             ):
-                if data[pos] <= signature >> rules.EXTRA & 0xFF and (
-                    data[pos + 1] < 0x80 or data[pos + 2] < 0x80
-                ):
-                    pos += 2 if data[pos + 1] < 0x80 else 3
-                    height -= 2
-                    continue
+                if data[pos] <= signature >> rules.EXTRA & 0xFF:
+                    pos += 1
+                    while pos < last and data[pos] >= 0x80:
+                        pos += 1
+                    if pos < last:
+                        pos += 1
+                        height -= 2
+                        continue
         elif rule == rules.UNARY:
             if height > base and types[height - 1] == signature >> rules.LAST & 0xFF:
                 types[height - 1] = signature >> _RESULT & 0xFF
                 continue
         elif rule == rules.GLOBAL_GET:
-            if pos < end and height < room and data[pos] < near_globals and data[pos] < 0x80:
-                types[height] = globals_[data[pos]] & ~MUTABLE
-                height += 1
+            if pos + 1 < end and height < room:
+                index = data[pos]
                 pos += 1
+                if index >= 0x80:
+                    index = index & 0x7F | data[pos] << 7
+                    pos += 1
+                if index < near_globals:
+                    types[height] = globals_[index] & ~MUTABLE
+                    height += 1
+                    continue
+        elif rule == rules.BLOCK or rule == rules.LOOP:
+            place = stack.top + FRAME
+            if pos < end and data[pos] == _EMPTY_BLOCK and place < near_frames:
+                pos += 1
+                frames[place + KIND] = rule
+                frames[place + HEIGHT] = height
+                frames[place + DEAD] = 0
+                frames[place + PARAMS] = EMPTY
+                frames[place + RESULTS] = EMPTY
+                frames[place + LABEL] = EMPTY
+                frames[place + INITS] = len(inits)
+                stack.top = place
+                stack.base = height
+                stack.dead = False
+                base = height
                 continue
+        elif rule == rules.END:
+            place = stack.top
+            if (
+                height == base
+                and place > 0
+                and frames[place + RESULTS] == EMPTY
+                and frames[place + PARAMS] == EMPTY
+                and frames[place + INITS] == len(inits)
+            ):
+                place -= FRAME
+                base = frames[place + HEIGHT]
+                stack.top = place
+                stack.base = base
+                stack.dead = frames[place + DEAD] != 0
+                continue
+        elif rule == rules.BR_IF:
+            if pos < end and data[pos] < 0x80 and height > base and types[height - 1] == I32:
+                place = stack.top - data[pos] * FRAME
+                if place >= 0 and frames[place + LABEL] == EMPTY:
+                    pos += 1
+                    height -= 1
+                    continue
         elif rule == rules.DROP:
             if height > base:
                 height -= 1
@@ -205,6 +274,8 @@ def walk(body: Body) -> None:
         room = len(types)
         height = stack.height
         base = stack.base
+        frames = stack.frames
+        near_frames = stack.room()
 
 
 def check_basic(body: Body, rule: i64) -> None:
@@ -218,13 +289,14 @@ def check_basic(body: Body, rule: i64) -> None:
     elif rule == rules.LOAD or rule == rules.STORE:
         check_fixed(body, memarg(body, body.signature >> rules.EXTRA & 0xFF, False))
     elif rule <= rules.CONST_BYTES:
-        if rule == rules.CONST_I32:
-            reader.s32()
-        elif rule == rules.CONST_I64:
-            reader.s64()
-        else:
+        valtype = body.signature >> _RESULT & 0xFF
+        if rule == rules.CONST_BYTES:
             reader.skip(body.signature >> rules.EXTRA & 0xFF)
-        stack.push(body.signature >> _RESULT & 0xFF)
+        elif valtype == I32:
+            reader.s32()
+        else:
+            reader.s64()
+        stack.push(valtype)
     elif rule <= rules.FENCE:
         check_access(body, rule)
     elif rule == rules.NOP:

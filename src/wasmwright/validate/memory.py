@@ -10,7 +10,7 @@ from mypy_extensions import i64
 
 from wasmwright.binary.cursor import memarg_flags, zero
 from wasmwright.errors import InvalidError, MalformedError
-from wasmwright.isa import AT, BY_SLOT
+from wasmwright.isa import AT
 from wasmwright.model.types import I32, I64
 from wasmwright.validate import rules
 from wasmwright.validate.body import Body
@@ -43,13 +43,14 @@ def check_access(body: Body, rule: i64) -> None:
 
 def check_fixed(body: Body, address: i64) -> None:
     """Pop and push what the current instruction's row says, ``address`` for addresses."""
-    row = BY_SLOT[body.stack.slot]
-    assert row is not None
-    assert row.params is not None
-    assert row.results is not None
-    body.stack.pop_list([address if t == AT else t for t in row.params])
-    for result in row.results:
-        body.stack.push(result)
+    stack = body.stack
+    params = rules.PARAMS[stack.slot]
+    if len(params) == 1 and params[0] == AT:
+        stack.pop(address)
+    elif len(params) > 0:
+        stack.pop_list([address if t == AT else t for t in params])
+    for result in rules.RESULTS[stack.slot]:
+        stack.push(result)
 
 
 def memarg(body: Body, natural: i64, atomic: bool) -> i64:

@@ -20,7 +20,7 @@ from wasmwright.isa.immediates import F32, F64, I32, I64, LANE, LANES, MEMARG, V
 RESULT: Final = 8  # the result's type
 LAST: Final = 16  # the last parameter's type
 FIRST: Final = 24  # the type of the parameter before the last
-EXTRA: Final = 32  # alignment's logarithm, number of lanes, or size of the immediate in bytes
+EXTRA: Final = 32  # a byte of the rule's own
 
 # Where the signature of a prefix byte has its parts, of two bytes each.
 PREFIX_SLOTS: Final = 8  # the slot of code 0
@@ -36,9 +36,8 @@ PREFIX: Final = 3
 UNARY: Final = 4  # one parameter (LAST), one result
 BINARY: Final = 5  # two parameters, one result
 FIXED: Final = 6  # any other stack type without addresses
-CONST_I32: Final = 7
-CONST_I64: Final = 8
-CONST_BYTES: Final = 9  # EXTRA bytes of immediate
+CONST_INT: Final = 7  # LEB128; in encodings of up to EXTRA bytes no bit is unused
+CONST_BYTES: Final = 8  # EXTRA bytes of immediate
 LOAD: Final = 10  # memarg, EXTRA is the alignment
 STORE: Final = 11
 ACCESS_LANE: Final = 12  # memarg and lane, EXTRA is the alignment
@@ -281,8 +280,8 @@ def _rule(row: Instruction) -> tuple[int, int]:
     if LANE in kinds:
         return USE_LANE, _lanes(row)
     for kind, rule, size in (
-        (I32, CONST_I32, 0),
-        (I64, CONST_I64, 0),
+        (I32, CONST_INT, 32 // 7),
+        (I64, CONST_INT, 64 // 7),
         (F32, CONST_BYTES, 4),
         (F64, CONST_BYTES, 8),
         (V128, CONST_BYTES, 16),
@@ -347,6 +346,14 @@ def const_signatures(features: int) -> vec[i64]:
         elif row.name not in allowed and table[row.slot] != DISABLED:
             table[row.slot] = NOT_CONST
     return vec[i64](table)
+
+
+# By slot: the parameters and results of the rows that type themselves; empty for the others.
+PARAMS: Final[list[tuple[int, ...]]] = [()] * SLOTS
+RESULTS: Final[list[tuple[int, ...]]] = [()] * SLOTS
+for _row in INSTRUCTIONS:
+    PARAMS[_row.slot] = _row.params or ()
+    RESULTS[_row.slot] = _row.results or ()
 
 
 def name_of(slot: i64) -> str:

@@ -216,6 +216,11 @@ class Stack:
         if params != EMPTY:
             self.push_all(params)
 
+    def room(self) -> i64:
+        """The place below which a frame may be written without more ado."""
+        most: i64 = FRAME * limits.MAX_CONTROL_DEPTH
+        return min(len(self.frames), most)
+
     def leave(self) -> i64:
         """End the innermost block, after a check of its results; its place in ``frames``.
 

@@ -4,7 +4,7 @@ Inside a unit a call names its callee, so that LLVM may inline it. Any other cal
 loaded from its record: it may be compiled later, and be compiled again.
 
 An ordinary call is never made a jump by LLVM (``notail``): a runaway recursion must exhaust
-the stack and trap. A tail call always is (``musttail``).
+the stack and trap. A tail call always is (``musttail``, or ``tail`` where that is broken).
 """
 
 from __future__ import annotations
@@ -43,6 +43,10 @@ _RETURN_CALL_INDIRECT: Final = slot("return_call_indirect")
 # Results beyond these are returned in memory, which LLVM cannot do from a tail call.
 _RESULT_INTEGERS: Final = 3
 _RESULT_FLOATS: Final = 4
+
+# Parameters beyond these are passed in memory (one register is the context's).
+_PARAM_INTEGERS: Final = 5
+_PARAM_FLOATS: Final = 8
 
 
 def call_instruction(e: Emitter, opcode: i64) -> bool:
@@ -106,7 +110,10 @@ def _call(e: Emitter, code: str, ctx: str, signature: Signature, tail: bool) -> 
     callee = f"call tailcc {signature.ret} {code}({', '.join(arguments)})"
     e.called()
     if tail and _returned_in_registers(signature):
-        _return(e, f"musttail {callee}", signature)
+        # LLVM 22 loses what a `musttail` call passes in memory (llvm-project issue 199224); of
+        # this convention a `tail` call before a `ret` is made a jump just as surely.
+        plain = _passed_in_registers(signature) and _passed_in_registers(e.signature)
+        _return(e, f"{'must' if plain else ''}tail {callee}", signature)
     elif tail:
         _return(e, f"notail {callee}", signature)
     elif not signature.results:
@@ -128,8 +135,18 @@ def _return(e: Emitter, callee: str, signature: Signature) -> None:
 
 
 def _returned_in_registers(signature: Signature) -> bool:
-    floats = 0
-    for valtype in signature.results:
-        if valtype == F32 or valtype == F64 or valtype == V128:
-            floats += 1
+    floats = _floats(signature.results)
     return floats <= _RESULT_FLOATS and len(signature.results) - floats <= _RESULT_INTEGERS
+
+
+def _passed_in_registers(signature: Signature) -> bool:
+    floats = _floats(signature.params)
+    return floats <= _PARAM_FLOATS and len(signature.params) - floats <= _PARAM_INTEGERS
+
+
+def _floats(valtypes: list[int]) -> int:
+    count = 0
+    for valtype in valtypes:
+        if valtype == F32 or valtype == F64 or valtype == V128:
+            count += 1
+    return count

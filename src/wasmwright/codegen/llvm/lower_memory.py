@@ -80,7 +80,7 @@ def store(e: Emitter, opcode: i64) -> None:
     access = ACCESSES[opcode]
     assert access is not None
     value = e.pop()
-    place = address(e, access.size)
+    place = address(e, access.size, store=True)
     if access.stored != access.llvm:
         value = e.define(f"trunc {access.llvm} {value} to {access.stored}")
     e.out.append(
@@ -98,24 +98,27 @@ class Place:
         self.mode: str = mode
 
 
-def address(e: Emitter, size: int) -> Place:
+def address(e: Emitter, size: int, store: bool = False) -> Place:
     """The place that a memarg and the address on the stack name, for ``size`` bytes.
 
-    Reads the memarg, pops the address, and checks it where the hardware does not.
+    Reads the memarg, pops the address, and checks it where the hardware does not. A load from
+    an address that is known to be inside may be dropped and moved; a store may not, as its
+    effect is seen if something else traps before the next one to its place.
     """
     memory: int = memarg_flags(e.reader) >> 6
     offset = e.reader.u64()
     operand = e.pop()
     info = e.unit.memories[memory]
+    mode = "volatile " if info.guarded and e.unit.precise else ""
     if is_literal(operand):
         literal = int(operand)
         if literal < 0:
             literal += 1 << 64 if info.address64 else _ADDRESS32
         if literal + offset + size <= info.min_bytes:
-            return Place(e.field(e.memory_base(memory), literal + offset), "")
+            pointer = e.field(e.memory_base(memory), literal + offset)
+            return Place(pointer, mode if store else "")
     if info.guarded:
-        pointer = e.field(indexed(e, memory, operand), offset)
-        return Place(pointer, "volatile " if e.unit.precise else "")
+        return Place(e.field(indexed(e, memory, operand), offset), mode)
     return Place(_checked(e, memory, operand, offset, size), "")
 
 

@@ -98,7 +98,7 @@ def vector_store(e: Emitter, opcode: i64) -> None:
     assert access is not None
     shape = access.shape
     value = pop_shape(e, shape)
-    place = address(e, access.size)
+    place = address(e, access.size, store=True)
     llvm = shape.llvm
     if access.kind == LANE:
         lane = e.reader.byte()

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from wasmwright import errors
 from wasmwright.codegen import abi
 from wasmwright.model import types
 
@@ -65,6 +66,8 @@ STATE_FAULT_HANDLER: Final = 40
 STATE_FAULT_FLAGS: Final = 48
 STATE_INTERRUPT_HANDLER: Final = 56
 STATE_INTERRUPT_FLAGS: Final = 64
+STATE_INTERRUPTED: Final = 72  # the activation that has yet to look at a signal, or 0
+STATE_CHAINING: Final = 80  # whether a fault is with the handler that was there before us
 STATE_HELPERS: Final = 128
 STATE_SIZE: Final = 512
 
@@ -95,10 +98,15 @@ HOST_CALLABLE: Final = 8
 HOST_SIZE: Final = 16
 
 # Where ucontext_t keeps the program counter and the frame pointer (x86-64 Linux), and where
-# siginfo_t keeps the fault address.
+# siginfo_t keeps the cause and the fault address.
 _UCONTEXT_PC: Final = 168
 _UCONTEXT_FP: Final = 120
+_SIGINFO_CODE: Final = 8
 _SIGINFO_ADDRESS: Final = 16
+
+# Functions of the C library that compiled code calls and that may take long, with the type of
+# their second parameter: each is called through one of ours, `ww_NAME`, so that Ctrl-C ends it.
+LEAVES: Final = {"memset": "i32", "memcpy": "ptr", "memmove": "ptr"}
 
 _DECLARATIONS: Final = """
 @ww_state = external global i8
@@ -143,6 +151,10 @@ declare ptr @llvm.frameaddress.p0(i32)
 
 _CORE_DECLARATIONS: Final = """
 declare i32 @sigaction(i32, ptr, ptr)
+declare i32 @raise(i32)
+declare ptr @memset(ptr, i32, i64)
+declare ptr @memcpy(ptr, ptr, i64)
+declare ptr @memmove(ptr, ptr, i64)
 declare ptr @PyType_GenericAlloc(ptr, i64)
 declare void @PyObject_GC_UnTrack(ptr)
 declare void @PyObject_GC_Del(ptr)
@@ -156,6 +168,7 @@ declare ptr @ww_helper(i64, ptr, i64, i64, i64, i64)
 declare i32 @ww_as_i64(ptr, ptr)
 declare void @ww_raise(i64, ptr, i64, i64, i64)
 declare ptr @ww_enter(ptr, ptr)
+declare void @ww_trap(ptr, i32, i32) noreturn
 declare void @ww_leave(ptr, ptr, ptr)
 declare ptr @ww_landed(ptr, ptr, i32)
 """
@@ -171,7 +184,7 @@ def _load(result: str, kind: str, base: str, offset: int) -> str:
     return _at(f"{result}.at", base, offset) + f"  {result} = load {kind}, ptr {result}.at\n"
 
 
-def _store(tag: str, kind: str, value: str, base: str, offset: int) -> str:
+def _store(tag: str, kind: str, value: str | int, base: str, offset: int) -> str:
     return _at(f"%{tag}.to", base, offset) + f"  store {kind} {value}, ptr %{tag}.to\n"
 
 
@@ -186,6 +199,7 @@ def core_ir() -> str:
             _trap_ir(),
             _fault_ir(),
             _interrupt_ir(),
+            _stack_ir(),
             _callback_ir(),
             _types_ir(),
             _ATTRIBUTES,
@@ -235,7 +249,8 @@ done:
   ret void
 }
 
-; An integer of 64 bits, signed or unsigned, into %out; 0, or -1 with an error set.
+; An integer of 64 bits, signed or unsigned, into %out; 0, or -1 with an error set, or 1 where
+; it is beyond the signed ones.
 define i32 @ww_as_i64(ptr %object, ptr %out) #0 {
   %value = call i64 @PyLong_AsLongLong(ptr %object)
   store i64 %value, ptr %out
@@ -262,11 +277,13 @@ convert:
   call void @Py_DecRef(ptr %index)
   store i64 %wide, ptr %out
   %suspect2 = icmp eq i64 %wide, -1
-  br i1 %suspect2, label %check2, label %good
+  br i1 %suspect2, label %check2, label %beyond
 check2:
   %error2 = call ptr @PyErr_Occurred()
   %fine2 = icmp eq ptr %error2, null
-  br i1 %fine2, label %good, label %bad
+  br i1 %fine2, label %beyond, label %bad
+beyond:
+  ret i32 1
 bad:
   ret i32 -1
 }
@@ -278,12 +295,14 @@ def _enter_ir() -> str:
     """Taking and giving back the runtime block; what an entry stub does after a landing."""
     return (
         f"""
-; Takes the runtime block %rt for this thread and pushes the activation.
+; Takes the runtime block of %ctx for this thread and pushes the activation.
 ; Returns the thread state, or null with an error set.
-define ptr @ww_enter(ptr %rt, ptr %act) #0 {{
+define ptr @ww_enter(ptr %ctx, ptr %act) #0 {{
   %ts = call ptr @PyThreadState_Get()
   br label %again
 again:
+; every helper runs Python code, which may let in another thread or join the block to another one
+  %rt = load ptr, ptr %ctx
 {_load("%owner", "ptr", "%rt", abi.RT_OWNER)}
   %nested = icmp eq ptr %owner, %ts
   br i1 %nested, label %go, label %other
@@ -310,10 +329,7 @@ measure:
   br i1 %unmeasured, label %fail, label %measured_ok
 measured_ok:
   call void @Py_DecRef(ptr %measured)
-; the helper ran Python code, which may have let another thread in
-{_load("%owner2", "ptr", "%rt", abi.RT_OWNER)}
-  %still = icmp eq ptr %owner2, null
-  br i1 %still, label %taken, label %again
+  br label %again
 taken:
 {_store("own", "ptr", "%ts", "%rt", abi.RT_OWNER)}
 {_load("%real", "i64", "%rt", abi.RT_REAL_LIMIT)}
@@ -331,7 +347,7 @@ disown:
 {_store("own2", "ptr", "null", "%rt", abi.RT_OWNER)}
   br label %raise
 raise:
-{_store("kind", "i32", "10", "%act", ACT_KIND)}
+{_store("kind", "i32", errors.TRAP_STACK, "%act", ACT_KIND)}
 {_store("count", "i64", "0", "%act", ACT_COUNT)}
   %act.int = ptrtoint ptr %act to i64
   call void @ww_raise(i64 {HELPER_TRAP}, ptr null, i64 %act.int, i64 0, i64 0)
@@ -488,7 +504,7 @@ miss:
   %i1 = add i64 %i, 1
   br label %loop
 trap:
-{_store("kind", "i32", "2", "%act", ACT_KIND)}
+{_store("kind", "i32", errors.TRAP_MEMORY, "%act", ACT_KIND)}
 {_store("offset", "i32", "-1", "%act", ACT_OFFSET)}
 {_store("count", "i64", "1", "%act", ACT_COUNT)}
   %pc.next = add i64 %pc, 1
@@ -500,25 +516,40 @@ trap:
 chain:
 {_load("%handler", "ptr", "@ww_state", STATE_FAULT_HANDLER)}
 {_load("%flags", "i64", "@ww_state", STATE_FAULT_FLAGS)}
+{_load("%code", "i32", "%info", _SIGINFO_CODE)}
+{_load("%chaining", "i64", "@ww_state", STATE_CHAINING)}
   %handler.int = ptrtoint ptr %handler to i64
   %real = icmp ugt i64 %handler.int, 1
-  br i1 %real, label %forward, label %default
+; faulthandler ends by putting back whom it found, which may be us, and raising the signal again
+  %sent = icmp sle i32 %code, 0
+  %inside.chain = icmp ne i64 %chaining, 0
+  %again = and i1 %sent, %inside.chain
+  %first = xor i1 %again, true
+  %call = and i1 %real, %first
+  br i1 %call, label %forward, label %default
 default:
-; nobody had it: with the default action back in place, the fault repeats and ends the process
+; nobody has it: with the default action back in place, the fault repeats and ends the process
   %action = alloca [152 x i8], align 16
   call void @llvm.memset.p0.i64(ptr %action, i8 0, i64 152, i1 false)
   %restored = call i32 @sigaction(i32 %signal, ptr %action, ptr null)
+  br i1 %sent, label %repeat, label %return
+repeat:
+  %raised = call i32 @raise(i32 %signal)
+  br label %return
+return:
+{_store("unchained", "i64", "0", "@ww_state", STATE_CHAINING)}
   ret void
 forward:
+{_store("chained", "i64", "1", "@ww_state", STATE_CHAINING)}
   %siginfo = and i64 %flags, 4
   %three = icmp ne i64 %siginfo, 0
   br i1 %three, label %with_info, label %plain
 with_info:
   call void %handler(i32 %signal, ptr %info, ptr %context)
-  ret void
+  br label %return
 plain:
   call void %handler(i32 %signal)
-  ret void
+  br label %return
 }}
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 """
@@ -528,7 +559,7 @@ def _interrupt_ir() -> str:
     """The handler of SIGINT. Python's own handler only sets a flag that bytecode looks at.
     Where the signal interrupts wasm code itself, no lock is held and the GIL is released, so
     Python's signal handlers can run right here; if one raises, wasm is left. Compiled loops
-    need no poll for this."""
+    need no poll for this. Where it interrupts what wasm code called, that looks at its end."""
     return f"""
 define void @ww_interrupt(i32 %signal, ptr %info, ptr %context) #0 {{
 {_load("%handler", "ptr", "@ww_state", STATE_INTERRUPT_HANDLER)}
@@ -558,7 +589,10 @@ code:
   %above = icmp uge i64 %pc, %low
   %below = icmp ult i64 %pc, %high
   %ours = and i1 %above, %below
-  br i1 %ours, label %check, label %done
+  br i1 %ours, label %check, label %later
+later:
+{_store("later", "ptr", "%act", "@ww_state", STATE_INTERRUPTED)}
+  br label %done
 check:
 {_load("%ts", "ptr", "%act", ACT_THREAD)}
   call void @PyEval_RestoreThread(ptr %ts)
@@ -579,6 +613,57 @@ leave:
 done:
   ret void
 }}
+
+; Runs Python's signal handlers if the signal came to this activation.
+define void @ww_look(ptr %interrupted) #0 {{
+  %key = load i32, ptr @ww_state
+  %act = call ptr @pthread_getspecific(i32 %key)
+  %ours = icmp eq ptr %act, %interrupted
+  br i1 %ours, label %check, label %done
+check:
+{_store("handled", "ptr", "null", "@ww_state", STATE_INTERRUPTED)}
+{_load("%ts", "ptr", "%act", ACT_THREAD)}
+  call void @PyEval_RestoreThread(ptr %ts)
+  %raised = call i32 @PyErr_CheckSignals()
+  %stop = icmp ne i32 %raised, 0
+  br i1 %stop, label %leave, label %resume
+resume:
+  %ignored = call ptr @PyEval_SaveThread()
+  br label %done
+leave:
+{_store("count", "i64", "0", "%act", ACT_COUNT)}
+  %frame = call ptr @llvm.frameaddress.p0(i32 0)
+  call void @ww_walk(ptr %act, ptr %frame)
+  call void @_longjmp(ptr %act, i32 {LANDED_EXCEPTION})
+  unreachable
+done:
+  ret void
+}}
+""" + "".join(
+        f"""
+define ptr @ww_{name}(ptr %to, {kind} %from, i64 %size) #0 {{
+  %result = call ptr @{name}(ptr %to, {kind} %from, i64 %size)
+{_load("%interrupted", "ptr", "@ww_state", STATE_INTERRUPTED)}
+  %none = icmp eq ptr %interrupted, null
+  br i1 %none, label %done, label %look
+look:
+  call void @ww_look(ptr %interrupted)
+  br label %done
+done:
+  ret ptr %result
+}}
+"""
+        for name, kind in LEAVES.items()
+    )
+
+
+def _stack_ir() -> str:
+    return """
+define i64 @ww_stack_pointer() #0 {
+  %frame = call ptr @llvm.frameaddress.p0(i32 0)
+  %address = ptrtoint ptr %frame to i64
+  ret i64 %address
+}
 """
 
 
@@ -816,7 +901,7 @@ def _to_native(kind: str, tag: str, obj: str, position: int, bad: str, owner: st
     if kind in "il":
         text = f"""
   %{tag}.status = call i32 @ww_as_i64(ptr {obj}, ptr %cell)
-  %{tag}.failed = icmp ne i32 %{tag}.status, 0
+  %{tag}.failed = icmp slt i32 %{tag}.status, 0
   br i1 %{tag}.failed, label %{bad}, label %{tag}.read
 {tag}.read:
 """
@@ -827,7 +912,9 @@ def _to_native(kind: str, tag: str, obj: str, position: int, bad: str, owner: st
             + f"""
   %{tag}.wide = load i64, ptr %cell
   %{tag}.biased = add i64 %{tag}.wide, 2147483648
-  %{tag}.fits = icmp ult i64 %{tag}.biased, 6442450944
+  %{tag}.near = icmp ult i64 %{tag}.biased, 6442450944
+  %{tag}.plain = icmp eq i32 %{tag}.status, 0
+  %{tag}.fits = and i1 %{tag}.near, %{tag}.plain
   br i1 %{tag}.fits, label %{tag}.narrow, label %{tag}.range
 {tag}.range:
   call void @ww_raise(i64 {HELPER_VALUE}, ptr {obj}, i64 {ord(kind)}, i64 {position}, i64 0)
@@ -949,15 +1036,15 @@ convert:
 {_load("%record", "ptr", "%self", FUNC_RECORD)}
 {_load("%ctx", "ptr", "%record", abi.FUNCREF_CTX)}
 {"".join(converts)}
-  %rt = load ptr, ptr %ctx
   %frame = call ptr @llvm.frameaddress.p0(i32 0)
 {_store("frame", "ptr", "%frame", "%act", ACT_FRAME)}
   %key = load i32, ptr @ww_state
   %outer = call ptr @pthread_getspecific(i32 %key)
-  %ts = call ptr @ww_enter(ptr %rt, ptr %act)
+  %ts = call ptr @ww_enter(ptr %ctx, ptr %act)
   %refused = icmp eq ptr %ts, null
   br i1 %refused, label %fail, label %mark
 mark:
+  %rt = load ptr, ptr %ctx
   %how = call i32 @_setjmp(ptr %act) returns_twice
   %first = icmp eq i32 %how, 0
   br i1 %first, label %run, label %landed
@@ -1040,6 +1127,15 @@ define {abi.CALLING_CONVENTION} {kind} @host_{key}({native}) #0 {{
 {_load("%act", "ptr", "%rt", abi.RT_ACTIVATION)}
 {_load("%ts", "ptr", "%act", ACT_THREAD)}
 {_load("%callable", "ptr", "%ctx", HOST_CALLABLE)}
+{_load("%bound", "i64", "%rt", abi.RT_HOST_LIMIT)}
+  %frame = call ptr @llvm.frameaddress.p0(i32 0)
+  %frame.int = ptrtoint ptr %frame to i64
+  %room = icmp ugt i64 %frame.int, %bound
+  br i1 %room, label %enter, label %exhausted
+exhausted:
+  call void @ww_trap(ptr %ctx, i32 {errors.TRAP_STACK}, i32 -1)
+  unreachable
+enter:
   call void @PyEval_RestoreThread(ptr %ts)
 {"".join(boxes)}
 {checks}
@@ -1056,6 +1152,15 @@ call:
 convert:
 {_results_to_native(results)}
   call void @Py_DecRef(ptr %returned)
+{_load("%interrupted", "ptr", "@ww_state", STATE_INTERRUPTED)}
+  %signalled = icmp eq ptr %interrupted, %act
+  br i1 %signalled, label %signals, label %return
+signals:
+{_store("handled", "ptr", "null", "@ww_state", STATE_INTERRUPTED)}
+  %stop = call i32 @PyErr_CheckSignals()
+  %stopped = icmp ne i32 %stop, 0
+  br i1 %stopped, label %fail, label %return
+return:
   %saved = call ptr @PyEval_SaveThread()
   {"ret void" if not results else f"ret {kind} %native"}
 spoiled:
@@ -1063,7 +1168,6 @@ spoiled:
   br label %fail
 fail:
 {_store("count", "i64", "0", "%act", ACT_COUNT)}
-  %frame = call ptr @llvm.frameaddress.p0(i32 0)
   call void @ww_walk(ptr %act, ptr %frame)
   call void @_longjmp(ptr %act, i32 {LANDED_EXCEPTION})
   unreachable

@@ -1,0 +1,130 @@
+"""Calls of exported functions with every bit kept.
+
+A Python float is a double, and turning an f32 into one quiets its NaN. So floats cross as the
+integers of their bits: a function whose type has floats is called through a module that does nothing
+but reinterpret, made once for each type.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from wasmwright.api import FuncType, Global, Instance, Module
+from wasmwright.model import types
+from wasmwright.script.values import (
+    Argument,
+    ExternRef,
+    HostRef,
+    Null,
+    Number,
+    Reference,
+    Value,
+    Vector,
+)
+
+_INTEGERS = {"f32": "i32", "f64": "i64"}
+_SIZES = {"i32": 32, "i64": 64, "f32": 32, "f64": 64}
+
+
+class Host:
+    """An object of the host's, which a script knows by number."""
+
+    def __init__(self, kind: type[ExternRef | HostRef], number: int) -> None:
+        self.value = kind(number)
+
+
+@functools.cache
+def _host(kind: type[ExternRef | HostRef], number: int) -> Host:
+    return Host(kind, number)
+
+
+class ScriptError(Exception):
+    """A command asks for what does not exist, or does not fit."""
+
+
+def call(func: Any, arguments: tuple[Argument, ...], level: int) -> list[Value]:
+    """The results of a call. What the call raises goes through; ScriptError if it cannot be."""
+    func_type: FuncType = func.type
+    if len(arguments) != len(func_type.params):
+        raise ScriptError(f"wrong number of arguments: {len(arguments)} for {func_type}")
+    given = [_to_python(*pair) for pair in zip(arguments, func_type.params, strict=True)]
+    if _has_floats(func_type):
+        func = _through_integers(func, func_type, level)
+    returned = func(*given)
+    if len(func_type.results) == 1:
+        returned = (returned,)
+    elif not func_type.results:
+        returned = ()
+    return [_from_python(*pair) for pair in zip(returned, func_type.results, strict=True)]
+
+
+def global_value(exported: Global) -> Value:
+    """The value of a global."""
+    valtype = types.name(exported.type.valtype)
+    if valtype in _SIZES:
+        return Number(valtype, exported.raw() & (1 << _SIZES[valtype]) - 1)
+    return _from_python(exported.value, valtype)
+
+
+def _has_floats(func_type: FuncType) -> bool:
+    return any(each in _INTEGERS for each in func_type.params + func_type.results)
+
+
+def _to_python(value: Argument, valtype: str) -> Any:
+    if isinstance(value, Number):
+        if valtype != value.kind:
+            raise ScriptError(f"wrong type of argument: {value} for {valtype}")
+        return value.bits
+    if isinstance(value, Vector):
+        return value.content
+    if isinstance(value, Null):
+        return None
+    return _host(type(value), value.number)
+
+
+def _from_python(value: Any, valtype: str) -> Value:
+    if valtype in _SIZES:
+        return Number(valtype, int(value) & (1 << _SIZES[valtype]) - 1)
+    if valtype == "v128":
+        return Vector(bytes(value))
+    if value is None:
+        return Null()
+    if isinstance(value, Host):
+        return value.value
+    if callable(value):
+        return Reference("func")
+    if isinstance(value, int):
+        return Reference("i31")
+    return Reference(type(value).__name__.lower())
+
+
+def _through_integers(func: Any, func_type: FuncType, level: int) -> Any:
+    module = _reinterpreter(func_type, level)
+    return Instance(module, {"": {"": func}}).exports[""]
+
+
+@functools.cache
+def _reinterpreter(func_type: FuncType, level: int) -> Module:
+    """A module whose export calls its import with floats in place of integers."""
+    params, results = func_type.params, func_type.results
+    integer_params = " ".join(_INTEGERS.get(each, each) for each in params)
+    integer_results = " ".join(_INTEGERS.get(each, each) for each in results)
+    body = ""
+    for index, name in enumerate(params):
+        body += f"(local.get {index})"
+        if name in _INTEGERS:
+            body += f"({name}.reinterpret_{_INTEGERS[name]})"
+    body += "(call 0)"
+    for index in reversed(range(len(results))):
+        body += f"(local.set {len(params) + index})"
+    for index, name in enumerate(results):
+        body += f"(local.get {len(params) + index})"
+        if name in _INTEGERS:
+            body += f"({_INTEGERS[name]}.reinterpret_{name})"
+    return Module(
+        f'(module (import "" "" (func (param {" ".join(params)}) (result {" ".join(results)})))'
+        f'(func (export "") (param {integer_params}) (result {integer_results})'
+        f"(local {' '.join(results)}) {body}))",
+        level=level,
+    )
