@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
+import textwrap
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,3 +33,45 @@ def pytest_report_header() -> str:
 
     where = Path(spec.origin).parent
     return f"wasmwright {_build_info.VERSION}: {_build_info.describe()}, from {where}"
+
+
+@pytest.fixture(scope="session")
+def wat() -> Callable[[str], bytes]:
+    """The function that turns a module's text into its binary."""
+    from wasmwright.text import parse
+
+    return parse
+
+
+@pytest.fixture
+def instantiate(wat: Callable[[str], bytes]) -> Callable[..., Any]:
+    """``instantiate(text, imports=None, **options of Module)``: an instance."""
+    import wasmwright as ww
+
+    def make(text: str, imports: object = None, **options: object) -> Any:
+        return ww.Instance(ww.Module(wat(text), **options), imports)
+
+    return make
+
+
+@pytest.fixture
+def script(wat: Callable[[str], bytes]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """``script(code, *arguments, name=text...)``: runs Python code in a process of its own.
+
+    ``code`` finds wasmwright as ``ww``, and under each name the Module of the text.
+    """
+
+    def run(
+        code: str, *arguments: str, options: tuple[str, ...] = (), **modules: str
+    ) -> subprocess.CompletedProcess[str]:
+        lines = ["import sys", "import wasmwright as ww"]
+        lines += [f"{name} = ww.Module({wat(text)!r})" for name, text in modules.items()]
+        lines.append(textwrap.dedent(code))
+        return subprocess.run(
+            [sys.executable, *options, "-c", "\n".join(lines), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=100,
+        )
+
+    return run

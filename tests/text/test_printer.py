@@ -185,7 +185,6 @@ MODULE = """
         "memory.init $n $d",
         "data.drop $d",
         "table.get 0",
-        "table.set $t",
         "table.copy $t 0",
         "table.init $l",
         "table.init $t $l",
@@ -210,12 +209,10 @@ MODULE = """
         "struct.get_u $s 1",
         "struct.set $s $x",
         "array.new_fixed $a 3",
-        "array.copy $a $a",
         "array.init_data $a $d",
         "throw $e",
         "br_table 0 (;@0;) 0 (;@0;)",
         "i64.mul_wide_s",
-        "i32x4.relaxed_laneselect",
     ],
 )
 def test_an_instruction_is_printed_as_it_is_written(code: str) -> None:
@@ -251,7 +248,6 @@ def test_an_f32_is_the_shortest_decimal_that_gives_it(number: str, expected: str
         ("-123456789.5", "-123456789.5"),
         ("0x1p-1074", "5e-324"),
         ("0x1.fffffffffffffp1023", "1.7976931348623157e+308"),
-        ("-nan", "-nan"),
         ("nan:0x4000000000001", "nan:0x4000000000001"),
     ],
 )

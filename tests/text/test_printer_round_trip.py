@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from wasmwright.binary.decode import decode
 from wasmwright.binary.instructions import instructions
@@ -15,6 +17,7 @@ from wasmwright.binary.names import decode_names
 from wasmwright.errors import CompileError
 from wasmwright.model.module import Code, Expr, Module
 from wasmwright.text import parse
+from wasmwright.text import printer_atoms as atoms
 from wasmwright.text.printer import print_module
 
 ROOT = Path(__file__).parents[2]
@@ -111,6 +114,30 @@ def test_the_text_of_everything_that_has_a_name() -> None:
             block $l block $l br 1 end end)
           (elem $t func) (data $t ""))""")
     )
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)), min_size=1))
+def test_floats_keep_every_bit(numbers: list[tuple[int, int]]) -> None:
+    code = b"".join(
+        b"\x43" + f32.to_bytes(4, "little") + b"\x44" + f64.to_bytes(8, "little")
+        for f32, f64 in numbers
+    )
+    text = "\n".join(
+        f"f32.const {atoms.f32(f32).decode()} f64.const {atoms.f64(f64).decode()}"
+        for f32, f64 in numbers
+    )
+    assert code in parse(f"(module (func {text}))")
+
+
+@given(st.text())
+def test_strings_and_ids_keep_every_character(name: str) -> None:
+    quoted = atoms.quoted(name).decode()
+    module = decode(parse(f"(module (func) (export {quoted} (func 0)))"))
+    assert module.exports[0].name == name
+    if name:
+        id = atoms.identifier(name).decode()
+        assert decode_names(decode(parse(f"(module (func {id}))"))).funcs == {0: name}
 
 
 # Modules as they stand in scripts

@@ -5,6 +5,7 @@ from __future__ import annotations
 from wasmwright.api.exports import Exports
 from wasmwright.api.host import Func
 from wasmwright.api.instance import Instance
+from wasmwright.api.limits import Limits
 from wasmwright.api.module import ExportType, ImportType, Module, validate, wasm2wat, wat2wasm
 from wasmwright.api.types import (
     FuncType,
@@ -33,6 +34,7 @@ __all__ = [
     "GlobalType",
     "ImportType",
     "Instance",
+    "Limits",
     "Memory",
     "MemoryType",
     "Module",

@@ -7,14 +7,17 @@ from typing import Any
 
 
 class Exports(Mapping[str, Any]):
-    """``exports.add`` or ``exports["add"]``: functions, memories, tables and globals by name."""
+    """``exports.add`` or ``exports["add"]``: functions, memories, tables and globals by name.
+
+    As an attribute, an export wins over a method of mappings that has the same name (``get``).
+    """
 
     def __init__(self, entries: dict[str, Any]) -> None:
         self._entries = entries
         # Attributes are plain instance attributes, so that reading one costs what it does
-        # anywhere in Python. Names that would hide the mapping's own stay out.
+        # anywhere in Python. Names that Python itself relies on stay out.
         for name, value in entries.items():
-            if not hasattr(type(self), name) and name != "_entries":
+            if not name.startswith("__") and name != "_entries":
                 self.__dict__[name] = value
 
     def __getitem__(self, name: str) -> Any:

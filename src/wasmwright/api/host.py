@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # Plain Python types in annotations; what they cannot say, ``i64`` and its like do.
 _PYTHON_TYPES: dict[object, str] = {int: "i32", float: "f64", bytes: "v128", object: "externref"}
+# Annotations, as strings, that are seen at a glance not to be a class.
+_PLAIN = frozenset({*VALTYPES, "int", "float", "bytes", "object"})
 
 
 def type_of(function: Callable[..., Any]) -> FuncType:
@@ -167,10 +169,9 @@ class CallingInstance:
         if code.co_argcount <= first:
             return False
         annotation = annotations.get(code.co_varnames[first])
-        if isinstance(annotation, str):
-            if annotation.rpartition(".")[2] != "Instance":
-                return False
+        if isinstance(annotation, str) and annotation not in _PLAIN:
             annotation = _evaluate(function, annotation)
-            # Imported for the type checker only, it does not evaluate.
-            return annotation is self._class or isinstance(annotation, str)
+            if isinstance(annotation, str):
+                # Imported for the type checker only, it does not evaluate.
+                return annotation.rpartition(".")[2] == "Instance"
         return annotation is self._class

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from wasmwright.api.exports import Exports
 from wasmwright.api.host import CallingInstance
+from wasmwright.api.limits import Limits
 from wasmwright.api.module import Module
 from wasmwright.errors import LinkError
 from wasmwright.model.module import KIND_FUNC, KIND_GLOBAL, KIND_MEMORY, KIND_TABLE
@@ -24,9 +25,21 @@ class Instance:
     parameter is annotated as ``Instance`` is given this instance before the numbers. Raises
     LinkError for imports that are missing or do not match, and Trap if a segment does not fit or
     the start function traps.
+
+    ``limits`` bounds its memories and tables. ``before_start`` is called with the instance when
+    it has its exports and nothing has run yet.
     """
 
-    def __init__(self, module: Module, imports: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        module: Module,
+        imports: Mapping[str, Any] | None = None,
+        *,
+        limits: Limits | None = None,
+        before_start: Callable[[Instance], object] | None = None,
+    ) -> None:
+        if limits is not None:
+            limits.check(module.model)
         caller = CallingInstance(type(self), module)
         externs = linking.resolve(module.model, imports, caller.adapt)
         try:
@@ -34,9 +47,13 @@ class Instance:
             core = runtime.Instance(module.code_for(memories), externs, memories)
         except MemoryError as error:
             raise LinkError(f"out of resources: {error}") from error
+        if limits is not None:
+            core.restrict(limits.memory, limits.table)
         caller.core = weakref.ref(core)
         # Set up before the start function runs: that may call a function which gets this.
         self._set_up(core, module)
+        if before_start is not None:
+            before_start(self)
         core.initialize()
 
     @classmethod

@@ -24,6 +24,7 @@ from __future__ import annotations
 from typing import Final
 
 from wasmwright.model.types import (
+    ABSTRACT,
     F32,
     F64,
     FUNC,
@@ -122,6 +123,7 @@ HEAP_SMALL_SEGMENT: Final = 120
 HEAP_SMALL_BLOCK: Final = 128
 HEAP_LARGE_SEGMENT: Final = 136
 HEAP_LARGE_BLOCK: Final = 144
+HEAP_LARGE_FAILED: Final = 280  # so many free blocks in a row are not there
 HEAP_HOLES: Final = 152  # the block whose free lines are being used, or -1
 HEAP_SPARE_PTR: Final = 160  # a whole block for objects that fit no hole
 HEAP_SPARE_END: Final = 168
@@ -142,6 +144,7 @@ HEAP_EPOCH: Final = 256
 # … and those that it holds no longer, to be released with the GIL.
 HEAP_DROPPED: Final = 264
 HEAP_DROPPED_COUNT: Final = 272
+HEAP_STACK_LEAST: Final = 288
 HEAP_SIZE: Final = 320
 
 SEGMENT_SIZE: Final = 16
@@ -177,13 +180,18 @@ def element_shift(element: FieldType) -> int:
     return _SHIFTS[storage_size(element.storage)]
 
 
-def is_traced(storage: int) -> bool:
+def is_traced(storage: int, kinds: list[int]) -> bool:
     """Whether the collector looks at values of a type: references that are not to functions.
 
-    (What owns a function is kept alive by other means.)
+    (What owns a function is kept alive by other means.) ``kinds`` has the abstract type above
+    each concrete one.
     """
+    if storage & REF == 0:
+        return False
     heap = storage & HEAP_MASK
-    return storage & REF != 0 and heap != FUNC and heap != NOFUNC
+    if heap & ABSTRACT == 0:
+        heap = kinds[heap]
+    return heap != FUNC and heap != NOFUNC
 
 
 class StructLayout:

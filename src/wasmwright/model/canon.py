@@ -8,9 +8,11 @@ of the definitions, without recursion.
 
 from __future__ import annotations
 
-from array import array
 from threading import Lock
 from typing import Final
+
+from librt.vecs import append, vec
+from mypy_extensions import i64
 
 from wasmwright.model.module import Module
 from wasmwright.model.types import (
@@ -112,29 +114,29 @@ def _key(types: tuple[SubType, ...], first: int, size: int, ids: list[int]) -> b
     Every sequence is preceded by its length and references say whether they lead out of the
     group, so that two groups cannot have the same key by accident.
     """
-    key: list[int] = []
+    key = vec[i64]([])
     for index in range(first, first + size):
         subtype = types[index]
         comp = subtype.comp
-        key.append(1 if subtype.final else 0)
-        key.append(len(subtype.supers))
+        key = append(key, 1 if subtype.final else 0)
+        key = append(key, len(subtype.supers))
         for above in subtype.supers:
-            key.append(_key_index(above, first, ids))
-        key.append(kind_of(comp))
+            key = append(key, _key_index(above, first, ids))
+        key = append(key, kind_of(comp))
         if isinstance(comp, FuncType):
-            key.append(len(comp.params))
+            key = append(key, len(comp.params))
             for param in comp.params:
-                key.append(_key_valtype(param, first, ids))
-            key.append(len(comp.results))
+                key = append(key, _key_valtype(param, first, ids))
+            key = append(key, len(comp.results))
             for result in comp.results:
-                key.append(_key_valtype(result, first, ids))
+                key = append(key, _key_valtype(result, first, ids))
         else:
             fields = comp.fields if isinstance(comp, StructType) else (comp.element,)
-            key.append(len(fields))
+            key = append(key, len(fields))
             for field in fields:
-                key.append(1 if field.mutable else 0)
-                key.append(_key_valtype(field.storage, first, ids))
-    return array("q", key).tobytes()
+                key = append(key, 1 if field.mutable else 0)
+                key = append(key, _key_valtype(field.storage, first, ids))
+    return bytes(key)
 
 
 def _key_index(index: int, first: int, ids: list[int]) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from typing import Protocol
+from typing import Final, Protocol
 
 from wasmwright import tuning
 from wasmwright.codegen import abi, vm
@@ -59,21 +59,22 @@ class Block:
         return native.read64(self.address + abi.RT_OWNER) != 0
 
 
+_SIZE: Final = vm.round_up(abi.RT_SIZE)
+_POOLED: Final = 64  # blocks that are reserved at once
 _pool: list[int] = []
 # Reentrant: a finaliser may interrupt the thread that holds it, and instantiate something.
 _pool_lock = threading.RLock()
 
 
 def _allocate() -> int:
-    """Zeroed memory for a block; blocks are small, so a page is cut into several."""
+    """Memory for a block, its header zeroed; the argument area costs nothing until it is used."""
     with _pool_lock:
         if not _pool:
-            page = vm.reserve(vm.PAGE)
-            vm.protect(page, vm.PAGE, vm.READ | vm.WRITE)
-            _pool.extend(range(page, page + vm.PAGE, abi.RT_SIZE))
+            first = vm.reserve(_SIZE * _POOLED)
+            vm.protect(first, _SIZE * _POOLED, vm.READ | vm.WRITE)
+            _pool.extend(range(first, first + _SIZE * _POOLED, _SIZE))
         address = _pool.pop()
-    for offset in range(0, abi.RT_SIZE, 8):
-        native.write64(address + offset, 0)
+    vm.write(address, bytes(abi.RT_HEADER))
     return address
 
 

@@ -11,7 +11,8 @@ import hashlib
 import threading
 import weakref
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 from wasmwright import errors, tuning
 from wasmwright.binary import names
@@ -42,6 +43,13 @@ class Unit:
         return code.frame(self._funcs[at]) if code is not None and at >= 0 else None
 
 
+class Client(Protocol):
+    """An instance that runs the code."""
+
+    def set_code(self, number: int, address: int) -> None:
+        """Puts the address of a defined function's code into its record."""
+
+
 class ModuleCode:
     """Compiled code of ``module``; ``guard`` says that its memories have guard pages."""
 
@@ -58,7 +66,10 @@ class ModuleCode:
         self._packs: dict[int, Pack] = {}
         self._names: names.Names | None = None
         self._exported: dict[int, str] | None = None
-        self._thunks, self._thunk_size = _make_thunks(len(module.funcs))
+        self._instances: weakref.WeakSet[Client] = weakref.WeakSet()
+        # The callable that compiled code has in its thunks; it must not keep this alive.
+        self._compiler = _compiler(weakref.ref(self))
+        self._thunks, self._thunk_size = _make_thunks(len(module.funcs), self._compiler)
         weakref.finalize(self, _unload, self._units, self._thunks, self._thunk_size).atexit = False
 
     def entry(self, index: int) -> int:
@@ -84,6 +95,17 @@ class ModuleCode:
                 if not self._compiled[number]:
                     self._compile([index], tuning.LAZY_LEVEL)
         return self._compiled[number]
+
+    def attach(self, instance: Client) -> None:
+        """Has ``instance`` told where functions are once they are compiled."""
+        self._instances.add(instance)
+
+    def enter(self, number: int) -> int:
+        """The code of a defined function whose thunk was called."""
+        address = self.address(self._first + number)
+        for instance in list(self._instances):
+            instance.set_code(number, address)
+        return address
 
     def compile_all(self) -> None:
         """Compiles every function that is not compiled yet."""
@@ -158,18 +180,26 @@ class ModuleCode:
         return found
 
 
-def _make_thunks(count: int) -> tuple[int, int]:
+def _compiler(code: weakref.ref[ModuleCode]) -> Callable[[int], int]:
+    def compile_function(number: int) -> int:
+        found = code()
+        assert found is not None
+        return found.enter(number)
+
+    return compile_function
+
+
+def _make_thunks(count: int, compiler: Callable[[int], int]) -> tuple[int, int]:
     """One thunk for each defined function, by number; (address, size in bytes)."""
     core = native.get()
     size = ir.LAZY_THUNK_SIZE
-    bridge_size = 16
-    total = bridge_size + size * count
+    total = ir.LAZY_BRIDGE_SIZE + size * count
     base = core.code_arena.allocate(total)
     # The arenas may be further apart than a relative jump reaches, so the thunks share one
     # absolute jump at the front.
-    bridge = b"\xff\x25\x00\x00\x00\x00" + core.core_symbol("ww_lazy_entry").to_bytes(8, "little")
-    parts = [bridge.ljust(bridge_size, b"\xcc")]
-    first = base + bridge_size
+    bridge = ir.lazy_bridge(id(compiler), core.core_symbol("ww_lazy_entry"))
+    parts = [bridge.ljust(ir.LAZY_BRIDGE_SIZE, b"\xcc")]
+    first = base + ir.LAZY_BRIDGE_SIZE
     for number in range(count):
         parts.append(ir.lazy_thunk(number, first + size * number, base).ljust(size, b"\xcc"))
     vm.write(base, b"".join(parts))
@@ -181,4 +211,4 @@ def _unload(units: list[Unit], thunks: int, size: int) -> None:
     for unit in units:
         traps.unregister(unit.loaded.address)
         unit.loaded.close()
-    native.get().code_arena.release(thunks - 16, size)
+    native.get().code_arena.release(thunks - ir.LAZY_BRIDGE_SIZE, size)

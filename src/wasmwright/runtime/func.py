@@ -15,6 +15,7 @@ from typing import Any
 
 from wasmwright.codegen import abi
 from wasmwright.codegen.llvm import native as ir
+from wasmwright.codegen.llvm import stubs
 from wasmwright.model import types
 from wasmwright.model.types import FuncType
 from wasmwright.runtime import native, references
@@ -36,7 +37,7 @@ class FuncInfo:
 def make(record: int, info: FuncInfo) -> Any:
     """A function object for a funcref record that ``info.owner`` holds."""
     core = native.get()
-    entry, _ = core.stubs(ir.signature_key(info.func_type))
+    entry, _ = core.stubs(stubs.signature_key(info.func_type))
     return core.new_func(entry, record, info)
 
 
@@ -45,7 +46,7 @@ class HostFunction:
 
     def __init__(self, func_type: FuncType, callable_: Callable[..., Any], type_id: int) -> None:
         core = native.get()
-        _, stub = core.stubs(ir.signature_key(func_type))
+        _, stub = core.stubs(stubs.signature_key(func_type))
         self.func_type = func_type
         self.callable = callable_
         # The context and, behind it, the one funcref record.

@@ -39,10 +39,9 @@ def to_cell(value: Any, valtype: int) -> bytes:
         if not -(1 << bits - 1) <= number < 1 << bits:
             raise OverflowError(f"{number} does not fit {types.name(valtype)}")
         return (int(number) & (1 << bits) - 1).to_bytes(16, "little")
-    if valtype == types.F32:
-        return struct.pack("<f12x", value)
-    if valtype == types.F64:
-        return struct.pack("<d8x", value)
+    if valtype in (types.F32, types.F64):
+        number_type = ctypes.c_float if valtype == types.F32 else ctypes.c_double
+        return bytes(number_type(value)).ljust(16, b"\0")
     assert valtype == types.V128
     if not isinstance(value, bytes):
         raise TypeError(f"v128 is 16 bytes, not {type(value).__name__}")

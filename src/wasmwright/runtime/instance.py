@@ -10,13 +10,11 @@ from __future__ import annotations
 import ctypes
 import weakref
 from array import array
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from wasmwright import errors
 from wasmwright.codegen import abi
-from wasmwright.codegen.llvm import native as ir
 from wasmwright.model import types
 from wasmwright.model.canon import canonicalize
 from wasmwright.model.module import ACTIVE, DECLARATIVE, Expr
@@ -58,11 +56,9 @@ class Instance:
         self._memory = ctypes.create_string_buffer(code.layout.size + 16)
         self.context = (ctypes.addressof(self._memory) + 15) & -16
         references.owners[self.context] = self
-        # The callable that compiles; it must not keep the instance alive.
-        self._compile = _compiler(weakref.ref(self))
-        native.write64(self.context + ir.HOST_CALLABLE, id(self._compile))
         Block().add(self)
         self._fill_types()
+        code.attach(self)
         self._fill_funcs()
         self._link_funcs()
         self.memories = memories
@@ -204,6 +200,15 @@ class Instance:
             native.write64(at + abi.SEGMENT_POINTER, address if count else 0)
             native.write64(at + abi.SEGMENT_LENGTH, count)
 
+    def restrict(self, memory: int | None, table: int | None) -> None:
+        """Bounds how far its own memories, in bytes, and tables, in entries, may grow."""
+        if memory is not None:
+            for each in self.memories[self.module.imported_memories :]:
+                each.restrict(memory)
+        if table is not None:
+            for other in self.tables[self.module.imported_tables :]:
+                other.restrict(table)
+
     # -- running -------------------------------------------------------------------------
 
     def initialize(self) -> None:
@@ -260,19 +265,7 @@ class Instance:
         """The instruction table.grow; -1 where it fails."""
         return self.tables[index].try_grow(delta, init)
 
-    def compile(self, number: int) -> int:
-        """Compiles a defined function, by number, and patches its record; gives its code."""
-        index = number + self.module.imported_funcs
-        address = self.code.address(index)
-        native.write64(self.context + self.code.layout.func(index) + abi.FUNCREF_CODE, address)
-        return address
-
-
-def _compiler(instance: weakref.ref[Instance]) -> Callable[[int], int]:
-    def compile_function(number: int) -> int:
-        found = instance()
-        assert found is not None
-        return found.compile(number)
-
-    return compile_function
-
+    def set_code(self, number: int, address: int) -> None:
+        """Implements Client."""
+        record = self.context + self.code.layout.funcs + abi.FUNCREF_SIZE * number
+        native.write64(record + abi.FUNCREF_CODE, address)

@@ -96,6 +96,10 @@ class Memory(_Buffer):
                 raise MemoryError(f"memory cannot grow to {size} bytes: {error}") from error
             self._accessible = wanted
 
+    def restrict(self, size: int) -> None:
+        """Keeps it from growing beyond ``size`` bytes, whatever its type says."""
+        self._limit_pages = min(self._limit_pages, max(size // self._page, self._pages))
+
     @property
     def base(self) -> int:
         """The address of the first byte in this process."""

@@ -21,6 +21,7 @@ from wasmwright import tuning
 from wasmwright.codegen import abi, vm
 from wasmwright.codegen.cache import Pack
 from wasmwright.codegen.llvm import native as ir
+from wasmwright.codegen.llvm import stubs
 from wasmwright.codegen.objects import Arena, LoadedObject, load
 
 _PyHandler = Callable[[Any, int, int, int, int], Any]
@@ -194,7 +195,7 @@ class Native:
             wanted = sorted({key for key in keys if key not in self._stubs})
             if not wanted:
                 return
-            symbols = self._load(ir.stub_ir(wanted)).symbols
+            symbols = self._load(stubs.stub_ir(wanted)).symbols
             for key in wanted:
                 self._stubs[key] = (symbols[f"entry_{key}"], symbols[f"host_{key}"])
 

@@ -76,6 +76,10 @@ class Table:
                 raise MemoryError(f"table cannot grow to {entries}: {error}") from error
             self._accessible = wanted
 
+    def restrict(self, size: int) -> None:
+        """Keeps it from growing beyond ``size`` entries, whatever its type says."""
+        self._limit = min(self._limit, max(size, len(self)))
+
     @property
     def record(self) -> int:
         """The address of the table record that compiled code reads."""

@@ -1,7 +1,7 @@
 """The walk over the bytes of a function body or constant expression.
 
 One loop with two layers. The upper takes the common case of the common instructions, with all
-state in local variables: immediates of one or two bytes, operands of exactly the types that
+state in local variables: short immediates, operands of exactly the types that
 the signature has. Whatever it does not take falls through to the lower layer, where each rule is
 written out in full; so the upper layer may be left out without a change in what is accepted.
 """

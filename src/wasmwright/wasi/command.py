@@ -183,13 +183,16 @@ def instantiate(module: Any, wasi: Preview1, imports: Imports | None = None) -> 
     for item in module.imports:
         given = namespace.get(item.module, {}).get(item.name)
         if isinstance(given, Memory):
-            wasi.bind(given)  # before, so that a start function can use it
+            wasi.bind(given)
             break
-    instance = Instance(module, namespace)
-    memory = instance.exports.get("memory")
-    if memory is not None:
-        wasi.bind(memory)
-    elif wasi.memory is None and any(_is_wasi(item) for item in module.imports):
+
+    def bind(instance: Any) -> None:
+        memory = instance.exports.get("memory")
+        if memory is not None:
+            wasi.bind(memory)
+
+    instance = Instance(module, namespace, before_start=bind)
+    if wasi.memory is None and any(_is_wasi(item) for item in module.imports):
         raise LinkError('no export named memory: a WASI module must export its memory as "memory"')
     initialize = instance.exports.get("_initialize")
     if initialize is not None:

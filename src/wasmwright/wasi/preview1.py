@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -139,6 +140,17 @@ class Preview1:
         """
         self._memory = memory
         self._state.memory = b"" if memory is None else memory
+
+    def share(self) -> Preview1:
+        """Another face of the same guest, for a second instance with a memory of its own.
+
+        Arguments, environment and descriptors are the same; `close` on either closes them.
+        """
+        other = copy(self)
+        other._state = copy(self._state)
+        other.bind(None)
+        other._functions = other._collect()
+        return other
 
     @property
     def memory(self) -> Any:

@@ -146,6 +146,10 @@ class Variable(Value):
         f = self.function
         f.emit(f"store {self.kind} {f.operand(value, self.kind)}, ptr {self._text}")
 
+    def address(self) -> Value:
+        """Where it is, on the stack."""
+        return Value(self.function, PTR, self._text)
+
     def get(self) -> Value:
         """The present value, which later changes do not touch."""
         f = self.function

@@ -1,7 +1,7 @@
 """WebAssembly functions to the text of LLVM IR.
 
 Reads a validated module's function bodies, byte for byte, and produces one unit of LLVM IR
-text that defines each as ``tailcc @f<index>`` (see :mod:`wasmwright.codegen.abi` for what
+text that defines each as ``@f<index>`` (see :mod:`wasmwright.codegen.abi` for what
 they are passed and where they find things). Everything the semantics of the spec leaves to
 the hardware or to LLVM is named where it is used.
 """
@@ -28,7 +28,7 @@ from wasmwright.codegen.llvm.lower_table import (
     reference_instruction,
     table_instruction,
 )
-from wasmwright.codegen.llvm.lower_unit import Options, Unit, Unsupported, llvm_type
+from wasmwright.codegen.llvm.lower_unit import OPENS, Options, Unit, Unsupported, llvm_type
 from wasmwright.isa import INSTRUCTIONS, SLOTS, slot
 from wasmwright.model.module import Module
 
@@ -92,8 +92,6 @@ def _handlers() -> list[int]:
 # By slot.
 _HANDLERS: Final[list[int]] = _handlers()
 
-_BLOCK_SLOTS: Final = (slot("block"), slot("loop"), slot("if"), slot("try"), slot("try_table"))
-_OPENS: Final[list[bool]] = [number in _BLOCK_SLOTS for number in range(SLOTS)]
 _ELSE: Final = slot("else")
 _END: Final = slot("end")
 _DELEGATE: Final = slot("delegate")
@@ -180,7 +178,7 @@ def _dead(e: Emitter, opcode: i64) -> None:
         if e.nesting == 0:
             else_(e)
     else:
-        if _OPENS[opcode]:
+        if OPENS[opcode]:
             e.nesting += 1
         elif opcode == _DELEGATE:
             e.nesting -= 1

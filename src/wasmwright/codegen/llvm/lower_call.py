@@ -4,7 +4,8 @@ Inside a unit a call names its callee, so that LLVM may inline it. Any other cal
 loaded from its record: it may be compiled later, and be compiled again.
 
 An ordinary call is never made a jump by LLVM (``notail``): a runaway recursion must exhaust
-the stack and trap. A tail call always is (``musttail``, or ``tail`` where that is broken).
+the stack and trap. A tail call always is: nothing is passed on the stack (see
+:mod:`wasmwright.codegen.abi`), so there is nothing that could keep LLVM from it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from wasmwright.codegen.abi import FUNCREF_CODE, FUNCREF_CTX, FUNCREF_TYPE
+from wasmwright.codegen.abi import CTX_RT, FUNCREF_CODE, FUNCREF_CTX, FUNCREF_TYPE
 from wasmwright.codegen.llvm.lower_emitter import Emitter
 from wasmwright.codegen.llvm.lower_memory import widened
 from wasmwright.codegen.llvm.lower_numeric import instruction_name
@@ -32,7 +33,6 @@ from wasmwright.errors import (
     TRAP_UNINITIALIZED_ELEMENT,
 )
 from wasmwright.isa import slot
-from wasmwright.model.types import F32, F64, V128
 
 _CALL: Final = slot("call")
 _CALL_INDIRECT: Final = slot("call_indirect")
@@ -40,9 +40,6 @@ _CALL_REF: Final = slot("call_ref")
 _RETURN_CALL: Final = slot("return_call")
 _RETURN_CALL_INDIRECT: Final = slot("return_call_indirect")
 
-# Results beyond these are returned in memory, which LLVM cannot do from a tail call.
-_RESULT_INTEGERS: Final = 3
-_RESULT_FLOATS: Final = 4
 
 # Parameters beyond these are passed in memory (one register is the context's).
 _PARAM_INTEGERS: Final = 5
@@ -106,47 +103,43 @@ def _call(e: Emitter, code: str, ctx: str, signature: Signature, tail: bool) -> 
     values = e.pop_settled(len(signature.params))
     arguments = [f"ptr {ctx}"]
     for i in range(len(values)):
-        arguments.append(f"{signature.param_types[i]} {values[i]}")
-    callee = f"call tailcc {signature.ret} {code}({', '.join(arguments)})"
-    e.called()
-    if tail and _returned_in_registers(signature):
-        # LLVM 22 loses what a `musttail` call passes in memory (llvm-project issue 199224); of
-        # this convention a `tail` call before a `ret` is made a jump just as surely.
-        plain = _passed_in_registers(signature) and _passed_in_registers(e.signature)
-        _return(e, f"{'must' if plain else ''}tail {callee}", signature)
-    elif tail:
-        _return(e, f"notail {callee}", signature)
-    elif not signature.results:
-        e.out.append(f"notail {callee}\n")
-    else:
-        result = e.define(f"notail {callee}")
-        if len(signature.results) == 1:
-            e.push(result, signature.results[0])
+        place = signature.param_places[i]
+        if place < 0:
+            arguments.append(f"{signature.param_types[i]} {values[i]}")
         else:
-            for i in range(len(signature.results)):
-                e.result(f"extractvalue {signature.ret} {result}, {i}", signature.results[i])
-
-
-def _return(e: Emitter, callee: str, signature: Signature) -> None:
-    if signature.results:
-        e.out.append(f"ret {signature.ret} {e.define(callee)}\n")
+            put_in_area(e, place, signature.param_types[i], values[i])
+    callee = f"call {signature.ret} {code}({', '.join(arguments)})"
+    e.called()
+    if tail:
+        # In registers only, a `tail` call before a `ret` always becomes a jump.
+        if signature.returned:
+            e.out.append(f"ret {signature.ret} {e.define(f'tail {callee}')}\n")
+        else:
+            e.out.append(f"tail {callee}\nret void\n")
+    elif not signature.returned:
+        e.out.append(f"notail {callee}\n")
+        _push_results(e, signature, "")
     else:
-        e.out.append(f"{callee}\nret void\n")
+        _push_results(e, signature, e.define(f"notail {callee}"))
 
 
-def _returned_in_registers(signature: Signature) -> bool:
-    floats = _floats(signature.results)
-    return floats <= _RESULT_FLOATS and len(signature.results) - floats <= _RESULT_INTEGERS
+def _push_results(e: Emitter, signature: Signature, result: str) -> None:
+    """Push what a call gave: ``result`` has what registers brought, the area the rest."""
+    single = len(signature.returned) == 1
+    taken = 0
+    for i in range(len(signature.results)):
+        place = signature.result_places[i]
+        if place >= 0:
+            at = e.field(e.record(CTX_RT), place)
+            e.result(f"load {signature.result_types[i]}, ptr {at}{TAG_RUNTIME}", signature.results[i])
+        elif single:
+            e.push(result, signature.results[i])
+        else:
+            e.result(f"extractvalue {signature.ret} {result}, {taken}", signature.results[i])
+            taken += 1
 
 
-def _passed_in_registers(signature: Signature) -> bool:
-    floats = _floats(signature.params)
-    return floats <= _PARAM_FLOATS and len(signature.params) - floats <= _PARAM_INTEGERS
-
-
-def _floats(valtypes: list[int]) -> int:
-    count = 0
-    for valtype in valtypes:
-        if valtype == F32 or valtype == F64 or valtype == V128:
-            count += 1
-    return count
+def put_in_area(e: Emitter, place: int, llvm: str, value: str) -> None:
+    """Write a value that goes through the argument area, at its offset in the runtime block."""
+    at = e.field(e.record(CTX_RT), place)
+    e.out.append(f"store {llvm} {value}, ptr {at}{TAG_RUNTIME}\n")

@@ -12,7 +12,17 @@ from typing import Final
 
 from mypy_extensions import i64
 
+from wasmwright.codegen.llvm.lower_call import put_in_area
 from wasmwright.codegen.llvm.lower_emitter import Emitter, Frame
+from wasmwright.codegen.llvm.lower_loop_plan import LoopPlan
+from wasmwright.codegen.llvm.lower_loop_scan import plan_loop
+from wasmwright.codegen.llvm.lower_loops import (
+    barrier,
+    check_plan,
+    close_unchecked,
+    head_phi,
+    open_unchecked,
+)
 from wasmwright.codegen.llvm.lower_numeric import instruction_name
 from wasmwright.codegen.llvm.lower_unit import Unsupported, llvm_type
 from wasmwright.errors import TRAP_UNREACHABLE
@@ -124,6 +134,16 @@ def _phis(frame: Frame, names: list[str], valtypes: list[int]) -> str:
 
 def _loop(e: Emitter) -> None:
     frame = _open(e, LOOP)
+    plan: LoopPlan | None = None
+    if e.unit.options.double_loops and not frame.params:
+        plan = plan_loop(e.unit, e.reader)
+    if plan is None:
+        _start_loop(e, frame)
+    else:
+        _start_twice(e, frame, plan)
+
+
+def _start_loop(e: Emitter, frame: Frame) -> None:
     branch(e, frame)
     frame.branched = False
     e.drop(len(frame.params))
@@ -135,6 +155,59 @@ def _loop(e: Emitter) -> None:
         name = e.new()
         frame.phis.append(name)
         e.push(name, valtype)
+
+
+def _start_twice(e: Emitter, frame: Frame, plan: LoopPlan) -> None:
+    """Start the copy of a loop that has no checks; the end of it will start the other."""
+    frame.plan = plan
+    frame.body = e.reader.pos
+    frame.other = e.label()
+    frame.join = Frame(BLOCK, frame.height, [], frame.results, e.label())
+    unchecked = e.label()
+    condition = check_plan(e, plan)
+    e.out.append(f"br i1 {condition}, label %{unchecked}, label %{frame.other}\n")
+    e.begin(unchecked)
+    barrier(e)
+    _start_loop(e, frame)
+    open_unchecked(e, plan)
+    plan.before = unchecked
+
+
+def _branch_back(e: Emitter, frame: Frame, plan: LoopPlan) -> None:
+    """The branch back of a loop without checks, whose own condition is not needed."""
+    e.pop()
+    on = e.label()
+    frame.latch = e.block
+    close_unchecked(e, plan, frame.label, on)
+    e.begin(on)
+    barrier(e)
+
+
+def _end_loop(e: Emitter, frame: Frame) -> bool:
+    """Close a loop; True if it has another copy, which now starts."""
+    head = _phis(frame, frame.phis, frame.params)
+    if frame.plan is not None:
+        head += head_phi(frame.plan, frame.latch)
+    e.out[frame.header] = head
+    join = frame.join
+    if join is None:
+        return False
+    _finish(e, join)
+    if frame.plan is None:
+        if join.branched:
+            e.dead = False
+            e.begin_join(join.label)
+            _take_results(e, join)
+        return False
+    e.reader.pos = frame.body
+    e.dead = False
+    e.forget()
+    e.begin(frame.other)
+    other = Frame(LOOP, frame.height, frame.params, frame.results, e.label())
+    other.join = join
+    e.frames.append(other)
+    _start_loop(e, other)
+    return True
 
 
 def _if(e: Emitter) -> None:
@@ -176,7 +249,8 @@ def end(e: Emitter) -> None:
     """Close the innermost frame; nothing follows that of the function."""
     frame = e.frames.pop()
     if frame.kind == LOOP:
-        e.out[frame.header] = _phis(frame, frame.phis, frame.params)
+        if _end_loop(e, frame):
+            return
     else:
         if frame.kind == IF:
             _finish(e, frame)
@@ -208,15 +282,19 @@ def _take_results(e: Emitter, frame: Frame) -> None:
 def _return(e: Emitter) -> None:
     signature = e.signature
     values = e.pop_settled(len(signature.results))
-    if not values:
+    for i, place in enumerate(signature.result_places):
+        if place >= 0:
+            put_in_area(e, place, signature.result_types[i], values[i])
+    returned = signature.returned
+    if not returned:
         e.out.append("ret void\n")
-    elif len(values) == 1:
-        e.out.append(f"ret {signature.ret} {values[0]}\n")
+    elif len(returned) == 1:
+        e.out.append(f"ret {signature.ret} {values[returned[0]]}\n")
     else:
         whole = "poison"
-        for i in range(len(values)):
+        for at, i in enumerate(returned):
             llvm = signature.result_types[i]
-            whole = e.define(f"insertvalue {signature.ret} {whole}, {llvm} {values[i]}, {i}")
+            whole = e.define(f"insertvalue {signature.ret} {whole}, {llvm} {values[i]}, {at}")
         e.out.append(f"ret {signature.ret} {whole}\n")
 
 
@@ -229,6 +307,9 @@ def _jump(e: Emitter, depth: i64) -> None:
 
 def _br_if(e: Emitter) -> None:
     frame = _frame(e, e.reader.u32())
+    if frame.plan is not None and frame.plan is e.plan:
+        _branch_back(e, frame, frame.plan)
+        return
     condition = e.pop_condition()
     branch(e, frame)
     on = e.label()

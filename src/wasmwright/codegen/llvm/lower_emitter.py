@@ -18,6 +18,7 @@ from mypy_extensions import i64
 
 from wasmwright.binary.reader import Reader
 from wasmwright.codegen.abi import CTX_RT, RT_STACK_LIMIT
+from wasmwright.codegen.llvm.lower_loop_plan import LoopPlan
 from wasmwright.codegen.llvm.lower_unit import (
     FIXED,
     FIXED_POINTER,
@@ -68,6 +69,14 @@ class Frame:
         # Of a loop: where its header's phis stand in the text, and their names.
         self.header: int = 0
         self.phis: list[str] = []
+        # Of a loop that is written twice (see `lower_loops`): its plan, while it is the copy
+        # without checks; where its body starts, the label of the other copy, the block that
+        # branches back, and the frame in which the copies meet.
+        self.plan: LoopPlan | None = None
+        self.body: i64 = 0
+        self.other: str = ""
+        self.latch: str = ""
+        self.join: Frame | None = None
         # Of an if: its other branch, and what was known before it.
         self.else_label: str = ""
         self.else_values: list[str] = []
@@ -99,6 +108,7 @@ class Emitter:
         self.numbers: i64 = 0
         self.labels: i64 = 0
         self.max_stack: i64 = 0
+        self.plan: LoopPlan | None = None  # of the loop being written without checks
         self.calls: bool = False
         self.local_types: list[int] = list(self.signature.params)
         for count, valtype in code.locals:
@@ -240,14 +250,18 @@ class Emitter:
     # Locals
 
     def local_get(self, index: int) -> None:
+        self.vals.append(self.local_value(index))
+        self.types.append(self.local_types[index])
+
+    def local_value(self, index: int) -> str:
+        """A local's value, as an operand."""
         valtype = self.local_types[index]
         value = self.locals.get(index)
         if value is None:
             self.locals_used[index] = True
             value = self.define(f"load {llvm_type(valtype)}, ptr %l{index}")
             self.locals[index] = value
-        self.vals.append(value)
-        self.types.append(valtype)
+        return value
 
     def local_set(self, index: int, value: str) -> None:
         """Set a local; its text is settled before, as it may be read after a join."""
@@ -346,9 +360,16 @@ class Emitter:
         """The function's definition, once its body is emitted."""
         signature = self.signature
         layout = self.unit.layout
-        params = "".join([f", {llvm} %p{i}" for i, llvm in enumerate(signature.param_types)])
+        params = "".join(
+            [
+                f", {llvm} %p{i}"
+                for i, llvm in enumerate(signature.param_types)
+                if signature.param_places[i] < 0
+            ]
+        )
         context = f"ptr nonnull align 16 dereferenceable({max(layout.size, 16)}) %ctx"
-        lines = [f"define tailcc {signature.ret} @f{self.func}({context}{params}) #0 {{\nentry:\n"]
+        lines = [f"define {signature.ret} @f{self.func}({context}{params}) #0 {{\nentry:\n"]
+        self._take_from_area(lines)
         count = len(signature.params)
         zeros: list[str] = []
         for index in self.locals_used:
@@ -376,6 +397,20 @@ class Emitter:
         lines += self.cold
         lines.append("}\n")
         return lines
+
+    def _take_from_area(self, lines: list[str]) -> None:
+        """Read the parameters that no register brought, before anything can overwrite them."""
+        places = self.signature.param_places
+        if max(places, default=-1) < 0:
+            return
+        lines.append(f"%pra = getelementptr i8, ptr %ctx, i64 {CTX_RT}\n")
+        lines.append(f"%pr = load ptr, ptr %pra{FIXED_POINTER}\n")
+        for i, place in enumerate(places):
+            if place >= 0:
+                lines.append(f"%pa{i} = getelementptr i8, ptr %pr, i64 {place}\n")
+                lines.append(
+                    f"%p{i} = load {self.signature.param_types[i]}, ptr %pa{i}{TAG_RUNTIME}\n"
+                )
 
     def _stack_check(self, lines: list[str]) -> None:
         """Enter the body, unless the stack is used up.

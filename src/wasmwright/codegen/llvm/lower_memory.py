@@ -20,6 +20,7 @@ from wasmwright.codegen.abi import (
     SEGMENT_POINTER,
 )
 from wasmwright.codegen.llvm.lower_emitter import Emitter
+from wasmwright.codegen.llvm.lower_loop_plan import LoopPlan
 from wasmwright.codegen.llvm.lower_numeric import is_literal
 from wasmwright.codegen.llvm.lower_unit import FIXED, TAG_MEMORY, TAG_RUNTIME, llvm_type
 from wasmwright.errors import TRAP_MEMORY
@@ -109,6 +110,8 @@ def address(e: Emitter, size: int, store: bool = False) -> Place:
     offset = e.reader.u64()
     operand = e.pop()
     info = e.unit.memories[memory]
+    if e.plan is not None:
+        return _planned(e, e.plan, offset)
     mode = "volatile " if info.guarded and e.unit.precise else ""
     if is_literal(operand):
         literal = int(operand)
@@ -120,6 +123,12 @@ def address(e: Emitter, size: int, store: bool = False) -> Place:
     if info.guarded:
         return Place(e.field(indexed(e, memory, operand), offset), mode)
     return Place(_checked(e, memory, operand, offset, size), "")
+
+
+def _planned(e: Emitter, plan: LoopPlan, offset: int) -> Place:
+    """The place of an access in a loop that is known to stay inside."""
+    number, distance = plan.places[e.offset]
+    return Place(e.field(plan.pointers[number], distance + offset), "")
 
 
 def indexed(e: Emitter, memory: int, operand: str) -> str:

@@ -29,6 +29,7 @@ class VectorAccess:
         self.size: int = size
         self.shape: Shape = shape
         self.extension: str = extension
+        self.lane: bool = kind == LANE
 
 
 _BY_BITS: Final[dict[int, Shape]] = {
@@ -54,10 +55,10 @@ def _access(name: str) -> VectorAccess:
 
 
 # By slot.
-_ACCESSES: Final[list[VectorAccess | None]] = [None] * SLOTS
+VECTOR_ACCESSES: Final[list[VectorAccess | None]] = [None] * SLOTS
 for _row in INSTRUCTIONS:
     if _row.family in ("vload", "vstore", "vload_lane", "vstore_lane"):
-        _ACCESSES[_row.slot] = _access(_row.name)
+        VECTOR_ACCESSES[_row.slot] = _access(_row.name)
 
 
 def _loaded(e: Emitter, place: Place, llvm: str) -> str:
@@ -66,7 +67,7 @@ def _loaded(e: Emitter, place: Place, llvm: str) -> str:
 
 def vector_load(e: Emitter, opcode: i64) -> None:
     """Lower an instruction of the families "vload" and "vload_lane"."""
-    access = _ACCESSES[opcode]
+    access = VECTOR_ACCESSES[opcode]
     assert access is not None
     shape = access.shape
     if access.kind == LANE:
@@ -94,7 +95,7 @@ def vector_load(e: Emitter, opcode: i64) -> None:
 
 def vector_store(e: Emitter, opcode: i64) -> None:
     """Lower an instruction of the families "vstore" and "vstore_lane"."""
-    access = _ACCESSES[opcode]
+    access = VECTOR_ACCESSES[opcode]
     assert access is not None
     shape = access.shape
     value = pop_shape(e, shape)

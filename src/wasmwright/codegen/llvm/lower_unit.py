@@ -8,7 +8,18 @@ from __future__ import annotations
 import platform
 from typing import Final
 
-from wasmwright.codegen.abi import CTX_RT, RT_TRAP, Layout
+from wasmwright.codegen.abi import (
+    CTX_RT,
+    PARAM_FLOATS,
+    PARAM_INTS,
+    RESULT_FLOATS,
+    RESULT_INTS,
+    RT_TRAP,
+    Layout,
+    area_offsets,
+)
+from wasmwright.isa import INSTRUCTIONS, SLOTS
+from wasmwright.isa.immediates import BLOCKTYPE
 from wasmwright.model.module import Module
 from wasmwright.model.types import F32, F64, I32, I64, REF, V128, FuncType
 
@@ -83,6 +94,11 @@ _SWIZZLE: Final[dict[str, str]] = {
     "aarch64": "@llvm.aarch64.neon.tbl1.v16i8",
 }
 
+# By slot: whether an instruction opens a block that an ``end`` closes.
+OPENS: Final[list[bool]] = [False] * SLOTS
+for _row in INSTRUCTIONS:
+    OPENS[_row.slot] = BLOCKTYPE in _row.immediates
+
 
 def llvm_type(valtype: int) -> str:
     """The LLVM type of a value type."""
@@ -103,14 +119,20 @@ class Options:
 
     ``guard``: 32-bit memories have address space reserved behind them, so that the hardware
     checks bounds. ``precise_loads``: accesses that may trap happen exactly as written (off
-    only to measure what that costs). ``arch``: the target, as ``platform.machine()`` has it.
+    only to measure what that costs). ``double_loops``: write loops twice, where one copy can
+    do without checks. ``arch``: the target, as ``platform.machine()`` has it.
     """
 
     def __init__(
-        self, guard: bool = True, precise_loads: bool = True, arch: str | None = None
+        self,
+        guard: bool = True,
+        precise_loads: bool = True,
+        double_loops: bool = True,
+        arch: str | None = None,
     ) -> None:
         self.guard: bool = guard
         self.precise_loads: bool = precise_loads
+        self.double_loops: bool = double_loops
         self.arch: str = platform.machine() if arch is None else arch
 
 
@@ -122,12 +144,17 @@ class Signature:
         self.results: list[int] = list(functype.results)
         self.param_types: list[str] = [llvm_type(valtype) for valtype in functype.params]
         self.result_types: list[str] = [llvm_type(valtype) for valtype in functype.results]
-        if not self.results:
+        # Offsets in the runtime block of what is not passed in registers, else -1.
+        self.param_places: list[int] = area_offsets(functype.params, PARAM_INTS, PARAM_FLOATS)
+        self.result_places: list[int] = area_offsets(functype.results, RESULT_INTS, RESULT_FLOATS)
+        self.returned: list[int] = [i for i, place in enumerate(self.result_places) if place < 0]
+        in_registers = [self.result_types[i] for i in self.returned]
+        if not in_registers:
             self.ret: str = "void"
-        elif len(self.results) == 1:
-            self.ret = self.result_types[0]
+        elif len(in_registers) == 1:
+            self.ret = in_registers[0]
         else:
-            self.ret = "{ " + ", ".join(self.result_types) + " }"
+            self.ret = "{ " + ", ".join(in_registers) + " }"
 
 
 class Memory:

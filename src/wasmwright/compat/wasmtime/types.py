@@ -127,8 +127,6 @@ class Limits:
     min: int
     max: int | None = None
 
-    __hash__ = None  # type: ignore[assignment]
-
 
 class TableType:
     """An element type and a size range in entries."""

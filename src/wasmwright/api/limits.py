@@ -1,0 +1,55 @@
+"""Bounds on what an instance may take of the host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wasmwright.errors import LinkError
+from wasmwright.model.module import Module
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on an instance's own memories and tables (not on those that it imports).
+
+    ``memory`` is the most bytes of each memory, ``table`` the most entries of each table;
+    ``memories`` and ``tables`` bound their number. None is no bound but the engine's own. A
+    module that begins with more is refused with LinkError; growing further fails as the
+    instructions ``memory.grow`` and ``table.grow`` do, with -1.
+    """
+
+    memory: int | None = None
+    table: int | None = None
+    memories: int | None = None
+    tables: int | None = None
+
+    @classmethod
+    def untrusted(cls) -> Limits:
+        """Bounds for code of unknown origin: 256 MiB in each of at most four memories.
+
+        Time is another matter: see ``ww.deadline``.
+        """
+        return cls(memory=256 << 20, table=100_000, memories=4, tables=16)
+
+    def check(self, module: Module) -> None:
+        """LinkError if an instance of ``module`` would begin beyond the bounds."""
+        for what, most, found in (
+            ("memory", self.memories, len(module.memories)),
+            ("table", self.tables, len(module.tables)),
+        ):
+            if most is not None and found > most:
+                raise LinkError(f"out of resources: {what} count of {found} exceeds limits")
+        for memory in module.memories:
+            limits = memory.limits
+            if self.memory is not None and limits.min << limits.page_size_log2 > self.memory:
+                raise LinkError(
+                    f"out of resources: memory minimum size of {limits.min} pages exceeds memory "
+                    f"limits ({self.memory} bytes)"
+                )
+        for table in module.tables:
+            least = table.type.limits.min
+            if self.table is not None and least > self.table:
+                raise LinkError(
+                    f"out of resources: table minimum size of {least} elements exceeds table "
+                    f"limits ({self.table})"
+                )

@@ -1,0 +1,102 @@
+"""What is known of a loop before it runs, made by the scan and used by the lowering of loops."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_MASK: Final = 0xFFFFFFFF
+_MAX_TERMS: Final = 4
+
+
+def signed(value: int) -> int:
+    """A number modulo 2^32 as an i32 has it."""
+    value &= _MASK
+    return value - (1 << 32) if value >= 1 << 31 else value
+
+
+class Form:
+    """A linear form of locals: ``const + sum of factor * local``, all modulo 2^32."""
+
+    def __init__(self, const: int, terms: dict[int, int]) -> None:
+        self.const: int = const & _MASK
+        self.terms: dict[int, int] = terms
+
+    def plus(self, other: Form, factor: int) -> Form | None:
+        """This and a multiple of another; None if it has too many terms."""
+        terms = self.terms.copy()
+        for local, coefficient in other.terms.items():
+            total = (terms.get(local, 0) + factor * coefficient) & _MASK
+            if total:
+                terms[local] = total
+            else:
+                terms.pop(local, None)
+        if len(terms) > _MAX_TERMS:
+            return None
+        return Form(self.const + factor * other.const, terms)
+
+    def scaled(self, factor: int) -> Form:
+        """A multiple of this."""
+        terms: dict[int, int] = {}
+        for local, coefficient in self.terms.items():
+            product = coefficient * factor & _MASK
+            if product:
+                terms[local] = product
+        return Form(self.const * factor, terms)
+
+    def key(self) -> str:
+        """The same text for forms that differ in their constants only."""
+        return " ".join([f"{local}*{self.terms[local]}" for local in sorted(self.terms)])
+
+
+class Access:
+    """A load or store: where it is in the binary, its address in the round, its reach."""
+
+    def __init__(self, place: int, memory: int, form: Form, offset: int, size: int) -> None:
+        self.place: int = place
+        self.memory: int = memory
+        self.form: Form = form
+        self.offset: int = offset
+        self.size: int = size
+
+
+class Group:
+    """Accesses at constant distances: the first's address, the step, and how far they reach.
+
+    ``first`` is the lowest address in the first round, ``reach`` the end of the farthest
+    access from there.
+    """
+
+    def __init__(self, memory: int, first: Form, step: Form) -> None:
+        self.memory: int = memory
+        self.first: Form = first
+        self.step: Form = step
+        self.reach: int = 0
+        self.accesses: list[Access] = []
+
+
+class LoopPlan:
+    """What makes a loop's trip count and addresses computable where it starts.
+
+    The loop goes on while ``relation`` holds between two forms that change by ``step`` a round:
+    between ``left``, as it is at the end of the first round, and ``right``, which never
+    changes. ``places`` tells, by its place in the binary, an access's group and its distance
+    from the group's first.
+    """
+
+    def __init__(self, relation: str, left: Form, right: Form, step: int) -> None:
+        self.relation: str = relation
+        self.left: Form = left
+        self.right: Form = right
+        self.step: int = step
+        self.groups: list[Group] = []
+        self.places: dict[int, tuple[int, int]] = {}
+        # While the loop is being written without checks: of each group the pointer in the
+        # first round and in the current one, and the step; the counter of rounds, its next
+        # value, the number of rounds, and the block before the loop.
+        self.bases: list[str] = []
+        self.pointers: list[str] = []
+        self.steps: list[str] = []
+        self.counter: str = ""
+        self.next: str = ""
+        self.rounds: str = ""
+        self.before: str = ""

@@ -1,0 +1,142 @@
+"""Loops written twice: without checks where it is known that they need none, and as they are.
+
+A volatile access per element keeps LLVM from vectorising; a plain one may only be used where
+nothing can trap. So in front of a loop with a :class:`LoopPlan` stands a test: the number of
+rounds and the first and last address of each group of accesses are computed, in 64 bits, and
+compared with the memory's length. If all is inside, the first copy of the loop runs. No
+instruction in it can trap and it is left only at its end, so how its accesses are dropped,
+reordered or widened cannot be seen: it is exact. An empty assembly that "changes memory"
+before and after it keeps its accesses from mixing with those around it, which may trap. Its
+addresses are ``pointer + round * step`` in 64 bits, which the vectoriser understands, and its
+end is ``round == rounds``. Otherwise the second copy runs, as any loop is lowered.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wasmwright.codegen.llvm.lower_emitter import Emitter
+from wasmwright.codegen.llvm.lower_loop_plan import Form, Group, LoopPlan, signed
+
+_FEWEST_ROUNDS: Final = 8  # below this the test costs more than it brings
+_MOST_ROUNDS: Final = 1 << 31  # so that products of rounds and steps fit in 64 bits
+_BARRIER: Final = 'call void asm sideeffect "", "~{memory}"()\n'
+
+
+def barrier(e: Emitter) -> None:
+    """Keep accesses before from mixing with those after."""
+    e.out.append(_BARRIER)
+
+
+def check_plan(e: Emitter, plan: LoopPlan) -> str:
+    """Compute what the plan needs; whether it may be followed, as an i1."""
+    conditions: list[str] = []
+    rounds = _rounds(e, plan, conditions)
+    plan.rounds = rounds
+    few = e.define(f"add i64 {rounds}, {-_FEWEST_ROUNDS}")
+    conditions.append(e.define(f"icmp ult i64 {few}, {_MOST_ROUNDS - _FEWEST_ROUNDS}"))
+    last = e.define(f"add i64 {rounds}, -1")
+    for group in plan.groups:
+        _group(e, plan, group, last, conditions)
+    whole = conditions[0]
+    for condition in conditions[1:]:
+        whole = e.define(f"and i1 {whole}, {condition}")
+    return whole
+
+
+def _rounds(e: Emitter, plan: LoopPlan, conditions: list[str]) -> str:
+    """The number of rounds: one, and one for each time that the branch back is taken."""
+    step = abs(plan.step)
+    if plan.relation == "ne":
+        # The difference goes to zero in steps, modulo 2^32.
+        left = plan.left if plan.step < 0 else plan.left.scaled(-1)
+        distance = e.define(f"zext i32 {_evaluated(e, left)} to i64")
+        times = e.define(f"udiv i64 {distance}, {step}")
+        if step > 1:
+            rest = e.define(f"urem i64 {distance}, {step}")
+            conditions.append(e.define(f"icmp eq i64 {rest}, 0"))
+    else:
+        extension = "sext" if plan.relation.endswith("_s") else "zext"
+        bits = 31 if extension == "sext" else 32
+        left_wide = e.define(f"{extension} i32 {_evaluated(e, plan.left)} to i64")
+        right_wide = e.define(f"{extension} i32 {_evaluated(e, plan.right)} to i64")
+        # Neither the variable nor its last value may leave the i32's range.
+        if plan.step > 0:
+            low, high = left_wide, right_wide
+            inside = f"icmp sle i64 {right_wide}, {(1 << bits) - 1 - step}"
+        else:
+            low, high = right_wide, left_wide
+            least = -(1 << bits) if extension == "sext" else 0
+            inside = f"icmp sge i64 {right_wide}, {least + step}"
+        conditions.append(e.define(inside))
+        distance = e.define(f"sub i64 {high}, {low}")
+        if plan.relation.startswith(("lt", "gt")):
+            distance = e.define(f"add i64 {distance}, -1")
+        # Of a distance below zero nothing remains: the branch back is never taken.
+        floor = f"call i64 @llvm.smax.i64(i64 {distance}, i64 {-step})"
+        shifted = e.define(f"add i64 {e.define(floor)}, {step}")
+        times = e.define(f"udiv i64 {shifted}, {step}")
+    return e.define(f"add i64 {times}, 1")
+
+
+def _evaluated(e: Emitter, form: Form) -> str:
+    """A form's value, an i32, of the locals as they are."""
+    total = ""
+    for local, factor in form.terms.items():
+        value = e.local_value(local)
+        if factor != 1:
+            value = e.define(f"mul i32 {value}, {signed(factor)}")
+        total = value if not total else e.define(f"add i32 {total}, {value}")
+    if not total:
+        return str(signed(form.const))
+    if form.const:
+        total = e.define(f"add i32 {total}, {signed(form.const)}")
+    return total
+
+
+def _group(e: Emitter, plan: LoopPlan, group: Group, last: str, conditions: list[str]) -> None:
+    """The test that a group stays in its memory, and the pointer to where it starts."""
+    first = e.define(f"zext i32 {_evaluated(e, group.first)} to i64")
+    if group.step.terms:
+        step = e.define(f"sext i32 {_evaluated(e, group.step)} to i64")
+    else:
+        step = str(signed(group.step.const))
+    way = e.define(f"mul i64 {last}, {step}")
+    end = e.define(f"add i64 {first}, {way}")
+    low = e.define(f"call i64 @llvm.smin.i64(i64 {first}, i64 {end})")
+    high = e.define(f"call i64 @llvm.smax.i64(i64 {first}, i64 {end})")
+    top = e.define(f"add i64 {high}, {group.reach}")
+    conditions.append(e.define(f"icmp sge i64 {low}, 0"))
+    conditions.append(e.define(f"icmp sle i64 {top}, {e.memory_length(group.memory)}"))
+    base = e.memory_base(group.memory)
+    plan.bases.append(e.define(f"getelementptr i8, ptr {base}, i64 {first}"))
+    plan.steps.append(step)
+
+
+def open_unchecked(e: Emitter, plan: LoopPlan) -> None:
+    """At the head of the copy without checks: the counter and the groups' pointers."""
+    plan.counter = e.new()
+    plan.next = f"{plan.counter}n".replace("%", "%k")
+    plan.pointers = []
+    ways: dict[str, str] = {}
+    for i in range(len(plan.groups)):
+        step = plan.steps[i]
+        way = ways.get(step)
+        if way is None:
+            way = e.define(f"mul i64 {plan.counter}, {step}")
+            ways[step] = way
+        plan.pointers.append(e.define(f"getelementptr i8, ptr {plan.bases[i]}, i64 {way}"))
+    e.plan = plan
+
+
+def head_phi(plan: LoopPlan, latch: str) -> str:
+    """The counter's phi, once it is known which block branches back."""
+    return f"{plan.counter} = phi i64 [ 0, %{plan.before} ], [ {plan.next}, %{latch} ]\n"
+
+
+def close_unchecked(e: Emitter, plan: LoopPlan, label: str, on: str) -> None:
+    """The branch back: while there are rounds left."""
+    e.out.append(f"{plan.next} = add nuw nsw i64 {plan.counter}, 1\n")
+    more = e.define(f"icmp ult i64 {plan.next}, {plan.rounds}")
+    e.out.append(f"br i1 {more}, label %{label}, label %{on}\n")
+    e.plan = None

@@ -1,0 +1,125 @@
+"""Stopping wasm code from another thread, as LLVM IR.
+
+A runtime block has a *stop word*: its activations at addresses below the word, which are those
+that began later than something, are to end; 0 ends none. Who wants that sets the word with the GIL
+held, so that it is about calls in progress and no others, and sends the thread inside a signal. If
+that finds the thread in wasm code, the handler leaves by a trap. If it does not, the sender tries
+again a little later (``runtime.interrupts``), and a host call looks at the word when it returns.
+So compiled loops need no poll. Leaving the last activation that is to end clears the word.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wasmwright import errors
+from wasmwright.codegen import abi
+from wasmwright.codegen.llvm import native
+from wasmwright.codegen.llvm.builder import I32, I64, PTR, VOID, Function, Value
+
+# The stop word that ends every activation of a block.
+EVERYTHING: Final = (1 << 64) - 1
+
+
+def stop_ir() -> str:
+    """The handler and what sets and reads stop words; goes behind the core's IR."""
+    functions = (_handler(), _request(), _spread(), _pending())
+    return "\ndeclare i32 @pthread_kill(i64, i32)\n" + "\n".join(f.text() for f in functions)
+
+
+def _ending(f: Function, rt: Value, act: Value) -> Value:
+    """Whether an activation of a block is to end."""
+    word = f.define(I64, f"load volatile i64, ptr {(rt + abi.RT_STOP).use()}")
+    return act.integer() < word
+
+
+def _innermost(f: Function) -> Value:
+    """This thread's innermost activation, or null."""
+    key = f.load(I32, f.symbol("ww_state"), native.STATE_KEY)
+    return f.call("pthread_getspecific", PTR, key)
+
+
+def _handler() -> Function:
+    """The signal's handler: in wasm code no lock is held, so it can be left anywhere."""
+    f = Function("ww_stop", VOID, signal=I32, info=PTR, context=PTR)
+    state = f.symbol("ww_state")
+    act = _innermost(f)
+    with f.when(act.differs(0)):
+        pc = f.load(I64, f.arg("context"), native.UCONTEXT_PC)
+        above = pc >= f.load(I64, state, native.STATE_CODE_START)
+        below = pc < f.load(I64, state, native.STATE_CODE_END)
+        with f.when(above & below):
+            rt = f.load(PTR, act, native.ACT_RT)
+            with f.when(_ending(f, rt, act)):
+                f.store(errors.TRAP_INTERRUPT, act, native.ACT_KIND, I32)
+                f.store(-1, act, native.ACT_OFFSET, I32)
+                f.store(pc + 1, act, native.ACT_TRACE)
+                f.store(1, act, native.ACT_COUNT)
+                frame = f.load(PTR, f.arg("context"), native.UCONTEXT_FP)
+                f.call("ww_walk", VOID, act, frame)
+                f.call("_longjmp", VOID, act, f.const(native.LANDED_TRAP, I32))
+    f.ret()
+    return f
+
+
+def _kill(f: Function, rt: Value) -> None:
+    # The owner cannot leave the block without the GIL, which the caller has: the thread lives.
+    f.call("pthread_kill", I32, f.load(I64, rt, abi.RT_PTHREAD), f.arg("signal"))
+
+
+def _raise_word(f: Function, rt: Value, word: Value) -> None:
+    old = f.load(I64, rt, abi.RT_STOP)
+    f.store((old > word).either(old, word), rt, abi.RT_STOP)
+
+
+def _request() -> Function:
+    """Ends the activations of ``rt`` below ``word``, if ``thread`` (0: any) is inside them.
+
+    Gives whether there are any.
+    """
+    f = Function("ww_stop_request", I32, rt=PTR, thread=I64, word=I64, signal=I32)
+    rt, thread = f.arg("rt"), f.arg("thread")
+    with f.when(f.load(PTR, rt, abi.RT_OWNER).equals(0)):
+        f.ret(0)
+    inside = f.load(I64, rt, abi.RT_PTHREAD).equals(thread) | thread.equals(0)
+    act = f.load(PTR, rt, abi.RT_ACTIVATION)
+    with f.when(inside & (act.integer() < f.arg("word"))):
+        _raise_word(f, rt, f.arg("word"))
+        _kill(f, rt)
+        f.ret(1)
+    f.ret(0)
+    return f
+
+
+def _spread() -> Function:
+    """Sees a request for ``rt`` through to ``other``, if that is what its thread is in now.
+
+    Gives whether ``rt`` still has an activation that is to end.
+    """
+    f = Function("ww_stop_spread", I32, rt=PTR, other=PTR, signal=I32)
+    rt, other = f.arg("rt"), f.arg("other")
+    owner = f.load(PTR, rt, abi.RT_OWNER)
+    act = f.load(PTR, rt, abi.RT_ACTIVATION)
+    with f.when(owner.equals(0)):
+        f.ret(0)
+    with f.when(act.integer() >= f.load(I64, rt, abi.RT_STOP)):
+        f.ret(0)
+    with f.when(other.equals(rt)):
+        _kill(f, rt)
+        f.ret(1)
+    with f.when(f.load(PTR, other, abi.RT_OWNER).equals(owner)):
+        with f.when(f.load(PTR, other, abi.RT_ACTIVATION) < act):
+            _raise_word(f, other, act.integer())
+            _kill(f, other)
+    f.ret(1)
+    return f
+
+
+def _pending() -> Function:
+    """Whether the innermost activation of this thread is to end."""
+    f = Function("ww_stop_pending", I32)
+    act = _innermost(f)
+    with f.when(act.equals(0)):
+        f.ret(0)
+    f.ret(_ending(f, f.load(PTR, act, native.ACT_RT), act).to(I32))
+    return f

@@ -1,0 +1,453 @@
+"""The stubs of each signature, as LLVM IR: Python calls wasm, and wasm calls Python.
+
+Produces IR text: for each signature key an *entry stub* ``entry_KEY``, a vectorcall function that
+converts, enters and calls, and a *host stub* ``host_KEY``, a function in the ABI's convention that
+calls a Python callable. What they share is in :mod:`wasmwright.codegen.llvm.native`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wasmwright import errors
+from wasmwright.codegen import abi
+from wasmwright.codegen.llvm.native import (
+    ACT_COUNT,
+    ACT_FRAME,
+    ACT_SIZE,
+    ACT_THREAD,
+    ATTRIBUTES,
+    DECLARATIONS,
+    FUNC_RECORD,
+    HELPER_ARITY,
+    HELPER_FROM_REF,
+    HELPER_TO_REF,
+    HELPER_VALUE,
+    HOST_CALLABLE,
+    LANDED_EXCEPTION,
+    STATE_INTERRUPTED,
+    at,
+    load,
+    store,
+)
+from wasmwright.model import types
+
+# Kinds of values at the Python boundary, one letter each in a signature key.
+_KINDS: Final[dict[int, str]] = {
+    types.I32: "i",
+    types.I64: "l",
+    types.F32: "f",
+    types.F64: "d",
+    types.V128: "v",
+}
+_LLVM: Final[dict[str, str]] = {
+    "i": "i32",
+    "l": "i64",
+    "f": "float",
+    "d": "double",
+    "v": "<2 x i64>",
+    "F": "ptr",
+    "E": "ptr",
+}
+
+
+_STUB_DECLARATIONS: Final = """
+declare void @ww_walk(ptr, ptr)
+declare ptr @ww_helper(i64, ptr, i64, i64, i64, i64)
+declare i32 @ww_as_i64(ptr, ptr)
+declare void @ww_raise(i64, ptr, i64, i64, i64)
+declare ptr @ww_enter(ptr, ptr)
+declare void @ww_trap(ptr, i32, i32) noreturn
+declare void @ww_leave(ptr, ptr, ptr)
+declare ptr @ww_landed(ptr, ptr, i32)
+"""
+
+
+def signature_key(func_type: types.FuncType) -> str:
+    """Names the stubs of a function type: one letter a value, ``_`` between the sides."""
+    return "_".join("".join(map(_kind, side)) for side in (func_type.params, func_type.results))
+
+
+def _kind(valtype: int) -> str:
+    if not valtype & types.REF:
+        return _KINDS[valtype]
+    return "E" if valtype & types.HEAP_MASK in (types.EXTERN, types.NOEXTERN) else "F"
+
+
+def _valtypes(kinds: str) -> tuple[int, ...]:
+    """Value types that the ABI treats as it does these kinds."""
+    codes = {letter: code for code, letter in _KINDS.items()}
+    return tuple(codes.get(kind, types.REF) for kind in kinds)
+
+
+def _returned(results: str) -> tuple[str, str]:
+    """The LLVM type that a function returns, and the IR that makes ``%result0`` ... of its
+    ``%result`` and of what it left in the argument area of ``%rt``."""
+    places = abi.area_offsets(_valtypes(results), abi.RESULT_INTS, abi.RESULT_FLOATS)
+    registers = [i for i, place in enumerate(places) if place < 0]
+    parts = []
+    kinds = [_LLVM[results[i]] for i in registers]
+    whole = kinds[0] if len(kinds) == 1 else "{ " + ", ".join(kinds) + " }" if kinds else "void"
+    for i, place in enumerate(places):
+        if place >= 0:
+            parts.append(load(f"%result{i}", _LLVM[results[i]], "%rt", place))
+        elif len(registers) == 1:
+            parts.append(f"  %result{i} = select i1 true, {whole} %result, {whole} %result\n")
+        else:
+            parts.append(f"  %result{i} = extractvalue {whole} %result, {registers.index(i)}\n")
+    return whole, "".join(parts)
+
+
+def stub_ir(keys: list[str]) -> str:
+    """The IR of the entry stub ``entry_KEY`` and the host stub ``host_KEY`` of each key."""
+    parts = [DECLARATIONS, _STUB_DECLARATIONS]
+    for key in keys:
+        params, results = key.split("_")
+        parts.append(_entry_stub(key, params, results))
+        parts.append(_host_stub(key, params, results))
+    parts.append(ATTRIBUTES)
+    return "".join(parts)
+
+
+def _to_native(kind: str, tag: str, obj: str, position: int, bad: str, owner: str) -> str:
+    """IR that converts the Python object ``obj`` to ``%tag``, or goes to the label ``bad`` with
+    an error set. Falls through in a new block. ``owner`` is the context that the value enters."""
+    if kind in "il":
+        text = f"""
+  %{tag}.status = call i32 @ww_as_i64(ptr {obj}, ptr %cell)
+  %{tag}.failed = icmp slt i32 %{tag}.status, 0
+  br i1 %{tag}.failed, label %{bad}, label %{tag}.read
+{tag}.read:
+"""
+        if kind == "l":
+            return text + f"  %{tag} = load i64, ptr %cell\n"
+        return (
+            text
+            + f"""
+  %{tag}.wide = load i64, ptr %cell
+  %{tag}.biased = add i64 %{tag}.wide, 2147483648
+  %{tag}.near = icmp ult i64 %{tag}.biased, 6442450944
+  %{tag}.plain = icmp eq i32 %{tag}.status, 0
+  %{tag}.fits = and i1 %{tag}.near, %{tag}.plain
+  br i1 %{tag}.fits, label %{tag}.narrow, label %{tag}.range
+{tag}.range:
+  call void @ww_raise(i64 {HELPER_VALUE}, ptr {obj}, i64 {ord(kind)}, i64 {position}, i64 0)
+  br label %{bad}
+{tag}.narrow:
+  %{tag} = trunc i64 %{tag}.wide to i32
+"""
+        )
+    if kind in "fd":
+        text = f"""
+  %{tag}.double = call double @PyFloat_AsDouble(ptr {obj})
+  %{tag}.suspect = fcmp oeq double %{tag}.double, -1.0
+  br i1 %{tag}.suspect, label %{tag}.check, label %{tag}.fine
+{tag}.check:
+  %{tag}.error = call ptr @PyErr_Occurred()
+  %{tag}.ok = icmp eq ptr %{tag}.error, null
+  br i1 %{tag}.ok, label %{tag}.fine, label %{bad}
+{tag}.fine:
+"""
+        if kind == "d":
+            return text + f"  %{tag} = bitcast double %{tag}.double to double\n"
+        return text + f"  %{tag} = fptrunc double %{tag}.double to float\n"
+    if kind == "v":
+        return f"""
+  %{tag}.status = call i32 @PyBytes_AsStringAndSize(ptr {obj}, ptr %cell, ptr %size)
+  %{tag}.failed = icmp ne i32 %{tag}.status, 0
+  br i1 %{tag}.failed, label %{bad}, label %{tag}.sized
+{tag}.sized:
+  %{tag}.size = load i64, ptr %size
+  %{tag}.right = icmp eq i64 %{tag}.size, 16
+  br i1 %{tag}.right, label %{tag}.read, label %{tag}.range
+{tag}.range:
+  call void @ww_raise(i64 {HELPER_VALUE}, ptr {obj}, i64 {ord(kind)}, i64 {position}, i64 0)
+  br label %{bad}
+{tag}.read:
+  %{tag}.data = load ptr, ptr %cell
+  %{tag} = load <2 x i64>, ptr %{tag}.data, align 1
+"""
+    return f"""
+  %{tag}.none = icmp eq ptr {obj}, @_Py_NoneStruct
+  br i1 %{tag}.none, label %{tag}.null, label %{tag}.object
+{tag}.null:
+  br label %{tag}.join
+{tag}.object:
+  %{tag}.owner = ptrtoint ptr {owner} to i64
+  %{tag}.number = call ptr @ww_helper(i64 {HELPER_TO_REF}, ptr {obj}, i64 {ord(kind)}, i64 {position}, i64 %{tag}.owner, i64 0)
+  %{tag}.failed = icmp eq ptr %{tag}.number, null
+  br i1 %{tag}.failed, label %{bad}, label %{tag}.unbox
+{tag}.unbox:
+  %{tag}.address = call ptr @PyLong_AsVoidPtr(ptr %{tag}.number)
+  call void @Py_DecRef(ptr %{tag}.number)
+  br label %{tag}.join
+{tag}.join:
+  %{tag} = phi ptr [ null, %{tag}.null ], [ %{tag}.address, %{tag}.unbox ]
+"""
+
+
+def _to_python(kind: str, tag: str, value: str) -> str:
+    """IR that converts the native ``value`` to the new reference ``%tag`` (null on error)."""
+    if kind == "i":
+        return f"""
+  %{tag}.wide = sext i32 {value} to i64
+  %{tag} = call ptr @PyLong_FromLongLong(i64 %{tag}.wide)
+"""
+    if kind == "l":
+        return f"  %{tag} = call ptr @PyLong_FromLongLong(i64 {value})\n"
+    if kind == "d":
+        return f"  %{tag} = call ptr @PyFloat_FromDouble(double {value})\n"
+    if kind == "f":
+        return f"""
+  %{tag}.wide = fpext float {value} to double
+  %{tag} = call ptr @PyFloat_FromDouble(double %{tag}.wide)
+"""
+    if kind == "v":
+        return f"""
+  store <2 x i64> {value}, ptr %vector
+  %{tag} = call ptr @PyBytes_FromStringAndSize(ptr %vector, i64 16)
+"""
+    return f"""
+  %{tag}.int = ptrtoint ptr {value} to i64
+  %{tag} = call ptr @ww_helper(i64 {HELPER_FROM_REF}, ptr null, i64 %{tag}.int, i64 {ord(kind)}, i64 0, i64 0)
+"""
+
+
+_SCRATCH: Final = """
+  %cell = alloca i64, align 16
+  %size = alloca i64
+  %vector = alloca <2 x i64>, align 16
+"""
+
+
+def _entry_stub(key: str, params: str, results: str) -> str:
+    converts = []
+    arguments = ["ptr %ctx"]
+    spilled = []
+    places = abi.area_offsets(_valtypes(params), abi.PARAM_INTS, abi.PARAM_FLOATS)
+    for i, kind in enumerate(params):
+        converts.append(load(f"%object{i}", "ptr", "%args", 8 * i))
+        converts.append(_to_native(kind, f"p{i}", f"%object{i}", i, "fail", "%ctx"))
+        if places[i] < 0:
+            arguments.append(f"{_LLVM[kind]} %p{i}")
+        else:
+            spilled.append(store(f"area{i}", _LLVM[kind], f"%p{i}", "%rt", places[i]))
+    returned, unpack = _returned(results)
+    call = f"call {returned} %code({', '.join(arguments)})"
+    if returned != "void":
+        call = f"%result = {call}"
+    return f"""
+define ptr @entry_{key}(ptr %self, ptr %args, i64 %nargsf, ptr %kwnames) #0 {{
+  %act = alloca [{ACT_SIZE} x i8], align 16
+{_SCRATCH}
+  %nargs = and i64 %nargsf, 9223372036854775807
+  %right = icmp eq i64 %nargs, {len(params)}
+  %plain = icmp eq ptr %kwnames, null
+  %good = and i1 %right, %plain
+  br i1 %good, label %convert, label %arity
+arity:
+  %named = zext i1 %plain to i64
+  call void @ww_raise(i64 {HELPER_ARITY}, ptr %self, i64 %nargs, i64 %named, i64 0)
+  ret ptr null
+fail:
+  ret ptr null
+convert:
+{load("%record", "ptr", "%self", FUNC_RECORD)}
+{load("%ctx", "ptr", "%record", abi.FUNCREF_CTX)}
+{"".join(converts)}
+  %frame = call ptr @llvm.frameaddress.p0(i32 0)
+{store("frame", "ptr", "%frame", "%act", ACT_FRAME)}
+  %key = load i32, ptr @ww_state
+  %outer = call ptr @pthread_getspecific(i32 %key)
+  %ts = call ptr @ww_enter(ptr %ctx, ptr %act)
+  %refused = icmp eq ptr %ts, null
+  br i1 %refused, label %fail, label %mark
+mark:
+  %rt = load ptr, ptr %ctx
+  %how = call i32 @_setjmp(ptr %act) returns_twice
+  %first = icmp eq i32 %how, 0
+  br i1 %first, label %run, label %landed
+run:
+  %code = load ptr, ptr %record
+  %saved = call ptr @PyEval_SaveThread()
+{"".join(spilled)}
+  {call}
+{unpack}
+  call void @PyEval_RestoreThread(ptr %ts)
+  call void @ww_leave(ptr %rt, ptr %act, ptr %outer)
+{_results_to_python(results)}
+landed:
+  %held = icmp eq i32 %how, {LANDED_EXCEPTION}
+  br i1 %held, label %unwound, label %restore
+restore:
+  call void @PyEval_RestoreThread(ptr %ts)
+  br label %unwound
+unwound:
+  call void @ww_leave(ptr %rt, ptr %act, ptr %outer)
+  %nothing = call ptr @ww_landed(ptr %self, ptr %act, i32 %how)
+  ret ptr null
+}}
+"""
+
+
+def _results_to_python(results: str) -> str:
+    if not results:
+        return "  call void @Py_IncRef(ptr @_Py_NoneStruct)\n  ret ptr @_Py_NoneStruct\n"
+    if len(results) == 1:
+        return _to_python(results, "boxed", "%result0") + "  ret ptr %boxed\n"
+    text = f"""
+  %tuple = call ptr @PyTuple_New(i64 {len(results)})
+  %no_tuple = icmp eq ptr %tuple, null
+  br i1 %no_tuple, label %fail, label %fill0
+"""
+    for i, each in enumerate(results):
+        text += f"""
+fill{i}:
+{_to_python(each, f"boxed{i}", f"%result{i}")}
+  %bad{i} = icmp eq ptr %boxed{i}, null
+  br i1 %bad{i}, label %spoiled, label %set{i}
+set{i}:
+  %ignored{i} = call i32 @PyTuple_SetItem(ptr %tuple, i64 {i}, ptr %boxed{i})
+  br label %{f"fill{i + 1}" if i + 1 < len(results) else "filled"}
+"""
+    return (
+        text
+        + """
+filled:
+  ret ptr %tuple
+spoiled:
+  call void @Py_DecRef(ptr %tuple)
+  ret ptr null
+"""
+    )
+
+
+def _host_stub(key: str, params: str, results: str) -> str:
+    count = len(params)
+    boxes = []
+    for i, kind in enumerate(params):
+        boxes.append(_to_python(kind, f"a{i}", f"%p{i}"))
+        boxes.append(store(f"arg{i}", "ptr", f"%a{i}", "%argv", 8 + 8 * i))
+        boxes.append(f"  %none{i} = icmp eq ptr %a{i}, null\n")
+    checks = ""
+    bad = "false"
+    for i in range(count):
+        checks += f"  %any{i} = or i1 {bad}, %none{i}\n"
+        bad = f"%any{i}"
+    # Py_DecRef accepts null, so a failed conversion needs no separate path.
+    drops = "".join(f"  call void @Py_DecRef(ptr %a{i})\n" for i in range(count))
+    places = abi.area_offsets(_valtypes(params), abi.PARAM_INTS, abi.PARAM_FLOATS)
+    native = ["ptr %ctx"]
+    taken = []
+    for i, kind in enumerate(params):
+        if places[i] < 0:
+            native.append(f"{_LLVM[kind]} %p{i}")
+        else:
+            taken.append(load(f"%p{i}", _LLVM[kind], "%rt", places[i]))
+    returned, convert, leave = _results_to_native(results)
+    return f"""
+define {returned} @host_{key}({", ".join(native)}) #0 {{
+  %argv = alloca [{count + 2} x ptr], align 16
+{_SCRATCH}
+  %rt = load ptr, ptr %ctx
+{"".join(taken)}
+{load("%act", "ptr", "%rt", abi.RT_ACTIVATION)}
+{load("%ts", "ptr", "%act", ACT_THREAD)}
+{load("%callable", "ptr", "%ctx", HOST_CALLABLE)}
+{load("%bound", "i64", "%rt", abi.RT_HOST_LIMIT)}
+  %frame = call ptr @llvm.frameaddress.p0(i32 0)
+  %frame.int = ptrtoint ptr %frame to i64
+  %room = icmp ugt i64 %frame.int, %bound
+  br i1 %room, label %enter, label %exhausted
+exhausted:
+  call void @ww_trap(ptr %ctx, i32 {errors.TRAP_STACK}, i32 -1)
+  unreachable
+enter:
+  call void @PyEval_RestoreThread(ptr %ts)
+{"".join(boxes)}
+{checks}
+  br i1 {bad}, label %unboxed, label %call
+unboxed:
+{drops}
+  br label %fail
+call:
+{at("%argv.first", "%argv", 8)}
+  %returned = call ptr @PyObject_Vectorcall(ptr %callable, ptr %argv.first, i64 {count - (1 << 63)}, ptr null)
+{drops}
+  %raised = icmp eq ptr %returned, null
+  br i1 %raised, label %fail, label %convert
+convert:
+{convert}
+  call void @Py_DecRef(ptr %returned)
+{load("%interrupted", "ptr", "@ww_state", STATE_INTERRUPTED)}
+  %signalled = icmp eq ptr %interrupted, %act
+  br i1 %signalled, label %signals, label %return
+signals:
+{store("handled", "ptr", "null", "@ww_state", STATE_INTERRUPTED)}
+  %stop = call i32 @PyErr_CheckSignals()
+  %stopped = icmp ne i32 %stop, 0
+  br i1 %stopped, label %fail, label %return
+return:
+  %saved = call ptr @PyEval_SaveThread()
+{leave}
+spoiled:
+  call void @Py_DecRef(ptr %returned)
+  br label %fail
+fail:
+{store("count", "i64", "0", "%act", ACT_COUNT)}
+  call void @ww_walk(ptr %act, ptr %frame)
+  call void @_longjmp(ptr %act, i32 {LANDED_EXCEPTION})
+  unreachable
+}}
+"""
+
+
+def _results_to_native(results: str) -> tuple[str, str, str]:
+    """What a host stub returns: the LLVM type, the IR that converts ``%returned`` to ``%n0`` ...,
+    and the IR that passes those on."""
+    places = abi.area_offsets(_valtypes(results), abi.RESULT_INTS, abi.RESULT_FLOATS)
+    registers = [i for i, place in enumerate(places) if place < 0]
+    leave = "".join(
+        store(f"left{i}", _LLVM[results[i]], f"%n{i}", "%rt", place)
+        for i, place in enumerate(places)
+        if place >= 0
+    )
+    kind, _ = _returned(results)
+    if not registers:
+        leave += "  ret void\n"
+    elif len(registers) == 1:
+        leave += f"  ret {kind} %n{registers[0]}\n"
+    else:
+        previous = "poison"
+        for at_, i in enumerate(registers):
+            leave += f"  %packed{at_} = insertvalue {kind} {previous}, {_LLVM[results[i]]} %n{i}, {at_}\n"
+            previous = f"%packed{at_}"
+        leave += f"  ret {kind} {previous}\n"
+    return kind, _convert_results(results), leave
+
+
+def _convert_results(results: str) -> str:
+    if not results:
+        return ""
+    if len(results) == 1:
+        return _to_native(results, "n0", "%returned", 0, "spoiled", "%ctx")
+    text = f"""
+  %tuple = call ptr @PySequence_Tuple(ptr %returned)
+  %no_tuple = icmp eq ptr %tuple, null
+  br i1 %no_tuple, label %spoiled, label %measure
+measure:
+  %length = call i64 @PyTuple_Size(ptr %tuple)
+  %right = icmp eq i64 %length, {len(results)}
+  br i1 %right, label %unpack, label %wrong
+wrong:
+  call void @ww_raise(i64 {HELPER_VALUE}, ptr %tuple, i64 {ord("n")}, i64 {len(results)}, i64 0)
+  br label %unpacked
+unpacked:
+  call void @Py_DecRef(ptr %tuple)
+  br label %spoiled
+unpack:
+"""
+    for i, each in enumerate(results):
+        text += f"  %item{i} = call ptr @PyTuple_GetItem(ptr %tuple, i64 {i})\n"
+        text += _to_native(each, f"n{i}", f"%item{i}", i, "unpacked", "%ctx")
+    return text + "  call void @Py_DecRef(ptr %tuple)\n"

@@ -1,0 +1,232 @@
+"""Stores: what is limited, interrupted and kept alive together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from wasmwright import errors
+from wasmwright.api import Instance as ApiInstance
+from wasmwright.api import Limits
+from wasmwright.compat.wasmtime.config import Engine
+from wasmwright.compat.wasmtime.errors import OURS, Closeable, WasmtimeError, translate
+from wasmwright.runtime import interrupts
+from wasmwright.wasi import Preview1
+
+if TYPE_CHECKING:
+    from wasmwright.compat.wasmtime.func import Caller
+    from wasmwright.compat.wasmtime.wasi import WasiConfig
+
+_INTERRUPTED = errors.TRAP_KINDS[errors.TRAP_INTERRUPT]
+
+
+class Store(Closeable):
+    """A group of instances and what was made beside them, which lives as long as the store."""
+
+    def __init__(self, engine: Engine | None = None, data: Any = None) -> None:
+        if engine is None:
+            engine = Engine()
+        elif not isinstance(engine, Engine):
+            raise TypeError("expected an Engine")
+        self.engine = engine
+        self._data = data
+        self._kept: list[object] = []
+        self._closed = False
+        self._limits = Limits()
+        self._max_instances: int | None = None
+        self._max_memories: int | None = None
+        self._max_tables: int | None = None
+        self.instances: list[ApiInstance] = []
+        self.memories = 0
+        self.tables = 0
+        self._wasi_config: WasiConfig | None = None
+        self._wasi: Preview1 | None = None
+        self._deadline = 0
+        self._depth = 0
+        if engine.epochs:
+            engine.add_store(self)
+
+    def close(self) -> None:
+        """Let go of everything that was made here; its use raises ValueError from then on."""
+        self._closed = True
+        self._kept.clear()
+        self.instances.clear()
+        if self._wasi is not None:
+            self._wasi.close()
+            self._wasi = None
+
+    def data(self) -> Any:
+        """What the store was made with, or None."""
+        return self._data
+
+    def gc(self) -> None:
+        """Does nothing: external references are Python objects."""
+
+    # -- what is kept and limited ----------------------------------------------------------
+
+    def keep(self, thing: object) -> None:
+        """Keep ``thing`` alive with the store, where raw pointers into it may lead."""
+        self._kept.append(thing)
+
+    def add_instance(self, instance: ApiInstance, memories: int, tables: int) -> None:
+        """Keep an instance, which has so many memories and tables of its own."""
+        self.instances.append(instance)
+        self.memories += memories
+        self.tables += tables
+
+    @property
+    def limits(self) -> Limits:
+        """The limits for the next instance. WasmtimeError where no more may be made."""
+        if self._max_instances is not None and len(self.instances) >= self._max_instances:
+            raise WasmtimeError(
+                f"resource limit exceeded: instance count too high at {len(self.instances) + 1}"
+            )
+        return self._limits
+
+    def count(self, what: str, more: int, have: int) -> None:
+        """WasmtimeError if ``more`` memories or tables beside ``have`` are too many."""
+        most = self._max_memories if what == "memory" else self._max_tables
+        if most is not None and more and have + more > most:
+            raise WasmtimeError(f"resource limit exceeded: {what} count too high at {have + more}")
+
+    def set_limits(
+        self,
+        memory_size: int = -1,
+        table_elements: int = -1,
+        instances: int = -1,
+        tables: int = -1,
+        memories: int = -1,
+    ) -> None:
+        """Limit what is made from now on; a negative number is no limit.
+
+        ``memory_size`` is the bytes of each memory, ``table_elements`` the entries of each table;
+        the others count what exists in the store.
+        """
+        self._limits = Limits(
+            memory=None if memory_size < 0 else memory_size,
+            table=None if table_elements < 0 else table_elements,
+        )
+        self._max_instances = None if instances < 0 else instances
+        self._max_tables = None if tables < 0 else tables
+        self._max_memories = None if memories < 0 else memories
+
+    # -- stopping ----------------------------------------------------------------------------
+
+    def set_epoch_deadline(self, ticks_after_current: int) -> None:
+        """Stop code here once the engine's epoch is so many ticks later than now."""
+        self._deadline = self.engine.epoch + ticks_after_current
+
+    def epoch_changed(self) -> None:
+        """Called by the engine, from any thread."""
+        if self._overdue():
+            interrupts.watch(self.stop_if_overdue)
+
+    def _overdue(self) -> bool:
+        return self._depth > 0 and self.engine.epoch >= self._deadline
+
+    def stop_if_overdue(self) -> bool:
+        """Stop what runs past its deadline; gives whether anything still does."""
+        if not self._overdue():
+            return False
+        for instance in list(self.instances):
+            instance.interrupt()
+        return True
+
+    def set_fuel(self, fuel: int) -> None:
+        """Not supported."""
+        raise WasmtimeError("fuel is not configured in this store")
+
+    def get_fuel(self) -> int:
+        """Not supported."""
+        raise WasmtimeError("fuel is not configured in this store")
+
+    # Names of versions before 15.
+
+    def add_fuel(self, fuel: int) -> None:
+        """Not supported."""
+        self.set_fuel(fuel)
+
+    def consume_fuel(self, fuel: int) -> int:
+        """Not supported."""
+        return self.get_fuel()
+
+    def fuel_consumed(self) -> int:
+        """Not supported."""
+        return self.get_fuel()
+
+    # -- WASI ----------------------------------------------------------------------------------
+
+    def set_wasi(self, wasi: WasiConfig) -> None:
+        """Configure WASI for what a `Linker` with ``define_wasi`` instantiates here."""
+        self._check()
+        self._wasi_config = wasi
+        self._wasi = None
+
+    def set_wasi_http(self) -> None:
+        """Not supported."""
+        raise WasmtimeError("wasi:http belongs to the component model, which is not supported")
+
+    def wasi_system(self) -> Preview1:
+        """The WASI host for one more instance; all of a store share their descriptors."""
+        if self._wasi is not None:
+            return self._wasi.share()
+        if self._wasi_config is None:
+            raise WasmtimeError("WASI is not configured in this store: call set_wasi first")
+        self._wasi = self._wasi_config.system()
+        return self._wasi
+
+    # -- running ---------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        if self._closed:
+            raise ValueError("already closed")
+
+    def run(self, function: Callable[..., Any], args: list[Any]) -> Any:
+        """``function(*args)``, which may run wasm; its exceptions as the package's."""
+        self._check()
+        epochs = self.engine.epochs
+        if epochs:
+            self._depth += 1
+        try:
+            # The depth first: a change of epoch from now on sees that something runs.
+            if epochs and self.engine.epoch >= self._deadline:
+                raise errors.InterruptError(_INTERRUPTED)
+            return function(*args)
+        except OURS as error:
+            raise translate(error) from error
+        finally:
+            if epochs:
+                self._depth -= 1
+
+
+class StoreContext:
+    """A store as a callback sees it, valid while that runs."""
+
+    def __init__(self, store: Store) -> None:
+        self._store: Store | None = store
+
+    def store(self) -> Store:
+        """The store; ValueError once the call is over."""
+        if self._store is None:
+            raise ValueError("caller is no longer valid")
+        return self._store
+
+    def invalidate(self) -> None:
+        """Ends the validity."""
+        self._store = None
+
+
+if TYPE_CHECKING:
+    Storelike = Store | Caller | StoreContext
+else:
+    Storelike = Store | StoreContext
+
+
+def store_of(storelike: Storelike) -> Store:
+    """The open store that an argument stands for: TypeError, ValueError."""
+    if isinstance(storelike, Store):
+        storelike._check()
+        return storelike
+    if isinstance(storelike, StoreContext):
+        return storelike.store()
+    raise TypeError(f"expected a Store, not {type(storelike).__name__}")
