@@ -68,7 +68,8 @@ def script(wat: Callable[[str], bytes]) -> Callable[..., subprocess.CompletedPro
         lines += [f"{name} = ww.Module({wat(text)!r})" for name, text in modules.items()]
         lines.append(textwrap.dedent(code))
         return subprocess.run(
-            [sys.executable, *options, "-c", "\n".join(lines), *arguments],
+            [sys.executable, *options, "-", *arguments],
+            input="\n".join(lines),
             capture_output=True,
             text=True,
             timeout=100,

@@ -111,7 +111,27 @@ class InterruptError(Trap):
 
 
 class WasmException(WasmError):
-    """A wasm exception that left its outermost wasm frame uncaught."""
+    """A wasm exception: raised in Python where one leaves its outermost wasm frame uncaught, and
+    by a Python function to throw one into the wasm code that called it.
+
+    ``tag`` is the ``wasmwright.Tag`` and ``payload`` the tuple of its values; ``frames`` the wasm
+    backtrace of one that wasm threw, innermost first.
+    """
+
+    def __init__(self, tag: object, *payload: object) -> None:
+        self.tag = tag
+        self.payload = payload
+        self.frames: tuple[Frame, ...] = ()
+        # What keeps the native exception that this one stands for (runtime.exceptions).
+        self._hold: object | None = None
+        super().__init__(tag, *payload)
+
+    def __str__(self) -> str:
+        values = ", ".join(map(repr, self.payload))
+        text = f"{self.tag!r} thrown with ({values})"
+        if self.frames:
+            text += "\n  wasm backtrace:" + "".join(f"\n    {frame}" for frame in self.frames)
+        return text
 
 
 # The numbers that native code passes to the trap handler, and the messages for them.
@@ -131,6 +151,13 @@ TRAP_NULL_FUNCTION: Final = 13
 TRAP_UNALIGNED_ATOMIC: Final = 14
 TRAP_NOT_SHARED: Final = 15
 TRAP_UNSUPPORTED: Final = 16
+TRAP_NULL_STRUCT: Final = 17
+TRAP_NULL_ARRAY: Final = 18
+TRAP_NULL_I31: Final = 19
+TRAP_CAST: Final = 20
+TRAP_ARRAY: Final = 21
+TRAP_HEAP: Final = 22
+TRAP_NULL_EXCEPTION: Final = 23
 
 TRAP_KINDS: Final[dict[int, str]] = {
     TRAP_UNREACHABLE: "unreachable",
@@ -149,4 +176,11 @@ TRAP_KINDS: Final[dict[int, str]] = {
     TRAP_UNALIGNED_ATOMIC: "unaligned atomic",
     TRAP_NOT_SHARED: "expected shared memory",
     TRAP_UNSUPPORTED: "unsupported instruction",
+    TRAP_NULL_STRUCT: "null structure reference",
+    TRAP_NULL_ARRAY: "null array reference",
+    TRAP_NULL_I31: "null i31 reference",
+    TRAP_CAST: "cast failure",
+    TRAP_ARRAY: "out of bounds array access",
+    TRAP_HEAP: "out of memory for garbage-collected objects",
+    TRAP_NULL_EXCEPTION: "null exception reference",
 }

@@ -51,3 +51,19 @@ EAGER_UNIT: Final = 64 * 1024
 # before they are written.
 CACHE_SIZE: Final = 1 << 30
 CACHE_FLUSH: Final = 1 << 20
+
+# Address space for all garbage-collected heaps of the process; where the system does not give so
+# much, a quarter of it is tried, and so on down to the least.
+GC_ARENA: Final = 1 << 36
+GC_ARENA_LEAST: Final = 1 << 28
+
+# Bytes that one heap may take of it.
+GC_HEAP_LIMIT: Final = 4 << 30
+
+# Bytes given out for allocation after which a heap is collected, at least; a heap with more alive
+# than that is collected when as much again was given out.
+GC_THRESHOLD: Final = 32 << 20
+
+# Least bytes of the stack of objects that a collection has yet to look into. What does not fit is
+# found again, at a cost. The system provides what is touched of it.
+GC_MARK_STACK: Final = 128 << 20

@@ -10,7 +10,7 @@ import pytest
 from wasmwright.binary.decode import decode
 from wasmwright.codegen import abi
 from wasmwright.codegen.llvm.lower import Options, lower_unit
-from wasmwright.codegen.llvm.lower_unit import llvm_type
+from wasmwright.codegen.llvm.lower_unit import Signature
 from wasmwright.errors import TRAP_KINDS
 from wasmwright.model.types import F32, F64, I32, I64, V128
 
@@ -52,31 +52,45 @@ class NativeTrap(Exception):
 
 
 def _entry(module, index):
-    """A C function around a wasm function: arguments and results in 16 bytes each."""
-    functype = module.func_type(index)
+    """A function around a wasm function: arguments and results in 16 bytes each."""
+    signature = Signature(module.func_type(index))
     lines = [
         f"define i32 @enter{index}(ptr %ctx, ptr %args, ptr %results) {{",
         "%r = call i32 @_setjmp(ptr @jump) returns_twice",
         "%first = icmp eq i32 %r, 0",
         "br i1 %first, label %run, label %trapped",
         "trapped:\nret i32 1\nrun:",
+        f"%rta = getelementptr i8, ptr %ctx, i64 {abi.CTX_RT}",
+        "%rt = load ptr, ptr %rta",
     ]
     args = "ptr %ctx"
-    for i, valtype in enumerate(functype.params):
+    for i, (llvm_type, place) in enumerate(
+        zip(signature.param_types, signature.param_places, strict=True)
+    ):
         lines.append(f"%pa{i} = getelementptr i8, ptr %args, i64 {_SLOT * i}")
-        lines.append(f"%p{i} = load {llvm_type(valtype)}, ptr %pa{i}")
-        args += f", {llvm_type(valtype)} %p{i}"
-    types = [llvm_type(valtype) for valtype in functype.results]
-    ret = "void" if not types else types[0] if len(types) == 1 else "{ " + ", ".join(types) + " }"
-    name = "%result = " if types else ""
-    lines.append(f"{name}call tailcc {ret} @f{index}({args}) noinline")
-    for i, kind in enumerate(types):
+        lines.append(f"%p{i} = load {llvm_type}, ptr %pa{i}")
+        if place < 0:
+            args += f", {llvm_type} %p{i}"
+        else:
+            lines.append(f"%px{i} = getelementptr i8, ptr %rt, i64 {place}")
+            lines.append(f"store {llvm_type} %p{i}, ptr %px{i}")
+    name = "%result = " if signature.returned else ""
+    lines.append(f"{name}call {signature.ret} @f{index}({args}) noinline")
+    taken = 0
+    for i, (llvm_type, place) in enumerate(
+        zip(signature.result_types, signature.result_places, strict=True)
+    ):
         value = "%result"
-        if len(types) > 1:
-            lines.append(f"%v{i} = extractvalue {ret} %result, {i}")
+        if place >= 0:
+            lines.append(f"%vx{i} = getelementptr i8, ptr %rt, i64 {place}")
+            lines.append(f"%v{i} = load {llvm_type}, ptr %vx{i}")
             value = f"%v{i}"
+        elif len(signature.returned) > 1:
+            lines.append(f"%v{i} = extractvalue {signature.ret} %result, {taken}")
+            value = f"%v{i}"
+            taken += 1
         lines.append(f"%ra{i} = getelementptr i8, ptr %results, i64 {_SLOT * i}")
-        lines.append(f"store {kind} {value}, ptr %ra{i}")
+        lines.append(f"store {llvm_type} {value}, ptr %ra{i}")
     lines.append("ret i32 0\n}\n")
     return "\n".join(lines)
 

@@ -24,6 +24,7 @@ from wasmwright.api.types import (
 from wasmwright.runtime.globals import Global
 from wasmwright.runtime.memory import Memory
 from wasmwright.runtime.table import Table
+from wasmwright.runtime.tag import Tag
 
 __all__ = [
     "ExportType",
@@ -40,6 +41,7 @@ __all__ = [
     "Module",
     "Table",
     "TableType",
+    "Tag",
     "TagType",
     "externref",
     "f32",

@@ -13,7 +13,7 @@ from wasmwright.api.module import Module
 from wasmwright.errors import LinkError
 from wasmwright.model.module import KIND_FUNC, KIND_GLOBAL, KIND_MEMORY, KIND_TABLE
 from wasmwright.runtime import instance as runtime
-from wasmwright.runtime import linking
+from wasmwright.runtime import interrupts, linking
 
 
 class Instance:
@@ -75,10 +75,10 @@ class Instance:
         if entry.kind == KIND_MEMORY:
             return self._core.memories[entry.index]
         if entry.kind == KIND_TABLE:
-            return self._core.tables[entry.index]
+            return self._core.table(entry.index)
         if entry.kind == KIND_GLOBAL:
-            return self._core.globals[entry.index]
-        raise LinkError(f"export {entry.name!r} is a tag; tags are not supported yet")
+            return self._core.global_(entry.index)
+        return self._core.tags[entry.index]
 
     @property
     def module(self) -> Module:
@@ -89,6 +89,15 @@ class Instance:
     def exports(self) -> Exports:
         """What the module exports, by attribute and by name."""
         return self._exports
+
+    def interrupt(self) -> bool:
+        """Stops the call in progress with InterruptError, from another thread.
+
+        Gives whether there was one; a call that begins later is not meant. Instances that can
+        call one another are in one call together, and what a host function has called in others
+        ends with it. Host functions are not interrupted: the call ends when they return.
+        """
+        return interrupts.interrupt(self._core.block)
 
     def __reduce__(self) -> Any:
         raise TypeError("an instance cannot be pickled; pickle its module")

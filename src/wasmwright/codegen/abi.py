@@ -20,13 +20,17 @@ imported globals      8 bytes each: pointer to the global's cell
 data segments         16 bytes each: pointer, length in bytes (0 once dropped)
 element segments      16 bytes each: pointer to an array of references, length (0 once dropped)
 type ids              8 bytes each: the canonical id of each of the module's types
+runtime types         8 bytes each: pointer to the runtime type of each of them, in a module that
+                      defines anything but final function types (else 0)
+tags                  8 bytes each: pointer to the tag record
 globals               16 bytes each, 16-aligned: the cells of the globals the module defines
 functions             32 bytes each: the funcref records of the functions the module defines
 ====================  =========================================================================
 
 Records that instances share stand outside the context. A *memory record* is {length in bytes,
 base}; a *table record* {pointer to the array of references, length}. A *funcref record* is
-{code, ctx, canonical type id, spare}; its code is patched when a function is compiled, and a
+{code, ctx, canonical type id, pointer to the runtime type or 0 where the type has no supertype};
+its code is patched when a function is compiled, and a
 ``funcref`` value is the record's address. Code holds no address of any of these, so one
 compiled unit serves every instance.
 
@@ -70,6 +74,7 @@ SEGMENT_ENTRY: Final = 16
 FUNCREF_CODE: Final = 0
 FUNCREF_CTX: Final = 8
 FUNCREF_TYPE: Final = 16
+FUNCREF_RTT: Final = 24
 FUNCREF_SIZE: Final = 32
 
 GLOBAL_CELL: Final = 16
@@ -87,6 +92,23 @@ RT_OWNER: Final = 40
 RT_THREAD_ID: Final = 48
 RT_REAL_LIMIT: Final = 56
 RT_HOST_LIMIT: Final = 64
+# Garbage collection (see :mod:`wasmwright.codegen.heap_layout`): where the next object goes and up
+# to where, the block's heap (null if it has none), the arena's address and size, and
+#   gc_alloc(ptr rt, ptr type, i64 size, i64 length) -> ptr     null where the heap is full
+#   gc_release(ptr rt)       null, or to be called where the GIL is held
+RT_ALLOC: Final = 256
+RT_ALLOC_LIMIT: Final = 264
+RT_HEAP: Final = 272
+RT_ARENA: Final = 280
+RT_ARENA_SIZE: Final = 288
+RT_GC_ALLOC: Final = 296
+RT_GC_RELEASE: Final = 304
+RT_STACK_HIGH: Final = 312
+# Exceptions:
+#   throw(ptr ctx, ptr exception) noreturn
+#   new_exception(ptr ctx, ptr tag) -> ptr
+RT_THROW: Final = 512
+RT_NEW_EXCEPTION: Final = 520
 RT_HEADER: Final = 1024  # bytes before the argument area
 RT_AREA: Final = RT_HEADER
 AREA_SLOT: Final = 16
@@ -132,8 +154,10 @@ class Layout:
         "imported_globals",
         "imports",
         "memories",
+        "rtts",
         "size",
         "tables",
+        "tags",
         "type_ids",
     )
 
@@ -147,7 +171,9 @@ class Layout:
         self.datas = imported_cells + 8 * self.imported_globals
         self.elems = self.datas + SEGMENT_ENTRY * len(module.datas)
         self.type_ids = self.elems + SEGMENT_ENTRY * len(module.elems)
-        cells = _align(self.type_ids + 8 * len(module.types), 16)
+        self.rtts = self.type_ids + 8 * len(module.types)
+        self.tags = self.rtts + 8 * len(module.types)
+        cells = _align(self.tags + 8 * len(module.all_tags), 16)
         self.global_offsets = [imported_cells + 8 * i for i in range(self.imported_globals)]
         self.global_offsets += [cells + GLOBAL_CELL * i for i in range(len(module.globals))]
         self.funcs = cells + GLOBAL_CELL * len(module.globals)
@@ -172,6 +198,14 @@ class Layout:
     def type_id(self, index: int) -> int:
         """Offset of the canonical id of type ``index``."""
         return self.type_ids + 8 * index
+
+    def rtt(self, index: int) -> int:
+        """Offset of the pointer to the runtime type of type ``index``."""
+        return self.rtts + 8 * index
+
+    def tag(self, index: int) -> int:
+        """Offset of the pointer to the record of tag ``index``."""
+        return self.tags + 8 * index
 
     def func(self, index: int) -> int:
         """Offset of an imported function's record pointer, or of a defined function's record."""

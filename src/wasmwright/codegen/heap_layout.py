@@ -23,6 +23,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from wasmwright.model.canon import kind_of
+from wasmwright.model.module import Module
 from wasmwright.model.types import (
     ABSTRACT,
     F32,
@@ -37,6 +39,7 @@ from wasmwright.model.types import (
     REF,
     V128,
     FieldType,
+    FuncType,
     StructType,
 )
 
@@ -159,12 +162,14 @@ ROOT_FIRST: Final = 24
 ROOT_ENTRY: Final = 16
 INDIRECT: Final = (1 << 64) - 1
 
-# A chunk of slots: {next chunk, free list}, then words. An odd word is free: the address of the
-# next free one, plus 1 (just 1 at the end of the list).
+# A chunk of slots: {next chunk, free list, slots in use, whether its heap is gone}, then words.
+# An odd word is free: the address of the next free one, plus 1 (just 1 at the end of the list).
 SLOTS_CHUNK: Final = 4096
 SLOTS_NEXT: Final = 0
 SLOTS_FREE: Final = 8
-SLOTS_FIRST: Final = 16
+SLOTS_USED: Final = 16
+SLOTS_ORPHAN: Final = 24
+SLOTS_FIRST: Final = 32
 
 _SIZES: Final[dict[int, int]] = {I8: 1, I16: 2, I32: 4, I64: 8, F32: 4, F64: 8, V128: 16}
 _SHIFTS: Final[dict[int, int]] = {1: 0, 2: 1, 4: 2, 8: 3, 16: 4}
@@ -209,3 +214,34 @@ class StructLayout:
             self.offsets.append(at)
             at += size
         self.size = (at + GRANULE - 1) & -GRANULE
+
+
+class HeapNeeds:
+    """What instances of a module need of the heap.
+
+    ``types``: the runtime types of the module's types; ``heap``: a heap at all, because objects
+    or Python objects may come in; ``functions``: objects may have functions in them.
+    """
+
+    __slots__ = ("functions", "heap", "types")
+
+    def __init__(self, module: Module) -> None:
+        kinds = [kind_of(each.comp) for each in module.types]
+        self.types = False
+        self.functions = False
+        valtypes = [each.element for each in module.all_tables]
+        valtypes += [each.valtype for each in module.all_globals]
+        for each in module.types:
+            comp = each.comp
+            if isinstance(comp, FuncType):
+                valtypes += comp.params + comp.results
+                self.types = self.types or not each.final or bool(each.supers)
+            else:
+                fields = comp.fields if isinstance(comp, StructType) else (comp.element,)
+                self.types = True
+                for field in fields:
+                    storage = field.storage
+                    if storage & REF and not is_traced(storage, kinds):
+                        self.functions = True
+        traced = any(is_traced(each, kinds) for each in valtypes)
+        self.heap = traced or any(kind != FUNC for kind in kinds)

@@ -89,10 +89,11 @@ class Arena:
 class LoadedObject:
     """An object in memory: ``symbols`` maps the defined global names to addresses.
 
-    ``sizes`` gives the byte size of each symbol. The memory is given back by ``close``.
+    ``sizes`` gives the byte size of each symbol, ``sections`` the address and size of each
+    section by name. The memory is given back by ``close``.
     """
 
-    __slots__ = ("_arena", "address", "size", "sizes", "symbols")
+    __slots__ = ("_arena", "address", "sections", "size", "sizes", "symbols")
 
     def __init__(
         self,
@@ -101,12 +102,14 @@ class LoadedObject:
         size: int,
         symbols: dict[str, int],
         sizes: dict[str, int],
+        sections: dict[str, tuple[int, int]],
     ) -> None:
         self._arena: Arena | None = arena
         self.address = address
         self.size = size
         self.symbols = symbols
         self.sizes = sizes
+        self.sections = sections
 
     def close(self) -> None:
         """Unloads the code."""
@@ -133,27 +136,32 @@ class _Object:
             raise ObjectError("not a relocatable x86-64 ELF object")
         self.data = data
         (offset,) = struct.unpack_from("<Q", data, 40)
-        size, count = struct.unpack_from("<HH", data, 58)
+        size, count, names = struct.unpack_from("<HHH", data, 58)
         # (type, flags, offset, size, link, info, alignment) of each section
         self.sections: list[tuple[int, int, int, int, int, int, int]] = []
+        name_offsets: list[int] = []
         for i in range(count):
             fields = struct.unpack_from("<IIQQQQIIQQ", data, offset + i * size)
-            _, kind, flags, _, start, length, link, info, align, _ = fields
+            name, kind, flags, _, start, length, link, info, align, _ = fields
+            name_offsets.append(name)
             align = max(1, align)
             if kind != _SHT_NOBITS and start + length > len(data):
                 raise ObjectError(f"section {i} extends past the end")
             if align & (align - 1) or align > _MAX_ALIGNMENT:
                 raise ObjectError(f"section {i} is aligned to {align}")
             self.sections.append((kind, flags, start, length, link, info, align))
+        self.names = [self._string(self.sections[names][2] + name) for name in name_offsets]
         self.symbols: list[_Symbol] = []
         for kind, _, start, length, link, _, _ in self.sections:
             if kind == _SHT_SYMTAB:
                 strings = self.sections[link][2]
                 for at in range(start, start + length, _SYMBOL_SIZE):
                     name, _, _, section, value, extent = struct.unpack_from("<IBBHQQ", data, at)
-                    end = data.index(b"\0", strings + name)
-                    text = data[strings + name : end].decode()
+                    text = self._string(strings + name)
                     self.symbols.append(_Symbol(text, section, value, extent))
+
+    def _string(self, start: int) -> str:
+        return self.data[start : self.data.index(b"\0", start)].decode()
 
 
 def load(
@@ -243,7 +251,10 @@ def _load(parsed: _Object, arena: Arena, lookup: Callable[[str], int]) -> Loaded
         if entry.name and entry.section in placed:
             symbols[entry.name] = base + placed[entry.section] + entry.value
             sizes[entry.name] = entry.size
-    return LoadedObject(arena, base, top, symbols, sizes)
+    sections = {
+        parsed.names[index]: (base + at, parsed.sections[index][3]) for index, at in placed.items()
+    }
+    return LoadedObject(arena, base, top, symbols, sizes, sections)
 
 
 def _relocations(parsed: _Object, placed: dict[int, int]) -> list[tuple[int, int, int, int]]:

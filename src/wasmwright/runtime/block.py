@@ -1,7 +1,8 @@
 """Runtime blocks: what the instances that can call one another share, used by one thread at a time.
 
 A block is native memory (``codegen.abi`` has the layout) that holds the stack limit of the thread
-inside, its innermost activation and the pointers to the native helpers. Instances start with one
+inside, its innermost activation and the pointers to the native helpers. It has the heap that the
+garbage-collected objects of its members are in, if they need one. Instances start with one
 of their own; linking functions or tables joins them.
 """
 
@@ -14,6 +15,7 @@ from typing import Final, Protocol
 from wasmwright import tuning
 from wasmwright.codegen import abi, vm
 from wasmwright.runtime import native
+from wasmwright.runtime.heap import Heap, create, merge
 
 
 class Member(Protocol):
@@ -26,7 +28,7 @@ class Member(Protocol):
 class Block:
     """One runtime block, alive as long as a member refers to it."""
 
-    __slots__ = ("__weakref__", "_joined", "_members", "address", "pins")
+    __slots__ = ("__weakref__", "_joined", "_members", "_residents", "address", "heap_object", "tags")
 
     def __init__(self) -> None:
         core = native.get()
@@ -34,11 +36,19 @@ class Block:
         weakref.finalize(self, _free, self.address)
         self._members: weakref.WeakSet[Member] = weakref.WeakSet()
         self._joined: Block | None = None
-        # Python objects that wasm may hold as externref, by identity.
-        self.pins: dict[int, object] = {}
+        # What owns the heap, if there is one.
+        self.heap_object: object | None = None
+        # Instances whose functions may be in objects of the heap.
+        self._residents: set[object] = set()
+        # Tags of exceptions that wasm may hold.
+        self.tags: set[object] = set()
         native.write64(self.address + abi.RT_TRAP, core.core_symbol("ww_trap"))
         native.write64(self.address + abi.RT_MEMORY_GROW, core.core_symbol("ww_memory_grow"))
         native.write64(self.address + abi.RT_TABLE_GROW, core.core_symbol("ww_table_grow"))
+        native.write64(self.address + abi.RT_THROW, core.core_symbol("ww_throw"))
+        native.write64(self.address + abi.RT_NEW_EXCEPTION, core.core_symbol("ww_new_exception"))
+        native.write64(self.address + abi.RT_ARENA, core.heap_arena.base)
+        native.write64(self.address + abi.RT_ARENA_SIZE, core.heap_arena.size)
 
     def add(self, member: Member) -> None:
         """Makes ``member`` one of this block's."""
@@ -52,6 +62,17 @@ class Block:
         while block._joined is not None:
             block = block._joined
         return block
+
+    def need_heap(self) -> Heap:
+        """The heap, made now if there is none."""
+        root = self.root
+        if root.heap_object is None:
+            root.heap_object = create(root)
+        return Heap(root)
+
+    def keep(self, instance: object) -> None:
+        """Keeps an instance alive as long as the heap may have functions of its."""
+        self.root._residents.add(instance)
 
     @property
     def running(self) -> bool:
@@ -95,7 +116,10 @@ def join(first: Block, second: Block) -> Block:
         first, second = second, first
         if second.running:
             raise RuntimeError("two sets of instances cannot be linked while both are running")
-    first.pins.update(second.pins)
+    merge(first, second)
+    first._residents |= second._residents
+    first.tags |= second.tags
+    second._residents.clear()
     for member in list(second._members):
         first.add(member)
     second._joined = first
@@ -109,4 +133,5 @@ def set_stack_limit(block: int, thread_id: int) -> None:
     native.write64(block + abi.RT_REAL_LIMIT, low + reserve)
     host = min(tuning.HOST_STACK, max(reserve, size // 2))
     native.write64(block + abi.RT_HOST_LIMIT, low + host)
+    native.write64(block + abi.RT_STACK_HIGH, low + size)
     native.write64(block + abi.RT_THREAD_ID, thread_id)

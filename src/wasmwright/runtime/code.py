@@ -18,6 +18,7 @@ from wasmwright import errors, tuning
 from wasmwright.binary import names
 from wasmwright.codegen import abi, vm
 from wasmwright.codegen.cache import Pack
+from wasmwright.codegen.heap_layout import HeapNeeds
 from wasmwright.codegen.llvm import native as ir
 from wasmwright.codegen.objects import LoadedObject
 from wasmwright.model.module import KIND_FUNC, Module
@@ -58,6 +59,7 @@ class ModuleCode:
         self.guard = guard
         self.level = level
         self.layout = abi.Layout(module)
+        self.needs = HeapNeeds(module)
         self._first = module.imported_funcs
         self._compiled = array("Q", bytes(8 * len(module.funcs)))
         # Reentrant: a finaliser or a signal handler may interrupt a compilation and call.
@@ -133,6 +135,7 @@ class ModuleCode:
         unit = Unit(self, loaded, funcs)
         self._units.append(unit)
         traps.register(loaded.address, loaded.address + loaded.size, unit)
+        native.get().unwinder.add(loaded)
         for func in funcs:
             self._compiled[func - self._first] = loaded.symbols[f"f{func}"]
 
@@ -210,5 +213,6 @@ def _make_thunks(count: int, compiler: Callable[[int], int]) -> tuple[int, int]:
 def _unload(units: list[Unit], thunks: int, size: int) -> None:
     for unit in units:
         traps.unregister(unit.loaded.address)
+        native.get().unwinder.remove(unit.loaded)
         unit.loaded.close()
     native.get().code_arena.release(thunks - ir.LAZY_BRIDGE_SIZE, size)

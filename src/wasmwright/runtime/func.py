@@ -14,11 +14,13 @@ from collections.abc import Callable
 from typing import Any
 
 from wasmwright.codegen import abi
+from wasmwright.codegen.heap_layout import is_traced
 from wasmwright.codegen.llvm import native as ir
 from wasmwright.codegen.llvm import stubs
 from wasmwright.model import types
+from wasmwright.model.canon import CANON
 from wasmwright.model.types import FuncType
-from wasmwright.runtime import native, references
+from wasmwright.runtime import heap_types, native, references
 from wasmwright.runtime.block import Block
 
 
@@ -37,7 +39,9 @@ class FuncInfo:
 def make(record: int, info: FuncInfo) -> Any:
     """A function object for a funcref record that ``info.owner`` holds."""
     core = native.get()
-    entry, _ = core.stubs(stubs.signature_key(info.func_type))
+    canonical = CANON.comps[native.read64(record + abi.FUNCREF_TYPE)]
+    assert isinstance(canonical, FuncType)
+    entry, _ = core.stubs(stubs.signature_key(canonical, CANON.kinds))
     return core.new_func(entry, record, info)
 
 
@@ -46,7 +50,9 @@ class HostFunction:
 
     def __init__(self, func_type: FuncType, callable_: Callable[..., Any], type_id: int) -> None:
         core = native.get()
-        _, stub = core.stubs(stubs.signature_key(func_type))
+        canonical = CANON.comps[type_id]
+        assert isinstance(canonical, FuncType)
+        _, stub = core.stubs(stubs.signature_key(canonical, CANON.kinds))
         self.func_type = func_type
         self.callable = callable_
         # The context and, behind it, the one funcref record.
@@ -58,9 +64,13 @@ class HostFunction:
         native.write64(self.record + abi.FUNCREF_CODE, stub)
         native.write64(self.record + abi.FUNCREF_CTX, self.context)
         native.write64(self.record + abi.FUNCREF_TYPE, type_id)
+        if CANON.depths[type_id]:
+            native.write64(self.record + abi.FUNCREF_RTT, heap_types.func_rtt(type_id))
         self._wrapper: weakref.ref[Any] | None = None
         references.owners[self.context] = self
         Block().add(self)
+        if any(is_traced(each, CANON.kinds) for each in canonical.params + canonical.results):
+            self.block.need_heap()
 
     def set_block(self, block: Block) -> None:
         """Implements Member."""

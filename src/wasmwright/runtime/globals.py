@@ -9,12 +9,14 @@ from __future__ import annotations
 import ctypes
 import operator
 import struct
+import weakref
 from typing import Any, NoReturn
 
 from wasmwright.model import types
 from wasmwright.model.types import GlobalType
-from wasmwright.runtime import native, references
+from wasmwright.runtime import heap, native, references
 from wasmwright.runtime.block import Block
+from wasmwright.runtime.heap import RootRecord
 from wasmwright.runtime.references import Owner
 
 _VALTYPES = {
@@ -23,8 +25,7 @@ _VALTYPES = {
     "f32": types.F32,
     "f64": types.F64,
     "v128": types.V128,
-    "funcref": types.FUNCREF,
-    "externref": types.EXTERNREF,
+    **references.NAMED,
 }
 
 
@@ -51,7 +52,7 @@ def to_cell(value: Any, valtype: int) -> bytes:
 
 
 def from_cell(data: bytes, valtype: int) -> Any:
-    """The Python value of a cell."""
+    """The Python value of a cell, which holds no reference."""
     if valtype in (types.I32, types.I64):
         size = 4 if valtype == types.I32 else 8
         return int.from_bytes(data[:size], "little", signed=True)
@@ -61,7 +62,12 @@ def from_cell(data: bytes, valtype: int) -> Any:
         return struct.unpack_from("<d", data)[0]
     if valtype == types.V128:
         return data
-    return references.to_python(int.from_bytes(data[:8], "little"), valtype)
+    raise AssertionError("a reference is not read from its bits")
+
+
+def cell_bits(address: int) -> int:
+    """The 128 bits of a cell, as constant expressions pass values on."""
+    return native.read64(address) | native.read64(address + 8) << 64
 
 
 class Global:
@@ -91,16 +97,24 @@ class Global:
         self.owner = owner
         self.block: Block | None = None
         self.owners: set[object] = set()
+        self.roots: RootRecord | None = None
+        valtype = global_type.valtype
+        if owner is None and types.is_ref(valtype) and not references.is_func(valtype):
+            self.roots = RootRecord([(address, 1)])
+            weakref.finalize(self, self.roots.leave).atexit = False
 
     def _store(self, value: Any) -> None:
         valtype = self.type.valtype
         if not types.is_ref(valtype):
-            data = to_cell(value, valtype)
+            ctypes.memmove(self.address, to_cell(value, valtype), 16)
         elif self.owner is None:
-            data = references.into_holder(self, value, valtype).to_bytes(16, "little")
+            references.put(self, self.address, value, valtype)
         else:
-            data = references.from_python(value, valtype, self.owner).to_bytes(16, "little")
-        ctypes.memmove(self.address, data, 16)
+            word = references.from_python(value, valtype, self.owner)
+            if references.is_func(valtype):
+                native.write64(self.address, word)
+            else:
+                heap.write(self.owner.block, self.address, word)
 
     @property
     def mutable(self) -> bool:
@@ -110,18 +124,17 @@ class Global:
     @property
     def value(self) -> Any:
         """The current value."""
-        return from_cell(ctypes.string_at(self.address, 16), self.type.valtype)
+        valtype = self.type.valtype
+        if types.is_ref(valtype):
+            block = self.block if self.owner is None else self.owner.block
+            return references.load(self.address, valtype, block)
+        return from_cell(ctypes.string_at(self.address, 16), valtype)
 
     @value.setter
     def value(self, value: Any) -> None:
         if not self.type.mutable:
             raise TypeError("an immutable global cannot be set")
         self._store(value)
-
-    def raw(self) -> int:
-        """The cell's 128 bits, as constant expressions pass values on."""
-        low = native.read64(self.address)
-        return low | native.read64(self.address + 8) << 64
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a global can be neither copied nor pickled")

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from wasmwright import errors
 from wasmwright.codegen.llvm import native as ir
 from wasmwright.model import types
-from wasmwright.runtime import block, func, native, references, traps
+from wasmwright.runtime import block, exceptions, func, native, references, traps
 
 _VALTYPES = {"F": types.FUNCREF, "E": types.EXTERNREF}
 _NAMES = {"i": "i32", "l": "i64", "f": "f32", "d": "f64", "v": "v128"}
@@ -66,6 +67,20 @@ def _value(value: Any, kind: int, position: int, _c: int, _d: int) -> Exception:
     return OverflowError(f"value {position}: {value} does not fit {_NAMES[letter]}")
 
 
+def _call_site(_object: object, return_address: int, _b: int, _c: int, _d: int) -> None:
+    native.get().unwinder.resolve(return_address)
+
+
+def _exception_in(error: BaseException, context: int, _b: int, _c: int, _d: int) -> int:
+    return exceptions.thrown(error, references.owners[context])
+
+
+def _exception_out(
+    function: Any, activation: int, _b: int, _c: int, _d: int
+) -> errors.WasmException:
+    return exceptions.uncaught(activation, function._info.owner)
+
+
 def install(core: native.Native) -> None:
     """Hands the helpers to native code, and the function type its attributes."""
     for number, helper in (
@@ -79,6 +94,9 @@ def install(core: native.Native) -> None:
         (ir.HELPER_MEMORY_GROW, _memory_grow),
         (ir.HELPER_TABLE_GROW, _table_grow),
         (ir.HELPER_VALUE, _value),
+        (ir.HELPER_CALL_SITE, _call_site),
+        (ir.HELPER_EXCEPTION_IN, _exception_in),
+        (ir.HELPER_EXCEPTION_OUT, _exception_out),
     ):
         core.set_helper(number, helper)
     func.describe_type(core.func_type)

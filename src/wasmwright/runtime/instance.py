@@ -15,15 +15,19 @@ from typing import Any
 
 from wasmwright import errors
 from wasmwright.codegen import abi
+from wasmwright.codegen.heap_layout import INDIRECT, is_traced
 from wasmwright.model import types
-from wasmwright.model.canon import canonicalize
+from wasmwright.model.canon import CANON, canonicalize, map_valtype
 from wasmwright.model.module import ACTIVE, DECLARATIVE, Expr
-from wasmwright.runtime import constexpr, func, native, references
+from wasmwright.model.types import FuncType, GlobalType, TableType
+from wasmwright.runtime import constexpr, func, heap_types, native, references
 from wasmwright.runtime.block import Block, join
 from wasmwright.runtime.code import ModuleCode
-from wasmwright.runtime.globals import Global
+from wasmwright.runtime.globals import Global, cell_bits
+from wasmwright.runtime.heap import RootRecord, make, paused
 from wasmwright.runtime.memory import Memory
 from wasmwright.runtime.table import Table
+from wasmwright.runtime.tag import Tag
 
 
 @dataclass
@@ -35,6 +39,7 @@ class Externs:
     tables: list[Table] = field(default_factory=list)
     memories: list[Memory] = field(default_factory=list)
     globals: list[Global] = field(default_factory=list)
+    tags: list[Tag] = field(default_factory=list)
 
 
 class Instance:
@@ -50,6 +55,8 @@ class Instance:
         self.module = module
         self._kept: set[object] = set()
         self._externs = externs
+        # What stands for functions and globals of this instance in Python, while somebody has it;
+        # each keeps the instance alive.
         self._wrappers: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         # What users hold, while somebody does; api.Instance sets it.
         self.handle: weakref.ref[Any] | None = None
@@ -64,9 +71,20 @@ class Instance:
         self.memories = memories
         self._fill_memories()
         self.tables = self._fill_tables()
-        self.globals = self._fill_globals()
-        self._fill_segments()
+        self.tags = self._fill_tags()
+        if code.needs.heap:
+            # No collection before what constant expressions make is where one looks.
+            with paused(self.block):
+                self._fill()
+                self._enter_heap()
+        else:
+            self._fill()
         native.get().watch_signals()
+
+    def _fill(self) -> None:
+        self._cells = self._fill_globals()
+        self._fill_own_tables()
+        self._fill_segments()
 
     # -- Member and Owner ----------------------------------------------------------------
 
@@ -102,6 +120,25 @@ class Instance:
         record = self.func_record(index)
         return references.owner_of(record).wrap(record)
 
+    def table(self, index: int) -> Table:
+        """A table of the module's index space, for others: from now on it keeps this alive."""
+        table = self.tables[index]
+        references.open_to(table, self)
+        return table
+
+    def global_(self, index: int) -> Global:
+        """The global of the module's index space."""
+        if index < self.module.imported_globals:
+            return self._externs.globals[index]
+        address = self._cells[index]
+        found: Global | None = self._wrappers.get(address)
+        if found is None:
+            declared = self.module.all_globals[index]
+            valtype = map_valtype(declared.valtype, self._type_ids)
+            found = Global.of_owner(GlobalType(valtype, declared.mutable), address, self)
+            self._wrappers[address] = found
+        return found
+
     # -- filling the context -------------------------------------------------------------
 
     def _words(self, offset: int, values: array[int]) -> None:
@@ -109,8 +146,12 @@ class Instance:
         ctypes.memmove(self.context + offset, address, 8 * count)
 
     def _fill_types(self) -> None:
-        self._type_ids = canonicalize(self.module)
-        self._words(self.code.layout.type_ids, array("Q", self._type_ids))
+        self._type_ids = ids = canonicalize(self.module)
+        self._words(self.code.layout.type_ids, array("Q", ids))
+        if self.code.needs.types:
+            addresses = [heap_types.of_id(type_id).address for type_id in ids]
+            self._words(self.code.layout.rtts, array("Q", addresses))
+            heap_types.learn_names(self.module, ids)
 
     def _fill_funcs(self) -> None:
         count = len(self.module.funcs)
@@ -121,6 +162,9 @@ class Instance:
             words[abi.FUNCREF_CTX // 8 :: stride] = array("Q", [self.context]) * count
             ids = self._type_ids
             words[abi.FUNCREF_TYPE // 8 :: stride] = array("Q", [ids[i] for i in self.module.funcs])
+            if self.code.needs.types:
+                rtts = [heap_types.func_rtt(ids[i]) for i in self.module.funcs]
+                words[abi.FUNCREF_RTT // 8 :: stride] = array("Q", rtts)
             self._words(self.code.layout.funcs, words)
 
     def _link_funcs(self) -> None:
@@ -144,41 +188,81 @@ class Instance:
             references.open_to(table, self)
         found = list(self._externs.tables)
         for defined in self.module.tables:
-            table = Table.from_type(defined.type)
-            table.block = self.block
+            element = map_valtype(defined.type.element, self._type_ids)
+            table = Table.from_type(TableType(defined.type.limits, element))
+            references.settle(table, self.block)
             found.append(table)
         for index, table in enumerate(found):
             native.write64(self.context + self.code.layout.table(index), table.record)
         return found
 
-    def _fill_globals(self) -> list[Global]:
-        layout = self.code.layout
-        found = list(self._externs.globals)
-        for index, imported in enumerate(found):
-            native.write64(self.context + layout.global_offsets[index], imported.address)
+    def _fill_globals(self) -> list[int]:
+        """The addresses of all globals' cells."""
+        offsets = self.code.layout.global_offsets
+        self._cells = cells = []
+        for index, imported in enumerate(self._externs.globals):
+            native.write64(self.context + offsets[index], imported.address)
+            cells.append(imported.address)
             if types.is_ref(imported.type.valtype):
                 if imported.owner is None:
                     references.open_to(imported, self)
                 else:
                     references.link(self, imported.owner)
-        self.globals = found
         for defined in self.module.globals:
-            address = self.context + layout.global_offsets[len(found)]
+            address = self.context + offsets[len(cells)]
             value = self.evaluate(defined.init)
             ctypes.memmove(address, value.to_bytes(16, "little"), 16)
-            found.append(Global.of_owner(defined.type, address, self))
-        for table, defined_table in zip(
+            cells.append(address)
+        return cells
+
+    def _fill_own_tables(self) -> None:
+        for table, defined in zip(
             self.tables[self.module.imported_tables :], self.module.tables, strict=True
         ):
-            if defined_table.init is not None and len(table):
-                table.fill_raw(0, [self.evaluate(defined_table.init)] * len(table))
-        return found
+            if defined.init is not None and len(table):
+                table.fill_raw(0, [self.evaluate(defined.init)] * len(table))
 
     def evaluate(self, expr: Expr) -> int:
         """The value of one of the module's constant expressions, as a machine word."""
         return constexpr.evaluate(
-            self.module, expr, lambda index: self.globals[index].raw(), self.func_record
+            self.module,
+            expr,
+            lambda index: cell_bits(self._cells[index]),
+            self.func_record,
+            self._make,
         )
+
+    def _make(self, type_index: int, length: int) -> int:
+        """The address of a new object of a type of the module."""
+        rtt = heap_types.of_id(self._type_ids[type_index]).address
+        return make(self.block, rtt, length)
+
+    def _enter_heap(self) -> None:
+        """Tells the collector of what may refer to objects, and keeps functions in objects."""
+        layout = self.code.layout
+        entries: list[tuple[int, int]] = []
+        first = self.module.imported_globals
+        for number, defined in enumerate(self.module.globals):
+            if self._is_traced(defined.type.valtype):
+                address = self._cells[first + number]
+                before, count = entries[-1] if entries else (0, 0)
+                if entries and before + abi.GLOBAL_CELL * count == address:
+                    entries[-1] = (before, count + 1)
+                else:
+                    entries.append((address, 1))
+        for index, elem in enumerate(self.module.elems):
+            if self._is_traced(elem.type):
+                entries.append((self.context + layout.elem(index), INDIRECT))
+        self.block.need_heap()
+        if entries:
+            roots = RootRecord(entries)
+            weakref.finalize(self, roots.leave).atexit = False
+            roots.enter(self.block)
+        if self.code.needs.functions:
+            self.block.keep(self)
+
+    def _is_traced(self, valtype: int) -> bool:
+        return is_traced(map_valtype(valtype, self._type_ids), CANON.kinds)
 
     def _fill_segments(self) -> None:
         layout = self.code.layout
@@ -208,6 +292,18 @@ class Instance:
         if table is not None:
             for other in self.tables[self.module.imported_tables :]:
                 other.restrict(table)
+
+    def _fill_tags(self) -> list[Tag]:
+        found = list(self._externs.tags)
+        for defined in self.module.tags:
+            type_id = self._type_ids[defined.type_index]
+            func_type = CANON.comps[type_id]
+            assert isinstance(func_type, FuncType)
+            found.append(Tag.from_type(func_type, type_id))
+        for index, tag in enumerate(found):
+            native.write64(self.context + self.code.layout.tag(index), tag.record)
+            tag.use(self)
+        return found
 
     # -- running -------------------------------------------------------------------------
 

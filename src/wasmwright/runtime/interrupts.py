@@ -8,6 +8,8 @@ it starts when there is something to do and ends when there is not.
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import functools
 import heapq
 import itertools
 import os
@@ -28,6 +30,35 @@ Tick = Callable[[], bool]
 _reasons: Final[dict[int, str]] = {}
 
 
+class _Calls:
+    """The native functions. Called with the GIL held, so that no thread enters or leaves a block
+    meanwhile."""
+
+    def __init__(self) -> None:
+        core = native.get()
+        self._signal = core.stop_signal
+        pointer, word, number = ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int
+        self._request = ctypes.PYFUNCTYPE(number, pointer, word, word, number)(
+            core.core_symbol("ww_stop_request")
+        )
+        self._spread = ctypes.PYFUNCTYPE(number, pointer, pointer, number)(
+            core.core_symbol("ww_stop_spread")
+        )
+        self.pending = ctypes.PYFUNCTYPE(number)(core.core_symbol("ww_stop_pending"))
+        self.here = ctypes.PYFUNCTYPE(word)(core.core_symbol("ww_stop_here"))
+
+    def request(self, address: int, thread: int, word: int) -> bool:
+        """Ends the activations of a block below ``word``, if ``thread`` (0: any) is in them."""
+        return bool(self._request(address, thread, word, self._signal))
+
+    def spread(self, address: int, other: int) -> bool:
+        """Sees a request for a block through to ``other``; False if it is done with."""
+        return bool(self._spread(address, other, self._signal))
+
+
+_calls = functools.cache(_Calls)
+
+
 def interrupt(target: Block, reason: str = "") -> bool:
     """Stops the call in progress in ``target`` with InterruptError; from any thread.
 
@@ -35,8 +66,7 @@ def interrupt(target: Block, reason: str = "") -> bool:
     a call that begins later is not meant.
     """
     root = target.root
-    core = native.get()
-    if not core.stop_request(root.address, 0, EVERYTHING):
+    if not _calls().request(root.address, 0, EVERYTHING):
         return False
     _reasons[root.address] = reason
     watch(lambda: _spread(root, reason))
@@ -44,12 +74,12 @@ def interrupt(target: Block, reason: str = "") -> bool:
 
 
 def _spread(root: Block, reason: str) -> bool:
-    core = native.get()
-    going = core.stop_spread(root.address, root.address)
+    calls = _calls()
+    going = calls.spread(root.address, root.address)
     if going:
         for other in _running():
             if other is not root:
-                core.stop_spread(root.address, other.address)
+                calls.spread(root.address, other.address)
                 _reasons.setdefault(other.address, reason)
     return going
 
@@ -68,7 +98,7 @@ def check() -> None:
 
     For host functions that wait: they are not interrupted themselves.
     """
-    if native.get().stop_pending():
+    if _calls().pending():
         raise errors.InterruptError(errors.TRAP_KINDS[errors.TRAP_INTERRUPT])
 
 
@@ -79,7 +109,7 @@ class Deadline:
     stopped, nor is what was running before.
     """
 
-    __slots__ = ("_done", "_lock", "_outer", "_seconds", "_thread")
+    __slots__ = ("_done", "_lock", "_outer", "_seconds", "_thread", "_timer")
 
     def __init__(self, seconds: float) -> None:
         if not seconds >= 0:
@@ -94,26 +124,40 @@ class Deadline:
         if not self._done:
             raise RuntimeError("a deadline is for one block at a time")
         self._thread = threading.get_ident()
-        # Activations inside the block are at lower addresses of the stack than this.
-        self._outer = native.get().stack_pointer()
+        self._outer = _calls().here()
         self._done = False
-        watch(self._tick, self._seconds)
+        self._timer = watch(self._tick, self._seconds)
         return self
 
     def __exit__(self, *_: object) -> None:
         # The lock: once this is over, nothing that begins later may be stopped.
         with self._lock:
             self._done = True
+        forget(self._timer)
 
     def _tick(self) -> bool:
-        core = native.get()
+        calls = _calls()
         with self._lock:
             if self._done:
                 return False
             for each in _running():
-                if core.stop_request(each.address, self._thread, self._outer):
+                if calls.request(each.address, self._thread, self._outer):
                     _reasons[each.address] = f"the deadline of {self._seconds:g} s has passed"
         return True
+
+
+class Timer:
+    """A tick with the time at which it begins."""
+
+    __slots__ = ("number", "tick", "when")
+
+    def __init__(self, when: float, number: int, tick: Tick) -> None:
+        self.when = when
+        self.number = number
+        self.tick: Tick | None = tick
+
+    def __lt__(self, other: Timer) -> bool:
+        return (self.when, self.number) < (other.when, other.number)
 
 
 class _Watchdog:
@@ -122,15 +166,15 @@ class _Watchdog:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._timers: list[tuple[float, int, Tick]] = []
+        self._timers: list[Timer] = []
+        self._cancelled = 0
         self._ticks: list[Tick] = []
         self._numbers = itertools.count()
 
-    def add(self, tick: Tick, delay: float) -> None:
+    def add(self, tick: Tick, delay: float) -> Timer:
         """Has ``tick`` called after ``delay`` seconds, and again while it says so."""
         with self._changed:
-            when = time.monotonic() + delay
-            timer = (when, next(self._numbers), tick)
+            timer = Timer(time.monotonic() + delay, next(self._numbers), tick)
             heapq.heappush(self._timers, timer)
             if self._thread is None:
                 self._thread = threading.Thread(
@@ -139,50 +183,62 @@ class _Watchdog:
                 self._thread.start()
             elif self._timers[0] is timer:
                 self._changed.notify()
+        return timer
+
+    def cancel(self, timer: Timer) -> None:
+        """Forgets a timer. Many may be cancelled long before their time, so they do not stay."""
+        with self._changed:
+            timer.tick = None
+            self._cancelled += 1
+            if self._cancelled > 64 and 2 * self._cancelled > len(self._timers):
+                self._timers = [each for each in self._timers if each.tick is not None]
+                heapq.heapify(self._timers)
+                self._cancelled = 0
 
     def _run(self) -> None:
-        while self._wait():
-            # One that fails is a bug of ours; the others go on.
-            done = []
-            for tick in self._ticks:
-                going = False
-                with contextlib.suppress(Exception):
-                    going = tick()
-                if not going:
-                    done.append(tick)
-            self._ticks = [tick for tick in self._ticks if tick not in done]
+        while self._next():
+            self._ticks = [tick for tick in self._ticks if _goes_on(tick)]
 
-    def _wait(self) -> bool:
-        """Waits for something to do; False if there was nothing for long."""
+    def _next(self) -> bool:
+        """Waits until there are ticks to call; False if there were none for long."""
         with self._changed:
-            idle = 0
+            if self._ticks:
+                self._changed.wait(tuning.STOP_AGAIN)
             while True:
                 now = time.monotonic()
-                while self._timers and self._timers[0][0] <= now:
-                    self._ticks.append(heapq.heappop(self._timers)[2])
-                    idle = -1
-                if idle < 0:
-                    return True
-                if self._ticks and idle:
-                    return True
-                pause = tuning.WATCHDOG_IDLE
-                if self._timers:
-                    pause = min(pause, self._timers[0][0] - now)
+                while self._timers and self._timers[0].when <= now:
+                    timer = heapq.heappop(self._timers)
+                    if timer.tick is not None:
+                        self._ticks.append(timer.tick)
+                    else:
+                        self._cancelled -= 1
                 if self._ticks:
-                    pause = min(pause, tuning.STOP_AGAIN)
-                elif not self._timers and idle:
+                    return True
+                if self._timers:
+                    self._changed.wait(min(self._timers[0].when - now, threading.TIMEOUT_MAX))
+                elif not self._changed.wait(tuning.WATCHDOG_IDLE) and not self._timers:
                     self._thread = None
                     return False
-                self._changed.wait(pause)
-                idle += 1
+
+
+def _goes_on(tick: Tick) -> bool:
+    # One that fails is a bug of ours; the others go on.
+    with contextlib.suppress(Exception):
+        return tick()
+    return False
 
 
 _watchdog = _Watchdog()
 
 
-def watch(tick: Tick, delay: float = 0.0) -> None:
+def watch(tick: Tick, delay: float = 0.0) -> Timer:
     """Has ``tick`` called after ``delay`` seconds, and every millisecond or so while it is true."""
-    _watchdog.add(tick, delay)
+    return _watchdog.add(tick, delay)
+
+
+def forget(timer: Timer) -> None:
+    """Takes back a `watch` whose time has not come."""
+    _watchdog.cancel(timer)
 
 
 def _after_fork() -> None:

@@ -20,13 +20,14 @@ from wasmwright.model.module import (
     Import,
     Module,
 )
-from wasmwright.model.types import FuncType, GlobalType, Limits, MemoryType, TableType
+from wasmwright.model.types import FuncType, GlobalType, Limits, MemoryType, TableType, TagType
 from wasmwright.runtime import native, references
 from wasmwright.runtime.func import HostFunction
 from wasmwright.runtime.globals import Global
 from wasmwright.runtime.instance import Externs
 from wasmwright.runtime.memory import Memory
 from wasmwright.runtime.table import Table
+from wasmwright.runtime.tag import Tag
 from wasmwright.codegen import abi
 
 Imports = Mapping[str, Any]
@@ -38,6 +39,8 @@ def describe(module: Module, imported: Import) -> str:
     desc = imported.desc
     if isinstance(desc, int):
         return f"func {module.types[desc].comp}"
+    if isinstance(desc, TagType):
+        return f"tag {module.types[desc.type_index].comp}"
     return f"{KIND_NAMES[imported.kind]} {desc}"
 
 
@@ -78,8 +81,14 @@ def _lookup(imports: Imports | None, imported: Import) -> Any:
     if imports is None:
         raise KeyError
     space = imports[imported.module]
-    space = getattr(space, "exports", space)
-    return space[imported.name]
+    if not isinstance(space, Mapping):
+        space = getattr(space, "exports", space)
+    if isinstance(space, Mapping):
+        return space[imported.name]
+    try:
+        return getattr(space, imported.name)
+    except AttributeError:
+        raise KeyError from None
 
 
 def _link(
@@ -112,7 +121,10 @@ def _link(
         assert isinstance(desc, GlobalType)
         externs.globals.append(_global(desc, value, type_ids))
     else:
-        raise _Mismatch("nothing: tags are not supported yet")
+        assert isinstance(desc, TagType)
+        if not isinstance(value, Tag) or value.type_id != type_ids[desc.type_index]:
+            raise _Mismatch(_what(value))
+        externs.tags.append(value)
 
 
 def _what(value: Any) -> str:
@@ -124,6 +136,8 @@ def _what(value: Any) -> str:
         return f"table {value.type}"
     if isinstance(value, Global):
         return f"global {value.type}"
+    if isinstance(value, Tag):
+        return f"tag {value.type}"
     return f"a Python {type(value).__name__}"
 
 

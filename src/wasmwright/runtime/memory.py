@@ -8,6 +8,7 @@ address plus a constant offset is reserved, and compiled code needs no bounds ch
 from __future__ import annotations
 
 import ctypes
+import gc
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -59,7 +60,7 @@ class Memory(_Buffer):
         base = 0
         if wants_guard:
             try:
-                base = vm.reserve(tuning.GUARD_SIZE)
+                base = _reserve_guarded()
                 reserved = tuning.GUARD_SIZE
                 self.guarded = True
             except OSError:
@@ -184,6 +185,15 @@ def _ceiling(size: Limits) -> int:
     """The most pages that a memory of this kind may ever have here."""
     most = 1 << 48 if size.address64 else 1 << 32
     return most >> size.page_size_log2
+
+
+def _reserve_guarded() -> int:
+    try:
+        return vm.reserve(tuning.GUARD_SIZE)
+    except OSError:
+        # Instances in cycles may hold what is missing; the collector does not know how much.
+        gc.collect()
+        return vm.reserve(tuning.GUARD_SIZE)
 
 
 _FIRST_TRY: Final = tuning.MAX_RESERVATION

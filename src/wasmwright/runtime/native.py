@@ -21,8 +21,10 @@ from wasmwright import tuning
 from wasmwright.codegen import abi, vm
 from wasmwright.codegen.cache import Pack
 from wasmwright.codegen.llvm import native as ir
-from wasmwright.codegen.llvm import stubs
+from wasmwright.codegen.llvm import native_throw, stubs
 from wasmwright.codegen.objects import Arena, LoadedObject, load
+from wasmwright.runtime.arena import HeapArena
+from wasmwright.runtime.unwind import Unwinder
 
 _PyHandler = Callable[[Any, int, int, int, int], Any]
 _T = TypeVar("_T")
@@ -32,15 +34,15 @@ _MEMBER_READONLY: Final = 1
 _T_OBJECT_EX: Final = 16
 _T_PYSSIZET: Final = 19
 _TPFLAGS_DEFAULT: Final = 1 << 18
-_TPFLAGS_BASETYPE: Final = 1 << 10
-_TPFLAGS_HAVE_GC: Final = 1 << 14
+TPFLAGS_BASETYPE: Final = 1 << 10
+TPFLAGS_HAVE_GC: Final = 1 << 14
 _TPFLAGS_HAVE_VECTORCALL: Final = 1 << 11
-_TPFLAGS_DISALLOW_INSTANTIATION: Final = 1 << 7
+TPFLAGS_DISALLOW_INSTANTIATION: Final = 1 << 7
 _SLOT_GETBUFFER: Final = 1
 _SLOT_CALL: Final = 50
-_SLOT_CLEAR: Final = 51
-_SLOT_DEALLOC: Final = 52
-_SLOT_TRAVERSE: Final = 71
+SLOT_CLEAR: Final = 51
+SLOT_DEALLOC: Final = 52
+SLOT_TRAVERSE: Final = 71
 _SLOT_MEMBERS: Final = 72
 _SA_SIGINFO: Final = 4
 _SA_ONSTACK: Final = 0x08000000
@@ -132,17 +134,23 @@ class Native:
         vm.protect(self._state, vm.PAGE, vm.READ | vm.WRITE)
         self.code_arena = Arena(tuning.CODE_ARENA)
         self._arena = Arena(tuning.NATIVE_ARENA)
+        self.heap_arena = HeapArena()
+        self._gc: LoadedObject | None = None
         self._keep: list[object] = []
         # None before there is code to ask.
         self._stack_pointer: Callable[[], int] | None = None
         self._stubs: dict[str, tuple[int, int]] = {}
         # Reentrant: what a finaliser does may interrupt the thread that holds it.
         self._lock = threading.RLock()
-        self._core = self._load(ir.core_ir())
+        self.unwinder = Unwinder(self._state + ir.STATE_UNWIND)
+        self._core = self._load(ir.core_ir() + native_throw.throw_ir())
         self._set_up_state()
         self.watch_signals()
         self._stack_pointer = ctypes.PYFUNCTYPE(ctypes.c_size_t)(
             self._core.symbols["ww_stack_pointer"]
+        )
+        self.new_exception = ctypes.PYFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p)(
+            self._core.symbols["ww_new_exception"]
         )
         self._new_func = ctypes.PYFUNCTYPE(
             ctypes.py_object, ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p, ctypes.py_object
@@ -155,6 +163,10 @@ class Native:
     def _resolve(self, name: str) -> int:
         if name == "ww_state":
             return self._state
+        if name == "ww_gc_state":
+            return self.heap_arena.record
+        if name.startswith("ww_gc_"):
+            return self.gc_symbol(name)
         if name.startswith("ww_"):
             return self._core.symbols[name]
         return symbol(name)
@@ -175,11 +187,23 @@ class Native:
         return load(data, self.code_arena, self._resolve_leaf)
 
     def _resolve_leaf(self, name: str) -> int:
+        if name == native_throw.PERSONALITY:
+            return 0  # nobody calls it
         return self._core.symbols[f"ww_{name}"] if name in ir.LEAVES else symbol(name)
 
     def core_symbol(self, name: str) -> int:
         """The address of one of the core's functions."""
         return self._core.symbols[name]
+
+    def gc_symbol(self, name: str) -> int:
+        """The address of one of the garbage collector's functions, which are loaded on first use."""
+        with self._lock:
+            if self._gc is None:
+                from wasmwright.codegen.llvm import gc
+
+                # While it is loaded, its own names need no resolving.
+                self._gc = self._load(gc.gc_ir())
+        return self._gc.symbols[name]
 
     def stubs(self, key: str) -> tuple[int, int]:
         """The entry stub and the host stub of a signature key."""
@@ -195,7 +219,9 @@ class Native:
             wanted = sorted({key for key in keys if key not in self._stubs})
             if not wanted:
                 return
-            symbols = self._load(stubs.stub_ir(wanted)).symbols
+            loaded = self._load(stubs.stub_ir(wanted))
+            self.unwinder.add(loaded, stubs=True)
+            symbols = loaded.symbols
             for key in wanted:
                 self._stubs[key] = (symbols[f"entry_{key}"], symbols[f"host_{key}"])
 
@@ -324,7 +350,7 @@ class Native:
         """A new exported-function object; ``info`` keeps alive what ``record`` lives in."""
         return self._new_func(self.func_type, vectorcall, record, info)
 
-    def _make_type(
+    def make_type(
         self,
         name: bytes,
         size: int,
@@ -332,6 +358,7 @@ class Native:
         slots: list[tuple[int, int]],
         members: list[tuple[bytes, int, int]],
     ) -> Any:
+        """A Python type with native slots; ``members`` are (name, kind, offset)."""
         table = (_Member * (len(members) + 1))()
         for i, (member, kind, offset) in enumerate(members):
             table[i] = _Member(member, kind, offset, _MEMBER_READONLY, None)
@@ -346,15 +373,15 @@ class Native:
 
     def _make_func_type(self) -> Any:
         core = self._core.symbols
-        return self._make_type(
+        return self.make_type(
             b"wasmwright.Func",
             ir.FUNC_SIZE,
-            _TPFLAGS_HAVE_GC | _TPFLAGS_HAVE_VECTORCALL | _TPFLAGS_DISALLOW_INSTANTIATION,
+            TPFLAGS_HAVE_GC | _TPFLAGS_HAVE_VECTORCALL | TPFLAGS_DISALLOW_INSTANTIATION,
             [
                 (_SLOT_CALL, symbol("PyVectorcall_Call")),
-                (_SLOT_DEALLOC, core["ww_func_dealloc"]),
-                (_SLOT_TRAVERSE, core["ww_func_traverse"]),
-                (_SLOT_CLEAR, core["ww_func_clear"]),
+                (SLOT_DEALLOC, core["ww_func_dealloc"]),
+                (SLOT_TRAVERSE, core["ww_func_traverse"]),
+                (SLOT_CLEAR, core["ww_func_clear"]),
             ],
             [
                 (b"__vectorcalloffset__", _T_PYSSIZET, ir.FUNC_VECTORCALL),
@@ -364,10 +391,10 @@ class Native:
         )
 
     def _make_buffer_type(self) -> Any:
-        return self._make_type(
+        return self.make_type(
             b"wasmwright.runtime.native.Buffer",
             ir.BUFFER_SIZE,
-            _TPFLAGS_BASETYPE,
+            TPFLAGS_BASETYPE,
             [(_SLOT_GETBUFFER, self._core.symbols["ww_get_buffer"])],
             [],
         )

@@ -1,20 +1,42 @@
 """References as machine words, and as the Python objects they stand for.
 
 A ``funcref`` is the address of a funcref record; the context that the record names belongs to an
-instance or a host function, found through ``owners``. An ``externref`` is the address of a Python
-object, which the runtime block of whoever received it keeps alive.
+instance or a host function, found through ``owners``. Any other reference is an ``i31``, the
+address of a structure or array in the heap of a block, or the address of a Python object, which
+the heap keeps alive as long as wasm may reach it (:mod:`codegen.heap_layout`). Types here are
+canonical: concrete ones are ids of ``CANON``.
 """
 
 from __future__ import annotations
 
 import ctypes
+import sys
 import weakref
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from wasmwright.codegen import abi
 from wasmwright.model import types
-from wasmwright.runtime import native
+from wasmwright.model.canon import CANON
+from wasmwright.runtime import heap, native
 from wasmwright.runtime.block import Block, join
+from wasmwright.runtime.heap import RootRecord
+from wasmwright.validate.subtyping import heap_matches, top_of
+
+# Reference types that can be named without a module.
+NAMED: Final[dict[str, int]] = {
+    types.SHORTHANDS[heap_type]: types.REF | types.NULL | heap_type
+    for heap_type in (
+        types.FUNC,
+        types.EXTERN,
+        types.ANY,
+        types.EQ,
+        types.I31,
+        types.STRUCT,
+        types.ARRAY,
+    )
+}
+
+_I31_BITS: Final = 31
 
 
 class Owner(Protocol):
@@ -34,11 +56,12 @@ class Holder(Protocol):
     """What stands outside of instances and holds references: a table, a global made in Python.
 
     ``owners`` is whatever owns a function that it may hold; compiled code writes entries
-    without telling us which.
+    without telling us which. ``roots`` are its words, or None if the collector need not look.
     """
 
     block: Block | None
     owners: set[object]
+    roots: RootRecord | None
 
 
 # Owners by the address of their context.
@@ -51,37 +74,129 @@ def owner_of(record: int) -> Owner:
     return owner
 
 
-def is_extern(valtype: int) -> bool:
-    """Whether references of this type are Python objects."""
-    return valtype & types.HEAP_MASK in (types.EXTERN, types.NOEXTERN)
+def is_func(valtype: int) -> bool:
+    """Whether references of this type are functions."""
+    return top_of(CANON, valtype & types.HEAP_MASK) == types.FUNC
 
 
-def to_python(word: int, valtype: int) -> Any:
-    """The Python value of a reference."""
+def to_python(word: int, valtype: int, block: Block) -> Any:
+    """The Python value of a reference that keeps existing meanwhile: this thread is in the block
+    that it is from, and has it on its stack."""
     if not word:
         return None
-    if is_extern(valtype):
-        return ctypes.cast(word, ctypes.py_object).value
-    return owner_of(word).wrap(word)
+    if is_func(valtype):
+        return owner_of(word).wrap(word)
+    if word & 1:
+        return _i31_value(word)
+    if _in_arena(word):
+        return _proxy(word, heap.hold(block, word), block)
+    return ctypes.cast(word, ctypes.py_object).value
+
+
+def load(place: int, valtype: int, block: Block | None) -> Any:
+    """The Python value of the reference that stands at an address, where wasm may change it.
+
+    Without a block nothing has been put there yet.
+    """
+    if is_func(valtype):
+        word = native.read64(place)
+        return owner_of(word).wrap(word) if word else None
+    if block is None:
+        return None
+    word, slot = heap.read(block, place)
+    if not word:
+        return None
+    if word & 1:
+        return _i31_value(word)
+    if slot:
+        return _proxy(word, slot, block)
+    found = ctypes.cast(word, ctypes.py_object)
+    value = found.value
+    ctypes.pythonapi.Py_DecRef(found)
+    return value
+
+
+def _i31_value(word: int) -> int:
+    value = word >> 1 & (1 << _I31_BITS) - 1
+    return value - (value >> _I31_BITS - 1 << _I31_BITS)
+
+
+def _in_arena(word: int) -> bool:
+    arena = native.get().heap_arena
+    return 0 <= word - arena.base < arena.size
+
+
+def _proxy(word: int, slot: int, block: Block) -> Any:
+    from wasmwright.runtime import aggregates
+
+    return aggregates.proxy(word, slot, block)
+
+
+class Reference:
+    """A Python value as a machine word, with what it is from: the owner of a function, or the
+    block that a structure or array is in."""
+
+    __slots__ = ("block", "owner", "word")
+
+    def __init__(
+        self, word: int, owner: Owner | None = None, block: Block | None = None
+    ) -> None:
+        self.word = word
+        self.owner = owner
+        self.block = block
+
+
+def convert(value: Any, valtype: int) -> Reference:
+    """The reference of this type that a Python value stands for; TypeError if there is none."""
+    if value is None:
+        if not valtype & types.NULL:
+            raise TypeError(f"None is no {_name(valtype)}")
+        return Reference(0)
+    wanted = valtype & types.HEAP_MASK
+    top = top_of(CANON, wanted)
+    if top == types.FUNC:
+        record = record_of(value)
+        if not heap_matches(CANON, native.read64(record + abi.FUNCREF_TYPE), wanted):
+            raise TypeError(f"the function is no {_name(valtype)}")
+        return Reference(record, owner=owner_of(record))
+    found = _convert_any(value, wanted if top == types.ANY else types.ANY)
+    if found is None or wanted in (types.NOEXTERN, types.EXN, types.NOEXN):
+        raise TypeError(f"a Python {type(value).__name__} is no {_name(valtype)}")
+    if top == types.EXTERN and found.word & 1:
+        return Reference(id(value))  # any object by its identity, numbers too
+    return found
+
+
+def _convert_any(value: Any, wanted: int) -> Reference | None:
+    aggregates: Any = sys.modules.get("wasmwright.runtime.aggregates")
+    if aggregates is not None and type(value) in (aggregates.Struct, aggregates.Array):
+        address, block, type_id = aggregates.describe(value)
+        return Reference(address, block=block) if heap_matches(CANON, type_id, wanted) else None
+    if type(value) is int and heap_matches(CANON, types.I31, wanted):
+        if -(1 << _I31_BITS - 1) <= value < 1 << _I31_BITS - 1:
+            return Reference((value & (1 << _I31_BITS) - 1) << 1 | 1)
+    return Reference(id(value)) if wanted == types.ANY else None
+
+
+def _name(valtype: int) -> str:
+    heap_type = valtype & types.HEAP_MASK
+    if heap_type & types.ABSTRACT:
+        return types.name(valtype)
+    return f"reference to {CANON.comps[heap_type]}"
 
 
 def from_python(value: Any, valtype: int, owner: Owner) -> int:
     """The machine word of a Python value that goes into ``owner``'s world.
 
-    Raises TypeError where the value is no reference of the type.
+    Raises TypeError where the value is no reference of the type. A Python object must then be
+    pinned by a thread that is in the block.
     """
-    if value is None:
-        if not valtype & types.NULL:
-            raise TypeError(f"None is no {types.name(valtype)}")
-        return 0
-    if is_extern(valtype):
-        owner.block.pins[id(value)] = value
-        return id(value)
-    record = record_of(value)
-    source = owner_of(record)
-    if source is not owner:
-        link(owner, source)
-    return record
+    found = convert(value, valtype)
+    if found.owner is not None and found.owner is not owner:
+        link(owner, found.owner)
+    if found.block is not None:
+        join(owner.block, found.block)
+    return found.word
 
 
 def record_of(value: Any) -> int:
@@ -101,24 +216,52 @@ def link(first: Owner, second: Owner) -> None:
 def into_holder(holder: Holder, value: Any, valtype: int) -> int:
     """The machine word of a Python value that goes into ``holder``.
 
-    Raises TypeError where the value is no reference of the type.
+    Raises TypeError where the value is no reference of the type. ``put`` stores it; who stores it
+    otherwise must call ``heap.pin``.
     """
-    if value is None:
-        if not valtype & types.NULL:
-            raise TypeError(f"None is no {types.name(valtype)}")
-        return 0
-    if is_extern(valtype):
-        holder.block = Block() if holder.block is None else holder.block.root
-        holder.block.pins[id(value)] = value
-        return id(value)
-    record = record_of(value)
-    open_to(holder, owner_of(record))
-    return record
+    found = convert(value, valtype)
+    if found.owner is not None:
+        open_to(holder, found.owner)
+    elif found.word and not is_func(valtype):
+        block = Block() if holder.block is None else holder.block.root
+        if found.block is not None:
+            block = join(block, found.block)
+        settle(holder, block)
+    return found.word
+
+
+def put(holder: Holder, place: int, value: Any, valtype: int) -> None:
+    """Stores a Python value at an address in ``holder``."""
+    word = into_holder(holder, value, valtype)
+    if holder.block is None or is_func(valtype):
+        native.write64(place, word)
+    else:
+        holder.block.need_heap()
+        heap.write(holder.block, place, word)
+
+
+def store(place: int, value: Any, valtype: int, block: Block) -> None:
+    """Stores a Python value at an address in an object of a block's heap."""
+    found = convert(value, valtype)
+    if found.owner is not None:
+        join(block, found.owner.block)
+        block.keep(found.owner)
+        native.write64(place, found.word)
+        return
+    if found.block is not None:
+        join(block, found.block)
+    heap.write(block, place, found.word)
 
 
 def open_to(holder: Holder, owner: Owner) -> None:
     """Records that functions of ``owner`` may stand in ``holder`` from now on."""
-    if holder.block is None:
-        holder.block = owner.block
-    holder.block = join(holder.block, owner.block)
+    block = owner.block if holder.block is None else join(holder.block, owner.block)
+    settle(holder, block)
     holder.owners.add(owner)
+
+
+def settle(holder: Holder, block: Block) -> None:
+    """Says which block a holder is in: that of whoever can reach it."""
+    holder.block = block
+    if holder.roots is not None:
+        holder.roots.enter(block)

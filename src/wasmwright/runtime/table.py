@@ -13,10 +13,12 @@ from typing import Any, NoReturn
 
 from wasmwright import limits as bounds
 from wasmwright.codegen import vm
+from wasmwright.codegen.heap_layout import INDIRECT
 from wasmwright.model import types
 from wasmwright.model.types import Limits, TableType
-from wasmwright.runtime import native, references
+from wasmwright.runtime import heap, native, references
 from wasmwright.runtime.block import Block
+from wasmwright.runtime.heap import RootRecord
 
 
 class Table:
@@ -27,12 +29,12 @@ class Table:
     """
 
     def __init__(self, element: str, min: int, max: int | None = None) -> None:
-        named = {"funcref": types.FUNCREF, "externref": types.EXTERNREF}
-        if element not in named:
-            raise ValueError(f"element type is one of {', '.join(named)}, not {element!r}")
+        if element not in references.NAMED:
+            names = ", ".join(references.NAMED)
+            raise ValueError(f"element type is one of {names}, not {element!r}")
         if min < 0 or (max is not None and max < min):
             raise ValueError("a table's maximum is at least its minimum, and neither is negative")
-        self._set_up(TableType(Limits(min, max), named[element]))
+        self._set_up(TableType(Limits(min, max), references.NAMED[element]))
 
     @classmethod
     def from_type(cls, table_type: TableType) -> Table:
@@ -54,13 +56,16 @@ class Table:
         self._limit = min(self._limit, bounds.MAX_TABLE_SIZE)
         reserved = vm.round_up(max(8 * self._limit, 1))
         self._base = vm.reserve(reserved)
-        self._finalizer = weakref.finalize(self, vm.release, self._base, reserved)
-        self._finalizer.atexit = False
         self._accessible = 0
         self._lock = threading.RLock()
         self._record = ctypes.create_string_buffer(16)
         self.owners: set[object] = set()
         self.block: Block | None = None
+        self.roots: RootRecord | None = None
+        if not references.is_func(self.element):
+            self.roots = RootRecord([(self.record, INDIRECT)])
+        self._finalizer = weakref.finalize(self, _release, self._base, reserved, self.roots)
+        self._finalizer.atexit = False
         self._make_accessible(size.min)
         native.write64(self.record, self._base)
         native.write64(self.record + 8, size.min)
@@ -114,18 +119,20 @@ class Table:
         ctypes.memmove(self._base + 8 * start, array, 8 * len(values))
 
     def __getitem__(self, index: int) -> Any:
-        return references.to_python(self.get_raw(index), self.element)
+        return references.load(self._address(index), self.element, self.block)
 
     def __setitem__(self, index: int, value: Any) -> None:
-        address = self._address(index)
-        native.write64(address, references.into_holder(self, value, self.element))
+        references.put(self, self._address(index), value, self.element)
 
     def grow(self, delta: int, init: Any = None) -> int:
         """Grows by ``delta`` entries of ``init``; gives the old size.
 
         Raises MemoryError where the maximum does not allow it.
         """
-        old = self.try_grow(delta, references.into_holder(self, init, self.element))
+        word = references.into_holder(self, init, self.element)
+        old = self.try_grow(delta, word)
+        if word and self.block is not None and self.roots is not None:
+            heap.pin(self.block, word)
         if old < 0:
             raise MemoryError(f"table of {len(self)} entries cannot grow by {delta}")
         return old
@@ -150,3 +157,9 @@ class Table:
 
     def __repr__(self) -> str:
         return f"<wasmwright.Table {len(self)} {types.name(self.element)}>"
+
+
+def _release(base: int, reserved: int, roots: RootRecord | None) -> None:
+    if roots is not None:
+        roots.leave()
+    vm.release(base, reserved)

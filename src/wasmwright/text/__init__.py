@@ -5,8 +5,9 @@ from __future__ import annotations
 from wasmwright.features import DEFAULT
 from wasmwright.text import module
 from wasmwright.text.errors import TextError
+from wasmwright.text.printer import print_module, write_module
 
-__all__ = ["TextError", "parse"]
+__all__ = ["TextError", "parse", "print_module", "write_module"]
 
 
 def parse(source: str | bytes, features: int = DEFAULT) -> bytes:

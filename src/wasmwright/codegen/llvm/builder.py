@@ -248,7 +248,7 @@ class Function:
     """A function under construction; ``linkage`` is LLVM's, ``attributes`` as after ``)``."""
 
     def __init__(
-        self, name: str, result: str, *, linkage: str = "", attributes: str = "", **params: str
+        self, name: str, result: str, /, *, linkage: str = "", attributes: str = "", **params: str
     ) -> None:
         self.name = name
         self.result = result

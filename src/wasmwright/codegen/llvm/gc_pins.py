@@ -202,7 +202,7 @@ def _new_slot() -> Function:
     f = Function("ww_gc_new_slot", PTR, rt=PTR, word=I64)
     h = f.load(PTR, f.arg("rt"), abi.RT_HEAP)
     previous = f.var(PTR, h + (heap.HEAP_SLOTS - heap.SLOTS_NEXT))
-    with f.loop() as loop:
+    with f.loop():
         chunk = f.var(PTR, f.load(PTR, previous, heap.SLOTS_NEXT))
         with f.when(chunk.equals(0)):
             chunk.set(f.call("aligned_alloc", PTR, *[f.const(heap.SLOTS_CHUNK)] * 2))
@@ -214,6 +214,8 @@ def _new_slot() -> Function:
                 last = at.equals(heap.SLOTS_CHUNK - 8)
                 f.store(last.either(1, following), chunk + at)
             f.store(first.integer() + 1, chunk, heap.SLOTS_FREE)
+            f.store(f.const(0), chunk, heap.SLOTS_USED)
+            f.store(f.const(0), chunk, heap.SLOTS_ORPHAN)
             f.store(f.load(PTR, h, heap.HEAP_SLOTS), chunk, heap.SLOTS_NEXT)
             f.store(chunk.get(), h, heap.HEAP_SLOTS)
         free = f.load(I64, chunk, heap.SLOTS_FREE)
@@ -221,6 +223,7 @@ def _new_slot() -> Function:
             slot = (free - 1).pointer()
             f.store(f.load(I64, slot), chunk, heap.SLOTS_FREE)
             f.store(f.arg("word"), slot)
+            f.increase(1, chunk, heap.SLOTS_USED)
             # The chunk that had room is looked at first the next time.
             with f.when(f.load(PTR, h, heap.HEAP_SLOTS).differs(chunk)):
                 f.store(f.load(PTR, chunk, heap.SLOTS_NEXT), previous, heap.SLOTS_NEXT)
@@ -228,7 +231,6 @@ def _new_slot() -> Function:
                 f.store(chunk.get(), h, heap.HEAP_SLOTS)
             f.ret(slot)
         previous.set(chunk)
-        loop.again_if(f.const(1, "i1"))
     f.ret(0)
     return f
 
@@ -240,6 +242,10 @@ def _free_slot() -> Function:
     chunk = (slot.integer() & -heap.SLOTS_CHUNK).pointer()
     f.store(f.load(I64, chunk, heap.SLOTS_FREE), slot)
     f.store(slot.integer() + 1, chunk, heap.SLOTS_FREE)
+    f.increase(-1, chunk, heap.SLOTS_USED)
+    unused = f.load(I64, chunk, heap.SLOTS_USED).equals(0)
+    with f.when(unused & f.load(I64, chunk, heap.SLOTS_ORPHAN).differs(0)):
+        f.call("free", VOID, chunk)
     return f
 
 

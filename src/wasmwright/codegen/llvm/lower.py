@@ -16,8 +16,9 @@ from mypy_extensions import i64
 from wasmwright.binary.cursor import read_opcode, skip_immediates
 from wasmwright.codegen.abi import Layout
 from wasmwright.codegen.llvm.lower_call import call_instruction
-from wasmwright.codegen.llvm.lower_control import control_instruction, else_, end, open_function
+from wasmwright.codegen.llvm.lower_control import control_instruction, else_, open_function
 from wasmwright.codegen.llvm.lower_emitter import Emitter
+from wasmwright.codegen.llvm.lower_exceptions import end_instruction, exception_instruction
 from wasmwright.codegen.llvm.lower_memory import load, memory_instruction, store
 from wasmwright.codegen.llvm.lower_numeric import OPS, instruction_name, numeric
 from wasmwright.codegen.llvm.lower_simd import vector
@@ -52,6 +53,8 @@ _REFERENCE: Final = 15
 _VECTOR: Final = 16
 _VECTOR_LOAD: Final = 17
 _VECTOR_STORE: Final = 18
+_EXCEPTION: Final = 19
+_END_OF_BLOCK: Final = 20
 
 _BY_FAMILY: Final[dict[str, int]] = {
     "load": _LOAD,
@@ -72,6 +75,15 @@ _BY_NAME: Final[dict[str, int]] = {
     "local.set": _LOCAL_SET,
     "local.tee": _LOCAL_TEE,
     "drop": _DROP,
+    "end": _END_OF_BLOCK,
+    "try": _EXCEPTION,
+    "catch": _EXCEPTION,
+    "throw": _EXCEPTION,
+    "rethrow": _EXCEPTION,
+    "throw_ref": _EXCEPTION,
+    "delegate": _EXCEPTION,
+    "catch_all": _EXCEPTION,
+    "try_table": _EXCEPTION,
 }
 
 
@@ -95,6 +107,7 @@ _HANDLERS: Final[list[int]] = _handlers()
 _ELSE: Final = slot("else")
 _END: Final = slot("end")
 _DELEGATE: Final = slot("delegate")
+_CATCHES: Final = (slot("catch"), slot("catch_all"))
 
 
 def lower_unit(module: Module, layout: Layout, funcs: Sequence[int], options: Options) -> str:
@@ -134,6 +147,8 @@ def _function(unit: Unit, func: int) -> list[str]:
             load(e, opcode)
         elif handler == _STORE:
             store(e, opcode)
+        elif handler == _END_OF_BLOCK:
+            end_instruction(e)
         elif handler == _CONTROL:
             control_instruction(e, opcode)
         elif handler == _CALL:
@@ -159,6 +174,8 @@ def _function(unit: Unit, func: int) -> list[str]:
             table_instruction(e, opcode)
         elif handler == _REFERENCE:
             reference_instruction(e, opcode)
+        elif handler == _EXCEPTION:
+            exception_instruction(e, opcode)
         else:
             raise Unsupported(instruction_name(opcode))
         depth: i64 = len(e.vals)
@@ -171,12 +188,14 @@ def _dead(e: Emitter, opcode: i64) -> None:
     """Step over an instruction that is never reached."""
     if opcode == _END:
         if e.nesting == 0:
-            end(e)
+            end_instruction(e)
         else:
             e.nesting -= 1
     elif opcode == _ELSE:
         if e.nesting == 0:
             else_(e)
+    elif e.nesting == 0 and (opcode == _DELEGATE or opcode in _CATCHES):
+        exception_instruction(e, opcode)
     else:
         if OPENS[opcode]:
             e.nesting += 1

@@ -108,7 +108,8 @@ def _call(e: Emitter, code: str, ctx: str, signature: Signature, tail: bool) -> 
             arguments.append(f"{signature.param_types[i]} {values[i]}")
         else:
             put_in_area(e, place, signature.param_types[i], values[i])
-    callee = f"call {signature.ret} {code}({', '.join(arguments)})"
+    target = f"{signature.ret} {code}({', '.join(arguments)})"
+    callee = f"call {target}"
     e.called()
     if tail:
         # In registers only, a `tail` call before a `ret` always becomes a jump.
@@ -116,11 +117,22 @@ def _call(e: Emitter, code: str, ctx: str, signature: Signature, tail: bool) -> 
             e.out.append(f"ret {signature.ret} {e.define(f'tail {callee}')}\n")
         else:
             e.out.append(f"tail {callee}\nret void\n")
-    elif not signature.returned:
-        e.out.append(f"notail {callee}\n")
-        _push_results(e, signature, "")
     else:
-        _push_results(e, signature, e.define(f"notail {callee}"))
+        callee = f"notail {callee}"
+        after = ""
+        if e.handlers:
+            handler = e.handlers[-1]
+            handler.invoked = True
+            after = e.label()
+            callee = f"invoke {target} to label %{after} unwind label %{handler.pad}"
+        result = ""
+        if signature.returned:
+            result = e.define(callee)
+        else:
+            e.out.append(f"{callee}\n")
+        if after:
+            e.begin(after)
+        _push_results(e, signature, result)
 
 
 def _push_results(e: Emitter, signature: Signature, result: str) -> None:

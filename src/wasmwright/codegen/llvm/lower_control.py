@@ -34,6 +34,8 @@ BLOCK: Final = 1
 LOOP: Final = 2
 IF: Final = 3
 ELSE: Final = 4
+TRY_BODY: Final = 5  # what a handler protects
+TRY: Final = 6  # the rest of a legacy `try`: its `catch` parts
 
 _UNREACHABLE: Final = slot("unreachable")
 _NOP: Final = slot("nop")
@@ -57,7 +59,7 @@ def control_instruction(e: Emitter, opcode: i64) -> None:
     elif opcode == _BR_IF:
         _br_if(e)
     elif opcode == _BLOCK:
-        _open(e, BLOCK)
+        open_block(e, BLOCK)
     elif opcode == _BR:
         _jump(e, e.reader.u32())
     elif opcode == _LOOP:
@@ -86,7 +88,7 @@ def open_function(e: Emitter) -> None:
     e.frames.append(Frame(BLOCK, 0, [], e.signature.results, e.label()))
 
 
-def _open(e: Emitter, kind: int) -> Frame:
+def open_block(e: Emitter, kind: int) -> Frame:
     """Read a block type and open a frame, whose parameters are on the stack."""
     blocktype: int = e.reader.blocktype()
     params: list[int] = []
@@ -133,7 +135,7 @@ def _phis(frame: Frame, names: list[str], valtypes: list[int]) -> str:
 
 
 def _loop(e: Emitter) -> None:
-    frame = _open(e, LOOP)
+    frame = open_block(e, LOOP)
     plan: LoopPlan | None = None
     if e.unit.options.double_loops and not frame.params:
         plan = plan_loop(e.unit, e.reader)
@@ -192,7 +194,7 @@ def _end_loop(e: Emitter, frame: Frame) -> bool:
     join = frame.join
     if join is None:
         return False
-    _finish(e, join)
+    finish(e, join)
     if frame.plan is None:
         if join.branched:
             e.dead = False
@@ -212,7 +214,7 @@ def _end_loop(e: Emitter, frame: Frame) -> bool:
 
 def _if(e: Emitter) -> None:
     condition = e.pop_condition()
-    frame = _open(e, IF)
+    frame = open_block(e, IF)
     frame.else_label = e.label()
     frame.else_values = e.top(len(frame.params))
     then = e.label()
@@ -224,12 +226,12 @@ def _if(e: Emitter) -> None:
 def else_(e: Emitter) -> None:
     """Go over from an ``if``'s first branch to its other one."""
     frame = e.frames[-1]
-    _finish(e, frame)
+    finish(e, frame)
     frame.kind = ELSE
     _start_else(e, frame)
 
 
-def _finish(e: Emitter, frame: Frame) -> None:
+def finish(e: Emitter, frame: Frame) -> None:
     """Branch to the frame's end, unless the code before is dead, and clear its operands."""
     if not e.dead:
         branch(e, frame)
@@ -253,10 +255,10 @@ def end(e: Emitter) -> None:
             return
     else:
         if frame.kind == IF:
-            _finish(e, frame)
+            finish(e, frame)
             _start_else(e, frame)
         if frame.branched:
-            _finish(e, frame)
+            finish(e, frame)
             e.dead = False
             e.begin_join(frame.label)
             _take_results(e, frame)

@@ -18,10 +18,12 @@ from mypy_extensions import i64
 
 from wasmwright.binary.reader import Reader
 from wasmwright.codegen.abi import CTX_RT, RT_STACK_LIMIT
+from wasmwright.codegen.llvm.lower_handler import Handler
 from wasmwright.codegen.llvm.lower_loop_plan import LoopPlan
 from wasmwright.codegen.llvm.lower_unit import (
     FIXED,
     FIXED_POINTER,
+    PERSONALITY,
     TAG_RUNTIME,
     UNLIKELY,
     Signature,
@@ -82,6 +84,8 @@ class Frame:
         self.else_values: list[str] = []
         self.locals: dict[int, str] = {}
         self.known: dict[str, str] = {}
+        # Of a block that catches exceptions.
+        self.handler: Handler | None = None
 
 
 class Emitter:
@@ -102,6 +106,8 @@ class Emitter:
         self.vals: list[str] = []
         self.types: list[int] = []
         self.frames: list[Frame] = []
+        self.handlers: list[Handler] = []  # that catch what is thrown here, the innermost last
+        self.catches: bool = False
         self.block: str = "b0"
         self.dead: bool = False
         self.nesting: i64 = 0  # of blocks inside dead code
@@ -368,7 +374,10 @@ class Emitter:
             ]
         )
         context = f"ptr nonnull align 16 dereferenceable({max(layout.size, 16)}) %ctx"
-        lines = [f"define {signature.ret} @f{self.func}({context}{params}) #0 {{\nentry:\n"]
+        personality = PERSONALITY if self.catches else ""
+        lines = [
+            f"define {signature.ret} @f{self.func}({context}{params}) #0 {personality}{{\nentry:\n"
+        ]
         self._take_from_area(lines)
         count = len(signature.params)
         zeros: list[str] = []

@@ -14,6 +14,7 @@ from wasmwright.codegen.abi import (
     PARAM_INTS,
     RESULT_FLOATS,
     RESULT_INTS,
+    RT_THROW,
     RT_TRAP,
     Layout,
     area_offsets,
@@ -52,11 +53,32 @@ _METADATA: Final = """\
 
 # `#0` is every wasm function's, `#1` that of calls which do not come back. There is no
 # `mustprogress`: a wasm loop without effects is not to be removed. A stack probe would only
-# move the guard page that the prologue's check stays away from.
+# move the guard page that the prologue's check stays away from. Exceptions may pass through
+# any function (a callee can be another module's), hence the tables, which cost nothing when it
+# runs. In a unit that throws or catches, frames have a size that the unwinder can know.
 _ATTRIBUTES: Final = """\
-attributes #0 = { nounwind "frame-pointer"="all" }
+attributes #0 = { nounwind uwtable(sync) "frame-pointer"="all" }
 attributes #1 = { nounwind noreturn cold noinline "frame-pointer"="all" }
 attributes #2 = { nounwind noreturn cold }
+"""
+
+_UNWINDING_ATTRIBUTES: Final = _ATTRIBUTES.replace("nounwind", '"no-realign-stack"', 1)
+
+# Where functions that catch name it; see `native_throw`.
+PERSONALITY: Final = "personality ptr @__gxx_personality_v0 "
+
+_THROW_HELPER: Final = f"""\
+declare void @__gxx_personality_v0()
+declare void @llvm.experimental.stackmap(i64, i32, ...)
+define internal void @throw(ptr %ctx, ptr %exception) #3 {{
+  %at = getelementptr i8, ptr %ctx, i64 {CTX_RT}
+  %rt = load ptr, ptr %at{FIXED}
+  %slot = getelementptr i8, ptr %rt, i64 {RT_THROW}
+  %f = load ptr, ptr %slot{FIXED}
+  musttail call void %f(ptr %ctx, ptr %exception)
+  ret void
+}}
+attributes #3 = {{ noreturn cold noinline uwtable(sync) "frame-pointer"="all" }}
 """
 
 _TRAP_HELPER: Final = f"""\
@@ -197,6 +219,8 @@ class Unit:
         # that (see `Emitter.hide_vector`): where it stands, hidden and plain.
         self.float_vectors: bool = False
         self.deferred: list[tuple[list[str], int, str, str]] = []
+        # Whether anything here throws or catches.
+        self.unwinds: bool = False
         self._signatures: dict[int, Signature] = {}
 
     def signature(self, type_index: int) -> Signature:
@@ -217,4 +241,6 @@ class Unit:
 
     def epilogue(self) -> str:
         """What follows the functions in the unit's text."""
+        if self.unwinds:
+            return _TRAP_HELPER + _THROW_HELPER + _UNWINDING_ATTRIBUTES + _METADATA
         return _TRAP_HELPER + _ATTRIBUTES + _METADATA

@@ -27,6 +27,7 @@ ACT_PREVIOUS: Final = 320
 ACT_THREAD: Final = 328
 ACT_FRAME: Final = 336
 ACT_KIND: Final = 344
+ACT_EXCEPTION: Final = 344  # of LANDED_WASM, instead of a trap's kind and offset
 ACT_OFFSET: Final = 348
 ACT_COUNT: Final = 352
 ACT_TRACE: Final = 360
@@ -36,6 +37,7 @@ ACT_SIZE: Final = ACT_TRACE + 8 * ACT_TRACE_MAX
 # How control came back to the entry stub (the value of _setjmp).
 LANDED_TRAP: Final = 1
 LANDED_EXCEPTION: Final = 2
+LANDED_WASM: Final = 3
 
 # ww_state: what native code shares with runtime.native.
 STATE_KEY: Final = 0
@@ -49,6 +51,9 @@ STATE_INTERRUPT_HANDLER: Final = 56
 STATE_INTERRUPT_FLAGS: Final = 64
 STATE_INTERRUPTED: Final = 72  # the activation that has yet to look at a signal, or 0
 STATE_CHAINING: Final = 80  # whether a fault is with the handler that was there before us
+STATE_STRUCT_TYPE: Final = 88  # the Python types of structures and arrays, or 0
+STATE_ARRAY_TYPE: Final = 96
+STATE_UNWIND: Final = 88  # the table of native_throw
 STATE_HELPERS: Final = 128
 STATE_SIZE: Final = 512
 
@@ -63,7 +68,10 @@ HELPER_FROM_REF: Final = 6  # -> Python object, from an address
 HELPER_MEMORY_GROW: Final = 7
 HELPER_TABLE_GROW: Final = 8
 HELPER_VALUE: Final = 9  # -> exception: an argument or result does not convert
-HELPER_COUNT: Final = 10
+HELPER_CALL_SITE: Final = 10  # puts a return address into the table of native_throw
+HELPER_EXCEPTION_IN: Final = 11  # -> address of the wasm exception to throw for a Python one, or 0
+HELPER_EXCEPTION_OUT: Final = 12  # -> exception for a wasm exception that nobody caught
+HELPER_COUNT: Final = 13
 
 # Fields of the exported-function object (after PyObject_HEAD) and of the buffer object.
 FUNC_VECTORCALL: Final = 16
@@ -144,7 +152,11 @@ declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 declare i32 @PyBuffer_FillInfo(ptr, ptr, ptr, i64, i32, i32)
 """
 
-ATTRIBUTES: Final = '\nattributes #0 = { nounwind "frame-pointer"="all" }\n'
+# Wasm exceptions pass through what has #1.
+ATTRIBUTES: Final = """
+attributes #0 = { nounwind "frame-pointer"="all" }
+attributes #1 = { nounwind uwtable(sync) "frame-pointer"="all" }
+"""
 
 
 def at(result: str, base: str, offset: int) -> str:
@@ -338,6 +350,13 @@ push:
 
 ; Pops the activation; %outer is what the thread's slot held before.
 define void @ww_leave(ptr %rt, ptr %act, ptr %outer) #0 {{
+{load("%release", "ptr", "%rt", abi.RT_GC_RELEASE)}
+  %nothing = icmp eq ptr %release, null
+  br i1 %nothing, label %pop, label %let_go
+let_go:
+  call void %release(ptr %rt)
+  br label %pop
+pop:
 {load("%previous", "ptr", "%act", ACT_PREVIOUS)}
 {store("top", "ptr", "%previous", "%rt", abi.RT_ACTIVATION)}
   %key = load i32, ptr @ww_state
@@ -358,9 +377,11 @@ define ptr @ww_landed(ptr %self, ptr %act, i32 %how) #0 {{
   %traceback = alloca ptr
   %act.int = ptrtoint ptr %act to i64
   %exception = icmp eq i32 %how, {LANDED_EXCEPTION}
-  br i1 %exception, label %unwind, label %trap
-trap:
-  call void @ww_raise(i64 {HELPER_TRAP}, ptr %self, i64 %act.int, i64 0, i64 0)
+  br i1 %exception, label %unwind, label %raise
+raise:
+  %wasm = icmp eq i32 %how, {LANDED_WASM}
+  %helper = select i1 %wasm, i64 {HELPER_EXCEPTION_OUT}, i64 {HELPER_TRAP}
+  call void @ww_raise(i64 %helper, ptr %self, i64 %act.int, i64 0, i64 0)
   ret ptr null
 unwind:
   call void @PyErr_Fetch(ptr %type, ptr %value, ptr %traceback)

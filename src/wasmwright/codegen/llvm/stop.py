@@ -23,7 +23,7 @@ EVERYTHING: Final = (1 << 64) - 1
 
 def stop_ir() -> str:
     """The handler and what sets and reads stop words; goes behind the core's IR."""
-    functions = (_handler(), _request(), _spread(), _pending())
+    functions = (_handler(), _request(), _spread(), _pending(), _here())
     return "\ndeclare i32 @pthread_kill(i64, i32)\n" + "\n".join(f.text() for f in functions)
 
 
@@ -122,4 +122,14 @@ def _pending() -> Function:
     with f.when(act.equals(0)):
         f.ret(0)
     f.ret(_ending(f, f.load(PTR, act, native.ACT_RT), act).to(I32))
+    return f
+
+
+def _here() -> Function:
+    """The stop word for what this thread begins from now on."""
+    f = Function("ww_stop_here", I64)
+    act = _innermost(f)
+    with f.when(act.equals(0)):
+        f.ret(EVERYTHING)
+    f.ret(act.integer())
     return f

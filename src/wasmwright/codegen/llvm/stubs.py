@@ -11,6 +11,7 @@ from typing import Final
 
 from wasmwright import errors
 from wasmwright.codegen import abi
+from wasmwright.codegen.heap_layout import is_traced
 from wasmwright.codegen.llvm.native import (
     ACT_COUNT,
     ACT_FRAME,
@@ -24,15 +25,20 @@ from wasmwright.codegen.llvm.native import (
     HELPER_TO_REF,
     HELPER_VALUE,
     HOST_CALLABLE,
+    HOST_SIZE,
     LANDED_EXCEPTION,
+    STATE_ARRAY_TYPE,
     STATE_INTERRUPTED,
+    STATE_STRUCT_TYPE,
     at,
     load,
     store,
 )
 from wasmwright.model import types
 
-# Kinds of values at the Python boundary, one letter each in a signature key.
+# Kinds of values at the Python boundary, one letter each in a signature key: F is funcref, E
+# externref, A anyref, and G and R are all other references, to functions and not, whose types
+# Python checks.
 _KINDS: Final[dict[int, str]] = {
     types.I32: "i",
     types.I64: "l",
@@ -47,9 +53,12 @@ _LLVM: Final[dict[str, str]] = {
     "d": "double",
     "v": "<2 x i64>",
     "F": "ptr",
+    "G": "ptr",
     "E": "ptr",
+    "A": "ptr",
+    "R": "ptr",
 }
-
+_TRACED: Final = "EAR"  # the heap knows of what these refer to
 
 _STUB_DECLARATIONS: Final = """
 declare void @ww_walk(ptr, ptr)
@@ -60,18 +69,33 @@ declare ptr @ww_enter(ptr, ptr)
 declare void @ww_trap(ptr, i32, i32) noreturn
 declare void @ww_leave(ptr, ptr, ptr)
 declare ptr @ww_landed(ptr, ptr, i32)
+declare ptr @ww_host_exception(ptr)
+declare void @ww_throw(ptr, ptr)
+declare i32 @ww_gc_pin_word(ptr, i64)
+declare ptr @PyErr_NoMemory()
+@PyLong_Type = external global i8
 """
 
 
-def signature_key(func_type: types.FuncType) -> str:
-    """Names the stubs of a function type: one letter a value, ``_`` between the sides."""
-    return "_".join("".join(map(_kind, side)) for side in (func_type.params, func_type.results))
+def signature_key(func_type: types.FuncType, kinds: list[int]) -> str:
+    """Names the stubs of a function type: one letter a value, ``_`` between the sides.
+
+    ``kinds`` has the abstract type above each concrete one.
+    """
+    sides = (func_type.params, func_type.results)
+    return "_".join("".join([_kind(each, kinds) for each in side]) for side in sides)
 
 
-def _kind(valtype: int) -> str:
+def _kind(valtype: int, kinds: list[int]) -> str:
     if not valtype & types.REF:
         return _KINDS[valtype]
-    return "E" if valtype & types.HEAP_MASK in (types.EXTERN, types.NOEXTERN) else "F"
+    if valtype == types.FUNCREF:
+        return "F"
+    if valtype == types.EXTERNREF:
+        return "E"
+    if valtype == types.ANYREF:
+        return "A"
+    return "R" if is_traced(valtype, kinds) else "G"
 
 
 def _valtypes(kinds: str) -> tuple[int, ...]:
@@ -167,14 +191,31 @@ def _to_native(kind: str, tag: str, obj: str, position: int, bad: str, owner: st
   %{tag}.data = load ptr, ptr %cell
   %{tag} = load <2 x i64>, ptr %{tag}.data, align 1
 """
-    return f"""
+    return _reference(kind, tag, obj, position, bad, owner)
+
+
+def _reference(kind: str, tag: str, obj: str, position: int, bad: str, owner: str) -> str:
+    """`_to_native` for references. A Python object's address may not be kept before it is pinned
+    (`_pin`). The helper is asked whenever more than identity is at stake."""
+    quick = f"  br label %{tag}.ask\n"
+    arms = f"[ %{tag}.address, %{tag}.unbox ]"
+    if kind in "FEA":
+        quick = f"""
   %{tag}.none = icmp eq ptr {obj}, @_Py_NoneStruct
-  br i1 %{tag}.none, label %{tag}.null, label %{tag}.object
-{tag}.null:
-  br label %{tag}.join
-{tag}.object:
+  br i1 %{tag}.none, label %{tag}.join, label %{tag}.some
+{tag}.some:
+{_quick(kind, tag, obj)}
+"""
+        arms += f", [ null, %{tag}.first ]"
+        if kind in "EA":
+            arms += f", [ {obj}, %{tag}.look ]"
+    return f"""
+  br label %{tag}.first
+{tag}.first:
+{quick}
+{tag}.ask:
   %{tag}.owner = ptrtoint ptr {owner} to i64
-  %{tag}.number = call ptr @ww_helper(i64 {HELPER_TO_REF}, ptr {obj}, i64 {ord(kind)}, i64 {position}, i64 %{tag}.owner, i64 0)
+  %{tag}.number = call ptr @ww_helper(i64 {HELPER_TO_REF}, ptr {obj}, i64 {ord(kind)}, i64 {position}, i64 %{tag}.owner, i64 %record.int)
   %{tag}.failed = icmp eq ptr %{tag}.number, null
   br i1 %{tag}.failed, label %{bad}, label %{tag}.unbox
 {tag}.unbox:
@@ -182,7 +223,38 @@ def _to_native(kind: str, tag: str, obj: str, position: int, bad: str, owner: st
   call void @Py_DecRef(ptr %{tag}.number)
   br label %{tag}.join
 {tag}.join:
-  %{tag} = phi ptr [ null, %{tag}.null ], [ %{tag}.address, %{tag}.unbox ]
+  %{tag} = phi ptr {arms}
+"""
+
+
+def _quick(kind: str, tag: str, obj: str) -> str:
+    """Goes to ``ask``, or to ``join`` from ``look`` with an object that stands for itself: one of
+    a type that is neither a proxy's nor (for an anyref) ``int``."""
+    if kind == "F":
+        return f"  br label %{tag}.ask\n{tag}.look:\n  unreachable\n"
+    text = load(f"%{tag}.type", "ptr", obj, 8)
+    text += f"  br label %{tag}.look\n{tag}.look:\n"
+    for name, place in (("struct", STATE_STRUCT_TYPE), ("array", STATE_ARRAY_TYPE)):
+        text += load(f"%{tag}.{name}", "ptr", "@ww_state", place)
+        text += f"  %{tag}.is_{name} = icmp eq ptr %{tag}.type, %{tag}.{name}\n"
+    text += f"  %{tag}.proxy = or i1 %{tag}.is_struct, %{tag}.is_array\n"
+    special = f"%{tag}.proxy"
+    if kind == "A":
+        text += f"  %{tag}.is_int = icmp eq ptr %{tag}.type, @PyLong_Type\n"
+        text += f"  %{tag}.special = or i1 {special}, %{tag}.is_int\n"
+        special = f"%{tag}.special"
+    return text + f"  br i1 {special}, label %{tag}.ask, label %{tag}.join\n"
+
+
+def _pin(tag: str, bad: str) -> str:
+    """Keeps the Python object that ``%tag`` may refer to alive for wasm, in the block ``%rt``,
+    which this thread is in; without memory for that, goes to ``bad`` with an error set."""
+    return f"""
+  %{tag}.word = ptrtoint ptr %{tag} to i64
+  %{tag}.pinned = call i32 @ww_gc_pin_word(ptr %rt, i64 %{tag}.word)
+  %{tag}.unpinned = icmp ne i32 %{tag}.pinned, 0
+  br i1 %{tag}.unpinned, label %{bad}, label %{tag}.kept
+{tag}.kept:
 """
 
 
@@ -207,9 +279,34 @@ def _to_python(kind: str, tag: str, value: str) -> str:
   store <2 x i64> {value}, ptr %vector
   %{tag} = call ptr @PyBytes_FromStringAndSize(ptr %vector, i64 16)
 """
+    ask = f"""
+  %{tag}.owner = ptrtoint ptr %ctx to i64
+  %{tag}.made = call ptr @ww_helper(i64 {HELPER_FROM_REF}, ptr null, i64 %{tag}.int, i64 {ord(kind)}, i64 %{tag}.owner, i64 0)
+"""
+    if kind not in _TRACED:
+        made = f"  %{tag} = select i1 true, ptr %{tag}.made, ptr null\n"
+        return f"  %{tag}.int = ptrtoint ptr {value} to i64\n{ask}{made}"
+    # An object that stands for itself needs no help.
     return f"""
   %{tag}.int = ptrtoint ptr {value} to i64
-  %{tag} = call ptr @ww_helper(i64 {HELPER_FROM_REF}, ptr null, i64 %{tag}.int, i64 {ord(kind)}, i64 0, i64 0)
+{load(f"%{tag}.arena", "i64", "%rt", abi.RT_ARENA)}
+{load(f"%{tag}.arena_size", "i64", "%rt", abi.RT_ARENA_SIZE)}
+  %{tag}.offset = sub i64 %{tag}.int, %{tag}.arena
+  %{tag}.inside = icmp ult i64 %{tag}.offset, %{tag}.arena_size
+  %{tag}.low = and i64 %{tag}.int, 1
+  %{tag}.odd = icmp ne i64 %{tag}.low, 0
+  %{tag}.null = icmp eq ptr {value}, null
+  %{tag}.other = or i1 %{tag}.inside, %{tag}.odd
+  br i1 %{tag}.other, label %{tag}.ask, label %{tag}.object
+{tag}.ask:
+{ask}
+  br label %{tag}.join
+{tag}.object:
+  %{tag}.itself = select i1 %{tag}.null, ptr @_Py_NoneStruct, ptr {value}
+  call void @Py_IncRef(ptr %{tag}.itself)
+  br label %{tag}.join
+{tag}.join:
+  %{tag} = phi ptr [ %{tag}.made, %{tag}.ask ], [ %{tag}.itself, %{tag}.object ]
 """
 
 
@@ -224,8 +321,11 @@ def _entry_stub(key: str, params: str, results: str) -> str:
     converts = []
     arguments = ["ptr %ctx"]
     spilled = []
+    pins = []
     places = abi.area_offsets(_valtypes(params), abi.PARAM_INTS, abi.PARAM_FLOATS)
     for i, kind in enumerate(params):
+        if kind in _TRACED:
+            pins.append(_pin(f"p{i}", "unpinned"))
         converts.append(load(f"%object{i}", "ptr", "%args", 8 * i))
         converts.append(_to_native(kind, f"p{i}", f"%object{i}", i, "fail", "%ctx"))
         if places[i] < 0:
@@ -233,6 +333,12 @@ def _entry_stub(key: str, params: str, results: str) -> str:
         else:
             spilled.append(store(f"area{i}", _LLVM[kind], f"%p{i}", "%rt", places[i]))
     returned, unpack = _returned(results)
+    leave = "  call void @ww_leave(ptr %rt, ptr %act, ptr %outer)\n"
+    if any(kind in _TRACED for kind in results):
+        # Before this thread leaves, what it has in its hands is safe.
+        finish = _results_to_python(results, leave)
+    else:
+        finish = leave + _results_to_python(results, "")
     call = f"call {returned} %code({', '.join(arguments)})"
     if returned != "void":
         call = f"%result = {call}"
@@ -254,6 +360,7 @@ fail:
 convert:
 {load("%record", "ptr", "%self", FUNC_RECORD)}
 {load("%ctx", "ptr", "%record", abi.FUNCREF_CTX)}
+  %record.int = ptrtoint ptr %record to i64
 {"".join(converts)}
   %frame = call ptr @llvm.frameaddress.p0(i32 0)
 {store("frame", "ptr", "%frame", "%act", ACT_FRAME)}
@@ -264,6 +371,7 @@ convert:
   br i1 %refused, label %fail, label %mark
 mark:
   %rt = load ptr, ptr %ctx
+{"".join(pins)}
   %how = call i32 @_setjmp(ptr %act) returns_twice
   %first = icmp eq i32 %how, 0
   br i1 %first, label %run, label %landed
@@ -274,9 +382,15 @@ run:
   {call}
 {unpack}
   call void @PyEval_RestoreThread(ptr %ts)
+{finish}
+unpinned:
   call void @ww_leave(ptr %rt, ptr %act, ptr %outer)
-{_results_to_python(results)}
+  %no_memory = call ptr @PyErr_NoMemory()
+  ret ptr null
 landed:
+; wherever wasm was left, an object that it was about to make must not be in the way
+{store("no_alloc", "i64", 0, "%rt", abi.RT_ALLOC)}
+{store("no_limit", "i64", 0, "%rt", abi.RT_ALLOC_LIMIT)}
   %held = icmp eq i32 %how, {LANDED_EXCEPTION}
   br i1 %held, label %unwound, label %restore
 restore:
@@ -290,15 +404,16 @@ unwound:
 """
 
 
-def _results_to_python(results: str) -> str:
+def _results_to_python(results: str, leave: str) -> str:
+    """IR that returns the Python form of ``%result0`` ..., with ``leave`` before each return."""
     if not results:
         return "  call void @Py_IncRef(ptr @_Py_NoneStruct)\n  ret ptr @_Py_NoneStruct\n"
     if len(results) == 1:
-        return _to_python(results, "boxed", "%result0") + "  ret ptr %boxed\n"
+        return _to_python(results, "boxed", "%result0") + leave + "  ret ptr %boxed\n"
     text = f"""
   %tuple = call ptr @PyTuple_New(i64 {len(results)})
   %no_tuple = icmp eq ptr %tuple, null
-  br i1 %no_tuple, label %fail, label %fill0
+  br i1 %no_tuple, label %no_results, label %fill0
 """
     for i, each in enumerate(results):
         text += f"""
@@ -312,11 +427,15 @@ set{i}:
 """
     return (
         text
-        + """
+        + f"""
 filled:
+{leave}
   ret ptr %tuple
 spoiled:
   call void @Py_DecRef(ptr %tuple)
+  br label %no_results
+no_results:
+{leave}
   ret ptr null
 """
     )
@@ -345,11 +464,15 @@ def _host_stub(key: str, params: str, results: str) -> str:
         else:
             taken.append(load(f"%p{i}", _LLVM[kind], "%rt", places[i]))
     returned, convert, leave = _results_to_native(results)
+    for i, kind in enumerate(results):
+        if kind in _TRACED:
+            convert += _pin(f"n{i}", "unpinned")
     return f"""
-define {returned} @host_{key}({", ".join(native)}) #0 {{
+define {returned} @host_{key}({", ".join(native)}) #1 {{
   %argv = alloca [{count + 2} x ptr], align 16
 {_SCRATCH}
   %rt = load ptr, ptr %ctx
+  %ctx.int = ptrtoint ptr %ctx to i64
 {"".join(taken)}
 {load("%act", "ptr", "%rt", abi.RT_ACTIVATION)}
 {load("%ts", "ptr", "%act", ACT_THREAD)}
@@ -363,6 +486,7 @@ exhausted:
   call void @ww_trap(ptr %ctx, i32 {errors.TRAP_STACK}, i32 -1)
   unreachable
 enter:
+  %record.int = add i64 %ctx.int, {HOST_SIZE}
   call void @PyEval_RestoreThread(ptr %ts)
 {"".join(boxes)}
 {checks}
@@ -388,12 +512,30 @@ signals:
   %stopped = icmp ne i32 %stop, 0
   br i1 %stopped, label %fail, label %return
 return:
+{load("%release", "ptr", "%rt", abi.RT_GC_RELEASE)}
+  %nothing = icmp eq ptr %release, null
+  br i1 %nothing, label %out, label %let_go
+let_go:
+  call void %release(ptr %rt)
+  br label %out
+out:
   %saved = call ptr @PyEval_SaveThread()
 {leave}
+unpinned:
+  %no_memory = call ptr @PyErr_NoMemory()
+  br label %spoiled
 spoiled:
   call void @Py_DecRef(ptr %returned)
   br label %fail
 fail:
+  %wasm = call ptr @ww_host_exception(ptr %ctx)
+  %other = icmp eq ptr %wasm, null
+  br i1 %other, label %unwind, label %throw
+throw:
+  %released = call ptr @PyEval_SaveThread()
+  call void @ww_throw(ptr %ctx, ptr %wasm)
+  unreachable
+unwind:
 {store("count", "i64", "0", "%act", ACT_COUNT)}
   call void @ww_walk(ptr %act, ptr %frame)
   call void @_longjmp(ptr %act, i32 {LANDED_EXCEPTION})

@@ -138,7 +138,7 @@ def make(
     def instantiate() -> ApiInstance:
         return ApiInstance(module.native, spaces, limits=limits, before_start=keep)
 
-    instance: ApiInstance = store.run(instantiate, [])
+    instance: ApiInstance = store.run(instantiate, [], native.start is not None)
     return instance
 
 

@@ -181,10 +181,10 @@ class Store(Closeable):
         if self._closed:
             raise ValueError("already closed")
 
-    def run(self, function: Callable[..., Any], args: list[Any]) -> Any:
-        """``function(*args)``, which may run wasm; its exceptions as the package's."""
+    def run(self, function: Callable[..., Any], args: list[Any], wasm: bool = True) -> Any:
+        """``function(*args)``, its exceptions as the package's; ``wasm``: it may run code."""
         self._check()
-        epochs = self.engine.epochs
+        epochs = self.engine.epochs and wasm
         if epochs:
             self._depth += 1
         try:

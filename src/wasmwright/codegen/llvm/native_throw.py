@@ -1,0 +1,246 @@
+"""Throwing, as LLVM IR: the walk from a throw to the landing pad that takes the exception.
+
+Produces, next to what :func:`native.core_ir` has: ``ww_throw(ctx, exception)``, which compiled code
+calls and which does not return; the allocation of exceptions; and what host stubs do about a
+``WasmException`` that a Python function raised.
+
+The walk goes up frame by frame. What it has to know of each call it finds, by the return address,
+in a hash table: where registers were saved, and the landing pad.
+The table only has calls that an exception went through before; at any other the walk asks
+Python (``runtime.unwind``), which reads LLVM's tables. So code that does not throw pays nothing,
+not even to load those tables.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wasmwright.codegen import abi
+from wasmwright.codegen.heap_layout import OBJECT_TYPE, TYPE_SIZE
+from wasmwright.codegen.llvm import native
+from wasmwright.codegen.llvm.builder import I32, I64, PTR, VOID, Function, Value
+
+# The table: {mask of an entry's offset}, then from TABLE_FIRST on entries, a power of two of them.
+# The search for a return address begins at its hash and goes on until that is an entry's key, or
+# the key is 0.
+TABLE_MASK: Final = 0
+TABLE_FIRST: Final = 64
+ENTRY_SIZE: Final = 64
+ENTRY_KEY: Final = 0
+ENTRY_PAD: Final = 8
+ENTRY_KIND: Final = 16
+ENTRY_CFA: Final = 20
+ENTRY_STACK: Final = 24
+ENTRY_SAVED: Final = 28  # rbx, r12 to r15; i32 each
+HASH_FACTOR: Final = 0x1E3779B97F4A7C15
+HASH_SHIFT: Final = 24
+
+KIND_FRAME: Final = 0  # a call without a landing pad
+KIND_PAD: Final = 1
+KIND_ENTRY: Final = 2  # an entry stub's call: nobody in wasm took the exception
+
+# The register file that ``ww_throw`` keeps on its stack frame: rbx, r12 to r15, then these.
+_SAVED: Final = 5
+_FILE_FRAME: Final = 40
+_FILE_PC: Final = 48
+_FILE_STACK: Final = 56
+_FILE_SIZE: Final = 64
+
+# What functions with landing pads name as their personality: LLVM lays out their tables as C++
+# has them, which the walk reads.
+PERSONALITY: Final = "__gxx_personality_v0"
+
+_DECLARATIONS: Final = """
+declare ptr @malloc(i64)
+declare void @ww_throw(ptr, ptr)
+"""
+
+
+def hash_of(return_address: int) -> int:
+    """The number of the entry where the search begins, in a table without end."""
+    return ((return_address * HASH_FACTOR & (1 << 64) - 1) >> HASH_SHIFT) // ENTRY_SIZE
+
+
+def throw_ir() -> str:
+    """The IR, to be appended to that of ``native.core_ir``."""
+    return "".join(
+        (
+            _DECLARATIONS,
+            _throw_entry(),
+            _unwind(),
+            _uncaught(),
+            _missing(),
+            _new_exception(),
+            _host_exception(),
+        )
+    )
+
+
+def _throw_entry() -> str:
+    """Stores the callee-saved registers, which are those of the thrower's caller and further
+    frames, and goes on in the landing pad with the ones of its function."""
+    registers = ("rbx", "r12", "r13", "r14", "r15")
+    body = [
+        ".intel_syntax noprefix",
+        ".text",
+        ".globl ww_throw",
+        ".type ww_throw, @function",
+        ".p2align 4",
+        "ww_throw:",
+        "push rbp",
+        "mov rbp, rsp",
+        f"sub rsp, {_FILE_SIZE}",
+        *(f"mov [rsp + {8 * i}], {name}" for i, name in enumerate(registers)),
+        "mov rax, [rbp]",
+        f"mov [rsp + {_FILE_FRAME}], rax",
+        "mov rax, [rbp + 8]",
+        f"mov [rsp + {_FILE_PC}], rax",
+        "mov rdx, rsp",
+        "call ww_unwind",
+        *(f"mov {name}, [rsp + {8 * i}]" for i, name in enumerate(registers)),
+        f"mov rbp, [rsp + {_FILE_FRAME}]",
+        f"mov rcx, [rsp + {_FILE_PC}]",
+        "xor edx, edx",
+        f"mov rsp, [rsp + {_FILE_STACK}]",
+        "jmp rcx",
+        ".size ww_throw, . - ww_throw",
+        ".att_syntax",
+    ]
+    return "\n" + "".join(f'module asm "{line}"\n' for line in body)
+
+
+def _signed(f: Function, value: Value) -> Value:
+    """An i32 as an i64, with its sign."""
+    return f.define(I64, f"sext i32 {value.use()} to i64")
+
+
+def _find(f: Function, pc: Value, missing: str) -> Value:
+    """The entry of a return address; control goes to the label ``missing`` if there is none."""
+    table = f.load(PTR, f.symbol("ww_state"), native.STATE_UNWIND)
+    mask = f.load(I64, table, TABLE_MASK)
+    offset = f.var(I64, (pc * HASH_FACTOR >> HASH_SHIFT) & mask)
+    entry = f.var(PTR)
+    with f.loop() as loop:
+        entry.set(table + offset.get() + TABLE_FIRST)
+        key = f.load(I64, entry.get(), ENTRY_KEY)
+        loop.leave_if(key.equals(pc))
+        on = f.label()
+        f.split(key.equals(0), missing, on)
+        f.begin(on)
+        offset.set((offset.get() + ENTRY_SIZE) & mask)
+    return entry.get()
+
+
+def _unwind() -> str:
+    """Finds the landing pad; the register file is then that of its function. Does not return if
+    there is none."""
+    f = Function("ww_unwind", PTR, ctx=PTR, exception=PTR, file=PTR)
+    ctx, exception, file = f.arg("ctx"), f.arg("exception"), f.arg("file")
+    frame = f.var(PTR, f.load(PTR, file, _FILE_FRAME))
+    pc = f.var(I64, f.load(I64, file, _FILE_PC))
+    missing, found = f.label(), f.label()
+    with f.loop() as walk:
+        again = f.label()
+        f.jump(again)
+        f.begin(again)
+        entry = _find(f, pc.get(), missing)
+        f.jump(found)
+        f.begin(missing)
+        f.call("ww_unwind_missing", VOID, ctx, pc.get())
+        f.jump(again)
+        f.begin(found)
+        kind = f.load(I32, entry, ENTRY_KIND)
+        cfa = frame.get() + _signed(f, f.load(I32, entry, ENTRY_CFA))
+        with f.when(kind.differs(KIND_FRAME)):
+            with f.when(kind.equals(KIND_ENTRY)):
+                f.call("ww_uncaught", VOID, ctx, exception)
+                f.emit("unreachable")
+                f.ended = True
+            f.store(frame.get(), file, _FILE_FRAME)
+            f.store(f.load(I64, entry, ENTRY_PAD), file, _FILE_PC)
+            stack = cfa + _signed(f, f.load(I32, entry, ENTRY_STACK))
+            f.store(stack, file, _FILE_STACK)
+            f.ret(exception)
+        for i in range(_SAVED):
+            offset = _signed(f, f.load(I32, entry, ENTRY_SAVED + 4 * i))
+            here = file + 8 * i
+            place = offset.equals(0).either(here, cfa + offset, PTR)
+            f.store(f.load(I64, place), here)
+        pc.set(f.load(I64, cfa, -8))
+        frame.set(f.load(PTR, frame.get()))
+    return f.text()
+
+
+def _activation(f: Function) -> Value:
+    runtime = f.load(PTR, f.arg("ctx"), abi.CTX_RT)
+    return f.load(PTR, runtime, abi.RT_ACTIVATION)
+
+
+def _land(f: Function, activation: Value, how: int) -> None:
+    """Leaves for the entry stub of the innermost activation."""
+    f.call("_longjmp", VOID, activation, f.const(how, I32))
+    f.emit("unreachable")
+    f.ended = True
+
+
+def _uncaught() -> str:
+    """Nobody in wasm took the exception: the entry stub raises it in Python."""
+    f = Function("ww_uncaught", VOID, attributes="noreturn ", ctx=PTR, exception=PTR)
+    activation = _activation(f)
+    f.store(f.arg("exception"), activation, native.ACT_EXCEPTION)
+    f.store(0, activation, native.ACT_COUNT)
+    frame = f.define(PTR, "call ptr @llvm.frameaddress.p0(i32 0)")
+    f.call("ww_walk", VOID, activation, frame)
+    _land(f, activation, native.LANDED_WASM)
+    return f.text()
+
+
+def _missing() -> str:
+    """Has Python put a return address into the table."""
+    f = Function("ww_unwind_missing", VOID, attributes="noinline ", ctx=PTR, pc=I64)
+    activation = _activation(f)
+    f.call("PyEval_RestoreThread", VOID, f.load(PTR, activation, native.ACT_THREAD))
+    done = _helper(f, native.HELPER_CALL_SITE, f.define(PTR, "inttoptr i64 0 to ptr"), f.arg("pc"))
+    with f.when(done.equals(0)):
+        f.store(0, activation, native.ACT_COUNT)
+        _land(f, activation, native.LANDED_EXCEPTION)
+    f.call("Py_DecRef", VOID, done)
+    f.call("PyEval_SaveThread", PTR)
+    return f.text()
+
+
+def _helper(f: Function, number: int, subject: Value, argument: Value) -> Value:
+    zero = f.const(0)
+    return f.call("ww_helper", PTR, f.const(number), subject, argument, zero, zero, zero)
+
+
+def _new_exception() -> str:
+    """A new exception of a tag; its payload is not set."""
+    f = Function("ww_new_exception", PTR, ctx=PTR, tag=PTR)
+    tag = f.arg("tag")
+    exception = f.call("malloc", PTR, f.load(I32, tag, TYPE_SIZE).to(I64))
+    f.store(tag, exception, OBJECT_TYPE)
+    f.ret(exception)
+    return f.text()
+
+
+def _host_exception() -> str:
+    """The wasm exception that a host stub has to throw for the Python exception that is set,
+    which is cleared; or null, and the Python exception stays, or another is set in its place."""
+    f = Function("ww_host_exception", PTR, ctx=PTR)
+    parts = [f.define(PTR, "alloca ptr") for _ in range(3)]
+    f.call("PyErr_Fetch", VOID, *parts)
+    f.call("PyErr_NormalizeException", VOID, *parts)
+    error = [f.load(PTR, part) for part in parts]
+    number = _helper(f, native.HELPER_EXCEPTION_IN, error[1], f.arg("ctx").integer())
+    exception = f.var(PTR, 0)
+    with f.when(number.differs(0)):
+        exception.set(f.call("PyLong_AsVoidPtr", PTR, number))
+        f.call("Py_DecRef", VOID, number)
+        with f.when(exception.equals(0)):
+            f.call("PyErr_Restore", VOID, *error)
+            f.ret(0)
+    for part in error:
+        f.call("Py_DecRef", VOID, part)
+    f.ret(exception)
+    return f.text()

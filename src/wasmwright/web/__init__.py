@@ -1,0 +1,1 @@
+"""The Web side: the JavaScript polyfill, and what Python does with it."""

@@ -1,0 +1,100 @@
+"""The polyfill's instruction table, made from :mod:`wasmwright.isa`.
+
+Produces the text of ``polyfill/opcodes.js``. ``python -m wasmwright.web.opcodes`` writes the file,
+with ``--check`` it only says (exit status 1) whether the file is current.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Final
+
+from wasmwright.features import NAMES
+from wasmwright.isa import AT, INSTRUCTIONS, PREFIX_BASE, PREFIX_SIZE, SLOTS, Instruction
+from wasmwright.isa import immediates as immediate
+
+PATH: Final = Path(__file__).with_name("polyfill") / "opcodes.js"
+
+# One letter for each type and kind of immediate, as the table's reader in the polyfill knows them.
+_TYPES: Final = {0x7F: "i", 0x7E: "l", 0x7D: "f", 0x7C: "d", 0x7B: "v", AT: "a"}
+
+_HEAD: Final = """\
+// Made by `python -m wasmwright.web.opcodes` from wasmwright.isa. Do not edit.
+
+/** How a prefixed opcode becomes a slot: `PREFIX_BASE[prefix] + code`, for codes below the size. */
+export const PREFIX_BASE = {bases};
+export const PREFIX_SIZE = {sizes};
+/** How many slots there are; some of them hold no instruction. */
+export const SLOTS = {slots};
+
+/** The kinds of immediates, by number. */
+export const IMMEDIATES = {kinds};
+
+/** The proposals, by number; 0 is none. */
+export const FEATURES = {features};
+
+/**
+ * The instructions: slot, name, immediates, stack type, feature, a line each. Numbers are
+ * hexadecimal, `-` is nothing. Where a row has a stack type, it alone types the instruction:
+ * `i` i32, `l` i64, `f` f32, `d` f64, `v` v128, `a` the memory's address type.
+ */
+export const ROWS = `
+{rows}`;
+"""
+
+
+def _row(row: Instruction, features: list[str]) -> str:
+    kinds = "".join(f"{kind:02x}" for kind in row.immediates) or "-"
+    stack = "-"
+    if row.params is not None and row.results is not None:
+        params, results = (
+            "".join(_TYPES[code] for code in side) for side in (row.params, row.results)
+        )
+        stack = f"{params}:{results}"
+    feature = features.index(NAMES[row.feature]) if row.feature else 0
+    return f"{row.slot:x} {row.name} {kinds} {stack} {feature:x}"
+
+
+def _object(numbers: dict[int, int]) -> str:
+    return "{ " + ", ".join(f"0x{key:x}: 0x{value:x}" for key, value in numbers.items()) + " }"
+
+
+def _array(names: list[str]) -> str:
+    lines, line = [], "  "
+    for name in names:
+        if len(line) + len(name) + 4 > 96:
+            lines.append(line.rstrip())
+            line = "  "
+        line += f'"{name}", '
+    return "[\n" + "\n".join([*lines, line.rstrip()]) + "\n]"
+
+
+def table() -> str:
+    """The text of ``opcodes.js``."""
+    features = ["", *NAMES.values()]
+    return _HEAD.format(
+        bases=_object(PREFIX_BASE),
+        sizes=_object(PREFIX_SIZE),
+        slots=f"0x{SLOTS:x}",
+        kinds=_array(list(immediate.NAMES)),
+        features=_array(features),
+        rows="\n".join(_row(row, features) for row in INSTRUCTIONS),
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Write the file, or with ``--check`` compare it; the exit status."""
+    text = table()
+    if arguments == ["--check"]:
+        current = PATH.read_text() if PATH.exists() else ""
+        if current != text:
+            sys.stderr.write(f"{PATH} is stale: run python -m wasmwright.web.opcodes\n")
+            return 1
+        return 0
+    PATH.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

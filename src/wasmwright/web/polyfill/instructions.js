@@ -1,0 +1,121 @@
+// The instruction table, by slot (see opcodes.js), and the immediates of an instruction that is skipped.
+import { FEATURES, IMMEDIATES, PREFIX_BASE, PREFIX_SIZE, ROWS, SLOTS } from "./opcodes.js";
+import { compileError, unsupported } from "./errors.js";
+import { EXNREF, F32, F64, I32, I64, V128 } from "./types.js";
+
+/** The mnemonic, by slot. */
+export const MNEMONICS = new Array(SLOTS).fill(undefined);
+/** The slot, by mnemonic; of two instructions of one name, the first. */
+export const SLOT_OF = Object.create(null);
+/** The types of operands and results where the row alone fixes them, by slot. */
+export const OPERANDS = new Array(SLOTS).fill(undefined);
+export const RESULTS = new Array(SLOTS).fill(undefined);
+/** The kinds of immediates, by slot, each a function's name below. */
+const KINDS = new Array(SLOTS).fill(undefined);
+/** The proposal that brought the instruction, by slot; empty for the first version. */
+export const FEATURE_OF = new Array(SLOTS).fill("");
+/** How many bytes a load or store touches, as a power of two, by slot. */
+export const ACCESS_WIDTH = new Uint8Array(SLOTS);
+
+const LETTERS = { i: I32, l: I64, f: F32, d: F64, v: V128, a: I32 };
+const SIZES = { i: 2, f: 2, l: 3, d: 3, v: 4 };
+
+function accessWidth(name, kinds, params, results) {
+  if (!kinds.includes("memarg")) return 0;
+  const part = /\d+(x\d)?/.exec(name.split(".")[1]);
+  if (part === null) return SIZES[results || params[1]];
+  const [bits, count] = part[0].split("x");
+  return Math.log2((bits * (count || 1)) / 8);
+}
+
+for (const row of ROWS.trim().split("\n")) {
+  const [slotText, name, kindsText, stack, feature] = row.split(" ");
+  const slot = parseInt(slotText, 16);
+  MNEMONICS[slot] = name;
+  if (!(name in SLOT_OF)) SLOT_OF[name] = slot;
+  const kinds = (kindsText.match(/[0-9a-f]{2}/g) || []).map((kind) => IMMEDIATES[parseInt(kind, 16)]);
+  KINDS[slot] = kinds;
+  FEATURE_OF[slot] = FEATURES[parseInt(feature, 16)];
+  if (stack !== "-") {
+    const [params, results] = stack.split(":");
+    OPERANDS[slot] = [...params].map((letter) => LETTERS[letter]);
+    RESULTS[slot] = [...results].map((letter) => LETTERS[letter]);
+    ACCESS_WIDTH[slot] = accessWidth(name, kinds, params, results);
+  }
+}
+
+/** What this library does not execute. */
+const UNSUPPORTED = new Set(["gc", "threads", "memory64", "simd", "relaxed-simd", "wide-arithmetic", "legacy-exceptions"]);
+const REFUSED = FEATURE_OF.map((feature) => UNSUPPORTED.has(feature));
+
+/** Reads an opcode: its slot, which holds an instruction that this library executes. */
+export function readOpcode(reader) {
+  const start = reader.pos;
+  let slot = reader.byte();
+  const base = PREFIX_BASE[slot];
+  if (base !== undefined) {
+    const code = reader.u32();
+    if (code >= PREFIX_SIZE[slot] || MNEMONICS[base + code] === undefined) {
+      throw compileError(`illegal opcode 0x${slot.toString(16)} 0x${code.toString(16)}`, start);
+    }
+    slot = base + code;
+  } else if (MNEMONICS[slot] === undefined) {
+    throw compileError(`illegal opcode 0x${slot.toString(16)}`, start);
+  }
+  if (REFUSED[slot]) throw unsupported(FEATURE_OF[slot], MNEMONICS[slot], start);
+  return slot;
+}
+
+/** What a load or store says of its memory and alignment: `{ memory, align, offset }`. */
+export function readMemarg(reader) {
+  const start = reader.pos;
+  const flags = reader.u32();
+  if (flags >= 0x80) throw compileError("malformed memop flags", start);
+  const memory = flags & 0x40 ? reader.u32() : 0;
+  return { memory, align: flags & 0x3f, offset: reader.u64() };
+}
+
+/** The clauses of a try_table: `{ kind, tag, label }`, kind bit 0 with a reference, bit 1 of all. */
+export function readCatches(reader) {
+  const clauses = [];
+  for (let count = reader.u32(); count > 0; count--) {
+    const kind = reader.byte();
+    if (kind > 3) throw compileError("malformed catch clause", reader.pos - 1);
+    const tag = kind < 2 ? reader.u32() : -1;
+    clauses.push({ kind, tag, label: reader.u32() });
+  }
+  return clauses;
+}
+
+/** The type that a catch clause's reference has. */
+export const CAUGHT = EXNREF | 0x100;
+
+const SKIP = {
+  blocktype: (reader) => reader.s33(),
+  labels: (reader) => {
+    for (let count = reader.u32(); count > 0; count--) reader.u32();
+  },
+  memarg: readMemarg,
+  i32: (reader) => reader.s32(),
+  i64: (reader) => reader.s64(),
+  f32: (reader) => reader.skip(4),
+  f64: (reader) => reader.skip(8),
+  v128: (reader) => reader.skip(16),
+  lane: (reader) => reader.byte(),
+  lanes: (reader) => reader.skip(16),
+  heaptype: (reader) => reader.s33(),
+  valtypes: (reader) => {
+    for (let count = reader.u32(); count > 0; count--) reader.valueType();
+  },
+  catches: readCatches,
+  zero: (reader) => reader.byte(),
+};
+
+/** Reads past the immediates of the instruction in a slot. */
+export function skipImmediates(reader, slot) {
+  for (const kind of KINDS[slot]) (SKIP[kind] || skipIndex)(reader);
+}
+
+function skipIndex(reader) {
+  reader.u32();
+}
