@@ -39,6 +39,11 @@ MAX_RESERVATION: Final = 1 << 36
 BUSY_WAIT_FIRST: Final = 0.00005
 BUSY_WAIT_MOST: Final = 0.005
 
+# Seconds after which a request to stop is repeated, and after which the thread that does it ends
+# for want of work.
+STOP_AGAIN: Final = 0.001
+WATCHDOG_IDLE: Final = 30.0
+
 # LLVM's optimisation level for functions compiled on their first call, and ahead of time.
 LAZY_LEVEL: Final = 2
 EAGER_LEVEL: Final = 2

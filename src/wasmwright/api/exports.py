@@ -9,7 +9,8 @@ from typing import Any
 class Exports(Mapping[str, Any]):
     """``exports.add`` or ``exports["add"]``: functions, memories, tables and globals by name.
 
-    As an attribute, an export wins over a method of mappings that has the same name (``get``).
+    As an attribute, an export wins over a method of mappings that has the same name: where the
+    module is not your own, ``Mapping.get(exports, name)`` is sure to be the mapping's.
     """
 
     def __init__(self, entries: dict[str, Any]) -> None:

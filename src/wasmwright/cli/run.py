@@ -152,16 +152,23 @@ def _invoke(
         click.echo(value.hex() if isinstance(value, bytes) else value)
 
 
+_LONGEST_SHOWN = 60
+
+
 def _value(text: str, kind: str) -> Any:
     try:
         if kind in ("i32", "i64"):
-            return int(text, 0)
+            bits = int(kind[1:])
+            number = int(text, 0)
+            if -(1 << bits - 1) <= number < 1 << bits:
+                return number
         if kind in ("f32", "f64"):
             return float.fromhex(text) if "0x" in text.lower() else float(text)
         if kind == "v128":
             value = bytes.fromhex(text)
             if len(value) == 16:
                 return value
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
-    raise click.UsageError(f"{text!r} is no {kind}")
+    shown = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
+    raise click.UsageError(f"{shown!r} is no {kind}")

@@ -92,6 +92,13 @@ RT_OWNER: Final = 40
 RT_THREAD_ID: Final = 48
 RT_REAL_LIMIT: Final = 56
 RT_HOST_LIMIT: Final = 64
+RT_PTHREAD: Final = 72  # the thread that was inside last, as pthread_kill knows it
+RT_STOP: Final = 80  # codegen.llvm.stop
+# Threads:
+#   atomic_wait(ptr ctx, ptr at, i64 size, i64 expected, i64 timeout) -> i64
+#   atomic_notify(ptr ctx, ptr at, i64 count) -> i64
+RT_ATOMIC_WAIT: Final = 88
+RT_ATOMIC_NOTIFY: Final = 96
 # Garbage collection (see :mod:`wasmwright.codegen.heap_layout`): where the next object goes and up
 # to where, the block's heap (null if it has none), the arena's address and size, and
 #   gc_alloc(ptr rt, ptr type, i64 size, i64 length) -> ptr     null where the heap is full

@@ -92,7 +92,8 @@ STATE_DIRTY: Final = 1  # free
 STATE_SMALL: Final = 2
 STATE_LARGE: Final = 3
 
-# The process's arena (`ww_gc_state`). MAP has a byte for each block: whether a heap owns it.
+# The process's arena (`ww_gc_state`). MAP has a byte for each block: 0 where no heap owns it, and
+# READY once its metadata may be looked at.
 ARENA_LOCK: Final = 0
 ARENA_BASE: Final = 8
 ARENA_SIZE: Final = 16
@@ -100,7 +101,8 @@ ARENA_META: Final = 24
 ARENA_MAP: Final = 32
 ARENA_BLOCKS: Final = 40
 ARENA_HINT: Final = 48
-ARENA_RECORD: Final = 64
+MAP_TAKEN: Final = 1
+MAP_READY: Final = 2
 
 # A heap. Counts of bytes: LIMIT is what it may own of the arena and OWNED what it does; LIVE
 # what the last collection found alive; GIVEN what was given out for allocation since then, and

@@ -124,7 +124,7 @@ class Struct(_Aggregate):
         self._write(self._type.fields[index], self._type.offsets[index], value)
 
     def __getattr__(self, name: str) -> Any:
-        index = self._type.field_names.get(name)
+        index = None if name == "_type" else self._type.field_names.get(name)
         if index is None:
             raise AttributeError(f"the structure has no field {name!r}")
         return self[index]
@@ -234,3 +234,6 @@ def proxy(word: int, slot: int, block: Block) -> Struct | Array:
 def describe(value: Struct | Array) -> tuple[int, Block, int]:
     """A proxy's address, its block, and the canonical id of its type."""
     return value._address, value._block.root, value._type.id
+
+
+native.get().set_proxy_types(Struct, Array)

@@ -8,6 +8,7 @@ of their own; linking functions or tables joins them.
 
 from __future__ import annotations
 
+import signal
 import threading
 import weakref
 from typing import Final, Protocol
@@ -34,6 +35,7 @@ class Block:
         core = native.get()
         self.address = _allocate()
         weakref.finalize(self, _free, self.address)
+        live.add(self)
         self._members: weakref.WeakSet[Member] = weakref.WeakSet()
         self._joined: Block | None = None
         # What owns the heap, if there is one.
@@ -44,6 +46,8 @@ class Block:
         self.tags: set[object] = set()
         native.write64(self.address + abi.RT_TRAP, core.core_symbol("ww_trap"))
         native.write64(self.address + abi.RT_MEMORY_GROW, core.core_symbol("ww_memory_grow"))
+        native.write64(self.address + abi.RT_ATOMIC_WAIT, core.core_symbol("ww_atomic_wait"))
+        native.write64(self.address + abi.RT_ATOMIC_NOTIFY, core.core_symbol("ww_atomic_notify"))
         native.write64(self.address + abi.RT_TABLE_GROW, core.core_symbol("ww_table_grow"))
         native.write64(self.address + abi.RT_THROW, core.core_symbol("ww_throw"))
         native.write64(self.address + abi.RT_NEW_EXCEPTION, core.core_symbol("ww_new_exception"))
@@ -82,6 +86,9 @@ class Block:
 
 _SIZE: Final = vm.round_up(abi.RT_SIZE)
 _POOLED: Final = 64  # blocks that are reserved at once
+# All that there are.
+live: weakref.WeakSet[Block] = weakref.WeakSet()
+
 _pool: list[int] = []
 # Reentrant: a finaliser may interrupt the thread that holds it, and instantiate something.
 _pool_lock = threading.RLock()
@@ -135,3 +142,6 @@ def set_stack_limit(block: int, thread_id: int) -> None:
     native.write64(block + abi.RT_HOST_LIMIT, low + host)
     native.write64(block + abi.RT_STACK_HIGH, low + size)
     native.write64(block + abi.RT_THREAD_ID, thread_id)
+    # Whom a request to stop is sent to, and so that it arrives.
+    native.write64(block + abi.RT_PTHREAD, threading.get_ident())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [native.get().stop_signal])

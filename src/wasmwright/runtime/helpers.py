@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from wasmwright import errors
+from wasmwright.codegen import abi
 from wasmwright.codegen.llvm import native as ir
+from wasmwright.codegen.llvm import stubs
 from wasmwright.model import types
-from wasmwright.runtime import block, exceptions, func, native, references, traps
+from wasmwright.model.canon import CANON
+from wasmwright.runtime import atomics, block, exceptions, func, native, references, traps
 
-_VALTYPES = {"F": types.FUNCREF, "E": types.EXTERNREF}
 _NAMES = {"i": "i32", "l": "i64", "f": "f32", "d": "f64", "v": "v128"}
 
 
@@ -41,17 +43,29 @@ def _unwind(error: BaseException, activation: int, _b: int, _c: int, _d: int) ->
     traps.attach(error, activation)
 
 
-def _to_ref(value: Any, kind: int, _position: int, context: int, _d: int) -> int:
+def _to_ref(value: Any, _kind: int, position: int, context: int, record: int) -> int:
+    func_type = CANON.comps[native.read64(record + abi.FUNCREF_TYPE)]
+    assert isinstance(func_type, types.FuncType)
+    side = func_type.results if position & stubs.RESULT else func_type.params
     owner = references.owners[context]
-    return references.from_python(value, _VALTYPES[chr(kind)], owner)
+    return references.from_python(value, side[position & ~stubs.RESULT], owner)
 
 
-def _from_ref(_object: object, word: int, kind: int, _c: int, _d: int) -> Any:
-    return references.to_python(word, _VALTYPES[chr(kind)])
+def _from_ref(_object: object, word: int, kind: int, context: int, _d: int) -> Any:
+    valtype = types.FUNCREF if chr(kind) in "FG" else types.ANYREF
+    return references.to_python(word, valtype, references.owners[context].block)
 
 
 def _memory_grow(_object: object, context: int, index: int, delta: int, _d: int) -> int:
     return int(references.owners[context].grow_memory(index, delta))
+
+
+def _atomic_wait(_object: object, address: int, size: int, expected: int, timeout: int) -> int:
+    return atomics.wait(address, size, expected, timeout)
+
+
+def _atomic_notify(_object: object, address: int, count: int, _c: int, _d: int) -> int:
+    return atomics.notify(address, count)
 
 
 def _table_grow(_object: object, context: int, index: int, delta: int, init: int) -> int:
@@ -92,6 +106,8 @@ def install(core: native.Native) -> None:
         (ir.HELPER_TO_REF, _to_ref),
         (ir.HELPER_FROM_REF, _from_ref),
         (ir.HELPER_MEMORY_GROW, _memory_grow),
+        (ir.HELPER_ATOMIC_WAIT, _atomic_wait),
+        (ir.HELPER_ATOMIC_NOTIFY, _atomic_notify),
         (ir.HELPER_TABLE_GROW, _table_grow),
         (ir.HELPER_VALUE, _value),
         (ir.HELPER_CALL_SITE, _call_site),

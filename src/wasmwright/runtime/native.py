@@ -21,7 +21,7 @@ from wasmwright import tuning
 from wasmwright.codegen import abi, vm
 from wasmwright.codegen.cache import Pack
 from wasmwright.codegen.llvm import native as ir
-from wasmwright.codegen.llvm import native_throw, stubs
+from wasmwright.codegen.llvm import native_throw, stop, stubs
 from wasmwright.codegen.objects import Arena, LoadedObject, load
 from wasmwright.runtime.arena import HeapArena
 from wasmwright.runtime.unwind import Unwinder
@@ -47,6 +47,7 @@ _SLOT_MEMBERS: Final = 72
 _SA_SIGINFO: Final = 4
 _SA_ONSTACK: Final = 0x08000000
 _SA_NODEFER: Final = 0x40000000
+_SA_RESTART: Final = 0x10000000
 
 
 class _Member(ctypes.Structure):
@@ -143,9 +144,10 @@ class Native:
         # Reentrant: what a finaliser does may interrupt the thread that holds it.
         self._lock = threading.RLock()
         self.unwinder = Unwinder(self._state + ir.STATE_UNWIND)
-        self._core = self._load(ir.core_ir() + native_throw.throw_ir())
+        self._core = self._load(ir.core_ir() + native_throw.throw_ir() + stop.stop_ir())
         self._set_up_state()
         self.watch_signals()
+        self.stop_signal = self._install_stop()
         self._stack_pointer = ctypes.PYFUNCTYPE(ctypes.c_size_t)(
             self._core.symbols["ww_stack_pointer"]
         )
@@ -247,6 +249,11 @@ class Native:
         self._keep.append(helper)
         write64(self._state + ir.STATE_HELPERS + 8 * number, id(helper))
 
+    def set_proxy_types(self, struct: type, array: type) -> None:
+        """Says which Python types stand for structures and arrays; they must stay."""
+        write64(self._state + ir.STATE_STRUCT_TYPE, id(struct))
+        write64(self._state + ir.STATE_ARRAY_TYPE, id(array))
+
     def add_region(self, start: int, end: int) -> int:
         """Registers an address range in which a fault of wasm code is a trap; gives its slot."""
         with self._lock:
@@ -310,6 +317,18 @@ class Native:
                 ir.STATE_INTERRUPT_FLAGS,
                 0,
             )
+
+    def _install_stop(self) -> int:
+        """Puts our handler on a real-time signal that nobody has, and gives its number."""
+        old = _SigAction()
+        for number in range(signal.SIGRTMAX - 2, signal.SIGRTMIN, -1):
+            _libc.sigaction(number, None, ctypes.byref(old))
+            if not old.handler:
+                flags = _SA_SIGINFO | _SA_NODEFER | _SA_RESTART
+                new = _SigAction(self._core.symbols["ww_stop"], flags=flags)
+                _libc.sigaction(number, ctypes.byref(new), None)
+                return number
+        raise RuntimeError("no real-time signal is left for stopping wasm code")
 
     # -- stacks --------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from wasmwright import errors
 from wasmwright.codegen.llvm import native as ir
-from wasmwright.runtime import native
+from wasmwright.runtime import interrupts, native
 
 
 class CodeMap(Protocol):
@@ -93,7 +93,8 @@ def exception(activation: int) -> errors.Trap:
     if kind == errors.TRAP_STACK:
         return errors.ExhaustionError(message, trace)
     if kind == errors.TRAP_INTERRUPT:
-        return errors.InterruptError(message, trace)
+        why = interrupts.reason(native.read64(activation + ir.ACT_BLOCK))
+        return errors.InterruptError(message, trace, why)
     return errors.Trap(message, trace)
 
 

@@ -241,7 +241,7 @@ class _Runner:
     def act(self, action: Action) -> list[Value]:
         """The results of an action."""
         instance = self.instance(action.instance)
-        exported = instance.exports.get(action.name)
+        exported = Mapping.get(instance.exports, action.name)
         if exported is None:
             raise ScriptError(f"there is no export {action.name!r}")
         if isinstance(action, Get):

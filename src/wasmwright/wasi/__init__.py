@@ -7,12 +7,17 @@ directories, clocks and randomness are capability objects that can be replaced o
 from wasmwright.wasi.abi import Errno, Filetype
 from wasmwright.wasi.clocks import Clocks, FixedClocks, SystemClocks
 from wasmwright.wasi.command import Command, ExitError, Result, instantiate, run
+from wasmwright.wasi.contents import Symlink
 from wasmwright.wasi.filesystem import Directory, DirEntry, File, Stat
 from wasmwright.wasi.hostdir import HostDirectory
+from wasmwright.wasi.memdir import MemoryDirectory
+from wasmwright.wasi.overlay import OverlayDirectory
 from wasmwright.wasi.preview1 import Preview1, ReadOnly
 from wasmwright.wasi.process_calls import Exit
 from wasmwright.wasi.random import Random, SeededRandom, SystemRandom
+from wasmwright.wasi.readonly import ReadOnlyDirectory, ReadOnlyFile
 from wasmwright.wasi.streams import Stream
+from wasmwright.wasi.zipdir import ZipDirectory
 
 __all__ = [
     "Clocks",
@@ -26,15 +31,21 @@ __all__ = [
     "Filetype",
     "FixedClocks",
     "HostDirectory",
+    "MemoryDirectory",
+    "OverlayDirectory",
     "Preview1",
     "Random",
     "ReadOnly",
+    "ReadOnlyDirectory",
+    "ReadOnlyFile",
     "Result",
     "SeededRandom",
     "Stat",
     "Stream",
+    "Symlink",
     "SystemClocks",
     "SystemRandom",
+    "ZipDirectory",
     "instantiate",
     "run",
 ]

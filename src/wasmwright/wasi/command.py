@@ -112,7 +112,7 @@ class Command:
 
     def _instantiate(self, wasi: Preview1, imports: Imports, entry: str) -> Callable[..., Any]:
         instance = instantiate(self.module, wasi, imports)
-        function: Callable[..., Any] | None = instance.exports.get(entry)
+        function: Callable[..., Any] | None = Mapping.get(instance.exports, entry)
         if function is None:
             raise LinkError(
                 f"no export named {entry}: {self.name} is not a WASI command"
@@ -187,14 +187,14 @@ def instantiate(module: Any, wasi: Preview1, imports: Imports | None = None) -> 
             break
 
     def bind(instance: Any) -> None:
-        memory = instance.exports.get("memory")
+        memory = Mapping.get(instance.exports, "memory")
         if memory is not None:
             wasi.bind(memory)
 
     instance = Instance(module, namespace, before_start=bind)
     if wasi.memory is None and any(_is_wasi(item) for item in module.imports):
         raise LinkError('no export named memory: a WASI module must export its memory as "memory"')
-    initialize = instance.exports.get("_initialize")
+    initialize = Mapping.get(instance.exports, "_initialize")
     if initialize is not None:
         initialize()
     return instance

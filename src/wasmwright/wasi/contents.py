@@ -1,12 +1,12 @@
 """The content of directories as Python values: nested dicts, written into or read out of any.
 
-Works on the `Directory` protocol, with paths resolved as a guest's are.
+Works on the `Directory` protocol. Paths are resolved as a guest's are; a slash in front of one
+means the directory itself.
 """
 
 from __future__ import annotations
 
 import errno
-
 from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
@@ -46,9 +46,7 @@ def add_contents(directory: Directory, contents: Contents) -> None:
                 write_file(directory, path, value)
 
 
-def write_file(
-    directory: Directory, path: str, data: bytes | bytearray | memoryview | str
-) -> None:
+def write_file(directory: Directory, path: str, data: bytes | bytearray | memoryview | str) -> None:
     """Write a file, made with the directories above it where there is none: OSError."""
     if not isinstance(data, bytes | bytearray | memoryview | str):
         raise TypeError(
@@ -68,10 +66,10 @@ def write_file(
 
 def read_file(directory: Directory, path: str) -> bytes:
     """The content of a file; symbolic links are followed: OSError."""
-    with Walk(directory, path) as walk:
+    with Walk(directory, path.lstrip("/")) as walk:
         walk.follow_links()
         file = _open(walk, 0, write=False)
-    return _read(file)
+    return read_opened(file)
 
 
 def read_tree(directory: Directory) -> Tree:
@@ -94,7 +92,7 @@ def read_tree(directory: Directory) -> Tree:
                             entry.name, oflags=0, fdflags=0, read=True, write=False
                         )
                         if is_file(opened):
-                            tree[entry.name] = _read(opened)
+                            tree[entry.name] = read_opened(opened)
             finally:
                 current.close()
     finally:
@@ -107,8 +105,8 @@ def make_directories(directory: Directory, path: str) -> None:
     """Make a directory and those above it, where they are not there yet: OSError."""
     done = ""
     for name in path.split("/"):
-        done += name + "/"
-        if name and name != ".":
+        if name:
+            done += name + "/"
             with Walk(directory, done) as walk:
                 if walk.follow_links() is None and walk.name:
                     walk.directory.make_directory(walk.name)
@@ -120,22 +118,21 @@ def _parent(directory: Directory, path: str) -> Walk:
         raise ValueError(f"not the path of a file: {path!r:.80}")
     if slash:
         make_directories(directory, head)
-    return Walk(directory, path)
+    return Walk(directory, path.lstrip("/"))
 
 
 def _open(walk: Walk, oflags: int, *, write: bool) -> File:
     if not walk.name:
         raise os_error(errno.EISDIR)
-    opened = walk.directory.open(
-        walk.name, oflags=oflags, fdflags=0, read=not write, write=write
-    )
+    opened = walk.directory.open(walk.name, oflags=oflags, fdflags=0, read=not write, write=write)
     if is_file(opened):
         return opened
     opened.close()
     raise os_error(errno.EISDIR)
 
 
-def _read(file: File) -> bytes:
+def read_opened(file: File) -> bytes:
+    """All of an open file, which is closed then: OSError."""
     data = bytearray()
     chunk = bytearray(_CHUNK)
     try:

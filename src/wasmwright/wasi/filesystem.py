@@ -7,8 +7,8 @@ answers `..` from that stack and expands symbolic links itself. However the tree
 others meanwhile, a walk can only reach what can be reached by single names from its base.
 
 Implementations raise `OSError` with a POSIX errno; the WASI calls translate it. `HostDirectory`
-(`hostdir.py`) is the one on the host's file system; in-memory or archive file systems implement
-the same two protocols and are passed wherever a host path may be.
+(`hostdir.py`) is the one on the host's file system; `MemoryDirectory`, `OverlayDirectory` and
+`ZipDirectory` implement the same two protocols, and so may others.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable, Sequence
+from itertools import count
 from typing import NamedTuple, Protocol, TypeGuard
 
 from wasmwright.wasi.abi import Filetype
@@ -24,6 +25,10 @@ from wasmwright.wasi.streams import Stream
 MAX_PATH = 4096  # bytes of a path that a guest passes, as PATH_MAX
 MAX_LINKS = 40  # symbolic links expanded in one walk, as Linux
 MAX_DEPTH = 256  # directories that one walk may hold open
+MAX_NAME = 255  # bytes of a name in the file systems that are ours, as everywhere
+
+# Beyond the numbers that hosts give their devices.
+_devices = count(1 << 32)
 
 
 class Stat(NamedTuple):
@@ -167,6 +172,11 @@ def is_stream(opened: object) -> TypeGuard[Stream]:
 def os_error(number: int) -> OSError:
     """`OSError` for an errno, with the system's message."""
     return OSError(number, os.strerror(number))
+
+
+def new_device() -> int:
+    """A device number that no other file system has."""
+    return next(_devices)
 
 
 class Walk:

@@ -11,14 +11,12 @@ from wasmwright.wasi.abi import OFLAG_CREAT, OFLAG_DIRECTORY, OFLAG_EXCL, OFLAG_
 from wasmwright.wasi.contents import Contents, Tree, add_contents, read_file, read_tree, write_file
 from wasmwright.wasi.filesystem import Directory, DirEntry, Stat, os_error
 from wasmwright.wasi.nodes import (
-    DEFAULT_MAX_BYTES,
-    DEFAULT_MAX_NAMES,
     DirectoryNode,
     FileNode,
     LinkNode,
     Node,
-    Store,
 )
+from wasmwright.wasi.store import DEFAULT_MAX_BYTES, DEFAULT_MAX_NAMES, Store
 
 
 class NodeFile:

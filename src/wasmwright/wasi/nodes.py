@@ -1,7 +1,6 @@
 """The nodes of file systems in memory: files, links and directories, with POSIX's rules.
 
-`Store` is what the nodes of one file system share: its bounds, its clock, and for an overlay the
-layer below. A node of an overlay may stand for something in that layer: it has an `origin`, and
+A node of an overlay may stand for something in the layer below: it has an `origin`, and
 until it is changed, only whoever uses it holds it; its directory finds it again in `seen`. A change
 makes its directories hold it (`keep`), so memory is used for what is changed or open, and for
 nothing else of the layer.
@@ -12,86 +11,15 @@ Whoever calls methods of nodes holds `Store.lock`.
 from __future__ import annotations
 
 import errno
-import time
-from collections.abc import Callable, Iterator, Sequence
-from itertools import count
-from threading import RLock
+from collections.abc import Iterator, Sequence
 from weakref import WeakValueDictionary, ref
 
 from wasmwright.wasi.abi import Filetype
-from wasmwright.wasi.filesystem import DirEntry, File, Stat, os_error
-from wasmwright.wasi.lower import Lower, Path
-
-MAX_NAME = 255  # bytes, as everywhere
-DEFAULT_MAX_BYTES = 64 << 20
-DEFAULT_MAX_NAMES = 65_536
+from wasmwright.wasi.filesystem import MAX_NAME, DirEntry, File, Stat, os_error
+from wasmwright.wasi.lower import Path
+from wasmwright.wasi.store import Store
 
 _CHUNK = 1 << 20  # bytes that are copied or zeroed at once
-
-# Beyond the numbers that hosts give their devices.
-_devices = count(1 << 32)
-
-
-class Store:
-    """One file system: how much it may hold and holds, its clock, its lock.
-
-    Content of files and links counts as bytes; each entry of a directory as a name, and so does
-    an entry of the layer below that was removed.
-    """
-
-    __slots__ = (
-        "_inodes",
-        "bytes",
-        "device",
-        "lock",
-        "lower",
-        "max_bytes",
-        "max_names",
-        "names",
-        "now",
-    )
-
-    def __init__(
-        self,
-        max_bytes: int,
-        max_names: int,
-        now: Callable[[], int] = time.time_ns,
-        lower: Lower | None = None,
-    ) -> None:
-        if max_bytes < 0 or max_names < 0:
-            raise ValueError("max_bytes and max_names must not be negative")
-        self.max_bytes = max_bytes
-        self.max_names = max_names
-        self.now = now
-        self.lower = lower
-        self.bytes = 0
-        self.names = 0
-        self.device = next(_devices)
-        self.lock = RLock()
-        self._inodes = count(1)
-
-    def new_inode(self) -> int:
-        """A number that no other node of this file system has."""
-        return next(self._inodes)
-
-    @property
-    def room(self) -> int:
-        """Bytes that are left."""
-        return self.max_bytes - self.bytes
-
-    def take(self, size: int = 0, names: int = 0) -> None:
-        """Count what is added: ENOSPC."""
-        if self.bytes + size > self.max_bytes:
-            raise OSError(errno.ENOSPC, f"file system in memory full ({self.max_bytes} bytes)")
-        if self.names + names > self.max_names:
-            raise OSError(errno.ENOSPC, f"file system in memory full ({self.max_names} names)")
-        self.bytes += size
-        self.names += names
-
-    def give(self, size: int = 0, names: int = 0) -> None:
-        """Count what is taken away."""
-        self.bytes -= size
-        self.names -= names
 
 
 class Node:
@@ -432,7 +360,7 @@ class DirectoryNode(Node):
         self.touch()
 
     def take_out(self, name: str) -> None:
-        """Remove the entry `name`, which there is: ENOSPC if an entry of the layer must be hidden."""
+        """Remove the entry `name`, which there is; hiding one of the layer takes a name: ENOSPC."""
         self.keep()
         if self.origin is not None:
             assert self.store.lower is not None
@@ -469,7 +397,7 @@ class DirectoryNode(Node):
         return node is not None
 
     def rename(self, name: str, other: DirectoryNode, other_name: str) -> None:
-        """Move `name` to `other_name` in `other`, as rename(2) says: OSError."""
+        """Move an entry, with the rules of POSIX: OSError."""
         node = self.find(name)
         check_name(other_name)
         if other.removed:

@@ -95,7 +95,7 @@ def _blocks() -> Function:
                 found.set(at - count)
             loop.leave_if(found.differs(NOWHERE))
     with f.when(found.differs(NOWHERE)):
-        fill(f, bytes_ + found, 1, count)
+        fill(f, bytes_ + found, heap.MAP_TAKEN, count)
         f.store(found + count, state, heap.ARENA_HINT)
     unlock(f, state + heap.ARENA_LOCK)
     with f.when(found.equals(NOWHERE)):
@@ -110,6 +110,7 @@ def _blocks() -> Function:
     with f.when(failed.differs(0)):
         f.call("ww_gc_give_back", VOID, first, count)
         f.ret(NOWHERE)
+    fill(f, bytes_ + first, heap.MAP_READY, count)
     f.ret(first)
     return f
 

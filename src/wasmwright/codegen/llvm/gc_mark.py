@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from wasmwright.codegen import heap_layout as heap
-from wasmwright.codegen.llvm.builder import I1, I32, I64, PTR, VOID, Function, Value, Variable
+from wasmwright.codegen.llvm.builder import I1, I8, I32, I64, PTR, VOID, Function, Value, Variable
 from wasmwright.codegen.llvm.gc_allocate import after_objects, array_size
 from wasmwright.codegen.llvm.gc_arena import address, arena, fill, meta
 
@@ -178,6 +178,9 @@ def _resolve_inside() -> Function:
     with f.when(offset >= arena(f, heap.ARENA_SIZE)):
         f.ret(0)
     block = offset >> heap.BLOCK_SHIFT
+    owned = f.load(I8, f.load(PTR, f.symbol("ww_gc_state"), heap.ARENA_MAP) + block)
+    with f.when(owned.differs(heap.MAP_READY)):
+        f.ret(0)
     place = meta(f, block)
     with f.when(f.load(PTR, place, heap.META_OWNER).differs(f.arg("heap"))):
         f.ret(0)

@@ -15,6 +15,7 @@ from mypy_extensions import i64
 
 from wasmwright.binary.cursor import read_opcode, skip_immediates
 from wasmwright.codegen.abi import Layout
+from wasmwright.codegen.llvm.lower_atomic import atomic_instruction
 from wasmwright.codegen.llvm.lower_call import call_instruction
 from wasmwright.codegen.llvm.lower_control import control_instruction, else_, open_function
 from wasmwright.codegen.llvm.lower_emitter import Emitter
@@ -55,6 +56,7 @@ _VECTOR_LOAD: Final = 17
 _VECTOR_STORE: Final = 18
 _EXCEPTION: Final = 19
 _END_OF_BLOCK: Final = 20
+_ATOMIC: Final = 21
 
 _BY_FAMILY: Final[dict[str, int]] = {
     "load": _LOAD,
@@ -63,6 +65,13 @@ _BY_FAMILY: Final[dict[str, int]] = {
     "call": _CALL,
     "variable": _GLOBAL,
     "memory": _MEMORY,
+    "atomic.load": _ATOMIC,
+    "atomic.store": _ATOMIC,
+    "atomic.rmw": _ATOMIC,
+    "atomic.cmpxchg": _ATOMIC,
+    "atomic.wait": _ATOMIC,
+    "atomic.notify": _ATOMIC,
+    "atomic.fence": _ATOMIC,
     "table": _TABLE,
     "reference": _REFERENCE,
     "vload": _VECTOR_LOAD,
@@ -176,6 +185,8 @@ def _function(unit: Unit, func: int) -> list[str]:
             reference_instruction(e, opcode)
         elif handler == _EXCEPTION:
             exception_instruction(e, opcode)
+        elif handler == _ATOMIC:
+            atomic_instruction(e, opcode)
         else:
             raise Unsupported(instruction_name(opcode))
         depth: i64 = len(e.vals)

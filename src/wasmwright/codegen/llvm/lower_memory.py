@@ -122,7 +122,7 @@ def address(e: Emitter, size: int, store: bool = False) -> Place:
             return Place(pointer, mode if store else "")
     if info.guarded:
         return Place(e.field(indexed(e, memory, operand), offset), mode)
-    return Place(_checked(e, memory, operand, offset, size), "")
+    return Place(checked(e, memory, operand, offset, size), "")
 
 
 def _planned(e: Emitter, plan: LoopPlan, offset: int) -> Place:
@@ -154,8 +154,8 @@ def widened(e: Emitter, operand: str, address64: bool) -> str:
     return wide
 
 
-def _checked(e: Emitter, memory: int, operand: str, offset: int, size: int) -> str:
-    """The pointer of an access, after a comparison of its end with the memory's length."""
+def checked(e: Emitter, memory: int, operand: str, offset: int, size: int) -> str:
+    """The pointer of an access of ``size`` bytes, after a comparison of its end with the memory's length."""
     address64 = e.unit.memories[memory].address64
     length = e.memory_length(memory)
     pointer = indexed(e, memory, operand)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import Final
 
 from wasmwright import errors
-from wasmwright.codegen import abi
+from wasmwright.codegen import abi, heap_layout
 
 # The activation, on the entry stub's frame.
 ACT_JMPBUF: Final = 0
@@ -53,7 +53,7 @@ STATE_INTERRUPTED: Final = 72  # the activation that has yet to look at a signal
 STATE_CHAINING: Final = 80  # whether a fault is with the handler that was there before us
 STATE_STRUCT_TYPE: Final = 88  # the Python types of structures and arrays, or 0
 STATE_ARRAY_TYPE: Final = 96
-STATE_UNWIND: Final = 88  # the table of native_throw
+STATE_UNWIND: Final = 104  # the table of native_throw
 STATE_HELPERS: Final = 128
 STATE_SIZE: Final = 512
 
@@ -71,7 +71,9 @@ HELPER_VALUE: Final = 9  # -> exception: an argument or result does not convert
 HELPER_CALL_SITE: Final = 10  # puts a return address into the table of native_throw
 HELPER_EXCEPTION_IN: Final = 11  # -> address of the wasm exception to throw for a Python one, or 0
 HELPER_EXCEPTION_OUT: Final = 12  # -> exception for a wasm exception that nobody caught
-HELPER_COUNT: Final = 13
+HELPER_ATOMIC_WAIT: Final = 13
+HELPER_ATOMIC_NOTIFY: Final = 14
+HELPER_COUNT: Final = 15
 
 # Fields of the exported-function object (after PyObject_HEAD) and of the buffer object.
 FUNC_VECTORCALL: Final = 16
@@ -88,8 +90,8 @@ HOST_SIZE: Final = 16
 
 # Where ucontext_t keeps the program counter and the frame pointer (x86-64 Linux), and where
 # siginfo_t keeps the cause and the fault address.
-_UCONTEXT_PC: Final = 168
-_UCONTEXT_FP: Final = 120
+UCONTEXT_PC: Final = 168
+UCONTEXT_FP: Final = 120
 _SIGINFO_CODE: Final = 8
 _SIGINFO_ADDRESS: Final = 16
 
@@ -362,8 +364,17 @@ pop:
   %key = load i32, ptr @ww_state
   %ignored = call i32 @pthread_setspecific(i32 %key, ptr %outer)
   %last = icmp eq ptr %previous, null
-  br i1 %last, label %free, label %done
+  br i1 %last, label %free, label %inner
+inner:
+; a stop word that ends none of the activations that are left is done with
+{load("%word", "i64", "%rt", abi.RT_STOP)}
+  %previous.int = ptrtoint ptr %previous to i64
+  %ends = icmp ugt i64 %word, %previous.int
+  %left = select i1 %ends, i64 %word, i64 0
+{store("word", "i64", "%left", "%rt", abi.RT_STOP)}
+  br label %done
 free:
+{store("stop", "i64", 0, "%rt", abi.RT_STOP)}
 {store("owner", "ptr", "null", "%rt", abi.RT_OWNER)}
   br label %done
 done:
@@ -469,7 +480,7 @@ entry:
   %outside = icmp eq ptr %act, null
   br i1 %outside, label %chain, label %where
 where:
-{load("%pc", "i64", "%context", _UCONTEXT_PC)}
+{load("%pc", "i64", "%context", UCONTEXT_PC)}
 {load("%low", "i64", "@ww_state", STATE_CODE_START)}
 {load("%high", "i64", "@ww_state", STATE_CODE_END)}
   %above = icmp uge i64 %pc, %low
@@ -486,7 +497,7 @@ loop:
   %some = icmp ult i64 %i, %regions.count
   br i1 %some, label %look, label %chain
 look:
-  %region = getelementptr {{ i64, i64 }}, ptr %regions, i64 %i
+  %region = getelementptr {{ i64, i64, ptr }}, ptr %regions, i64 %i
 {load("%start", "i64", "%region", 0)}
 {load("%stop", "i64", "%region", 8)}
   %after = icmp uge i64 %address, %start
@@ -502,7 +513,7 @@ trap:
 {store("count", "i64", "1", "%act", ACT_COUNT)}
   %pc.next = add i64 %pc, 1
 {store("first", "i64", "%pc.next", "%act", ACT_TRACE)}
-{load("%frame", "ptr", "%context", _UCONTEXT_FP)}
+{load("%frame", "ptr", "%context", UCONTEXT_FP)}
   call void @ww_walk(ptr %act, ptr %frame)
   call void @_longjmp(ptr %act, i32 {LANDED_TRAP})
   unreachable
@@ -576,7 +587,7 @@ where:
   %outside = icmp eq ptr %act, null
   br i1 %outside, label %done, label %code
 code:
-{load("%pc", "i64", "%context", _UCONTEXT_PC)}
+{load("%pc", "i64", "%context", UCONTEXT_PC)}
 {load("%low", "i64", "@ww_state", STATE_CODE_START)}
 {load("%high", "i64", "@ww_state", STATE_CODE_END)}
   %above = icmp uge i64 %pc, %low
@@ -591,9 +602,13 @@ check:
 {load("%rt", "ptr", "%act", ACT_BLOCK)}
 {at("%area", "%rt", abi.RT_AREA)}
   call void @llvm.memcpy.p0.p0.i64(ptr %area.kept, ptr %area, i64 {abi.AREA_SIZE}, i1 false)
+; compiled code may have been about to make an object: nothing is allocated behind it, and no
+; collection looks for it
+  %alloc.kept = call {{ i64, i64, ptr }} @ww_quiet(ptr %rt)
 {load("%ts", "ptr", "%act", ACT_THREAD)}
   call void @PyEval_RestoreThread(ptr %ts)
   %raised = call i32 @PyErr_CheckSignals()
+  call void @ww_unquiet(ptr %rt, {{ i64, i64, ptr }} %alloc.kept)
   %stop = icmp ne i32 %raised, 0
   br i1 %stop, label %leave, label %resume
 resume:
@@ -604,10 +619,47 @@ leave:
 {store("count", "i64", "1", "%act", ACT_COUNT)}
   %pc.next = add i64 %pc, 1
 {store("first", "i64", "%pc.next", "%act", ACT_TRACE)}
-{load("%frame", "ptr", "%context", _UCONTEXT_FP)}
+{load("%frame", "ptr", "%context", UCONTEXT_FP)}
   call void @ww_walk(ptr %act, ptr %frame)
   call void @_longjmp(ptr %act, i32 {LANDED_EXCEPTION})
   unreachable
+done:
+  ret void
+}}
+
+; Takes from compiled code what it allocates from, and has the heap not be collected. (If there is
+; one, it stays the block's while a thread is inside.)
+define {{ i64, i64, ptr }} @ww_quiet(ptr %rt) #0 {{
+{load("%alloc", "i64", "%rt", abi.RT_ALLOC)}
+{load("%limit", "i64", "%rt", abi.RT_ALLOC_LIMIT)}
+{store("no_alloc", "i64", 0, "%rt", abi.RT_ALLOC)}
+{store("no_limit", "i64", 0, "%rt", abi.RT_ALLOC_LIMIT)}
+  %one = insertvalue {{ i64, i64, ptr }} poison, i64 %alloc, 0
+  %two = insertvalue {{ i64, i64, ptr }} %one, i64 %limit, 1
+{load("%heap", "ptr", "%rt", abi.RT_HEAP)}
+  %kept = insertvalue {{ i64, i64, ptr }} %two, ptr %heap, 2
+  call void @ww_pause(ptr %heap, i64 1)
+  ret {{ i64, i64, ptr }} %kept
+}}
+
+define void @ww_unquiet(ptr %rt, {{ i64, i64, ptr }} %kept) #0 {{
+  %alloc = extractvalue {{ i64, i64, ptr }} %kept, 0
+  %limit = extractvalue {{ i64, i64, ptr }} %kept, 1
+{store("alloc", "i64", "%alloc", "%rt", abi.RT_ALLOC)}
+{store("limit", "i64", "%limit", "%rt", abi.RT_ALLOC_LIMIT)}
+  %heap = extractvalue {{ i64, i64, ptr }} %kept, 2
+  call void @ww_pause(ptr %heap, i64 -1)
+  ret void
+}}
+
+define void @ww_pause(ptr %heap, i64 %count) #0 {{
+  %none = icmp eq ptr %heap, null
+  br i1 %none, label %done, label %add
+add:
+{load("%paused", "i64", "%heap", heap_layout.HEAP_PAUSED)}
+  %changed = add i64 %paused, %count
+{store("changed", "i64", "%changed", "%heap", heap_layout.HEAP_PAUSED)}
+  br label %done
 done:
   ret void
 }}
@@ -620,9 +672,12 @@ define void @ww_look(ptr %interrupted) #0 {{
   br i1 %ours, label %check, label %done
 check:
 {store("handled", "ptr", "null", "@ww_state", STATE_INTERRUPTED)}
+{load("%rt", "ptr", "%act", ACT_BLOCK)}
+  %alloc.kept = call {{ i64, i64, ptr }} @ww_quiet(ptr %rt)
 {load("%ts", "ptr", "%act", ACT_THREAD)}
   call void @PyEval_RestoreThread(ptr %ts)
   %raised = call i32 @PyErr_CheckSignals()
+  call void @ww_unquiet(ptr %rt, {{ i64, i64, ptr }} %alloc.kept)
   %stop = icmp ne i32 %raised, 0
   br i1 %stop, label %leave, label %resume
 resume:
@@ -716,6 +771,14 @@ fail:
   %index.wide = zext i32 %index to i64
   %result = call ptr @ww_helper(i64 {HELPER_TABLE_GROW}, ptr null, i64 %ctx.int, i64 %index.wide, i64 %delta, i64 %init.int)
 """
+    wait_call = f"""
+  %at.int = ptrtoint ptr %at to i64
+  %result = call ptr @ww_helper(i64 {HELPER_ATOMIC_WAIT}, ptr null, i64 %at.int, i64 %size, i64 %expected, i64 %timeout)
+"""
+    notify_call = f"""
+  %at.int = ptrtoint ptr %at to i64
+  %result = call ptr @ww_helper(i64 {HELPER_ATOMIC_NOTIFY}, ptr null, i64 %at.int, i64 %count, i64 0, i64 0)
+"""
     as_integer = "  %value = call i64 @PyLong_AsLongLong(ptr %result)\n"
     return (
         callback(
@@ -731,6 +794,18 @@ fail:
             "ww_memory_grow",
             "i64 @ww_memory_grow(ptr %ctx, i32 %index, i64 %delta)",
             memory_call,
+            as_integer,
+        )
+        + callback(
+            "ww_atomic_wait",
+            "i64 @ww_atomic_wait(ptr %ctx, ptr %at, i64 %size, i64 %expected, i64 %timeout)",
+            wait_call,
+            as_integer,
+        )
+        + callback(
+            "ww_atomic_notify",
+            "i64 @ww_atomic_notify(ptr %ctx, ptr %at, i64 %count)",
+            notify_call,
             as_integer,
         )
         + callback(

@@ -49,7 +49,7 @@ def _handler() -> Function:
         above = pc >= f.load(I64, state, native.STATE_CODE_START)
         below = pc < f.load(I64, state, native.STATE_CODE_END)
         with f.when(above & below):
-            rt = f.load(PTR, act, native.ACT_RT)
+            rt = f.load(PTR, act, native.ACT_BLOCK)
             with f.when(_ending(f, rt, act)):
                 f.store(errors.TRAP_INTERRUPT, act, native.ACT_KIND, I32)
                 f.store(-1, act, native.ACT_OFFSET, I32)
@@ -121,7 +121,7 @@ def _pending() -> Function:
     act = _innermost(f)
     with f.when(act.equals(0)):
         f.ret(0)
-    f.ret(_ending(f, f.load(PTR, act, native.ACT_RT), act).to(I32))
+    f.ret(_ending(f, f.load(PTR, act, native.ACT_BLOCK), act).to(I32))
     return f
 
 

@@ -58,7 +58,11 @@ _LLVM: Final[dict[str, str]] = {
     "A": "ptr",
     "R": "ptr",
 }
+_REFERENCES: Final = "FGEAR"
 _TRACED: Final = "EAR"  # the heap knows of what these refer to
+
+# Marks a position, for HELPER_TO_REF, as one among a function's results.
+RESULT: Final = 1 << 16
 
 _STUB_DECLARATIONS: Final = """
 declare void @ww_walk(ptr, ptr)
@@ -231,7 +235,7 @@ def _quick(kind: str, tag: str, obj: str) -> str:
     """Goes to ``ask``, or to ``join`` from ``look`` with an object that stands for itself: one of
     a type that is neither a proxy's nor (for an anyref) ``int``."""
     if kind == "F":
-        return f"  br label %{tag}.ask\n{tag}.look:\n  unreachable\n"
+        return f"  br label %{tag}.ask\n"
     text = load(f"%{tag}.type", "ptr", obj, 8)
     text += f"  br label %{tag}.look\n{tag}.look:\n"
     for name, place in (("struct", STATE_STRUCT_TYPE), ("array", STATE_ARRAY_TYPE)):
@@ -520,6 +524,15 @@ let_go:
   br label %out
 out:
   %saved = call ptr @PyEval_SaveThread()
+{at("%word.at", "%rt", abi.RT_STOP)}
+  %word = load volatile i64, ptr %word.at
+  %act.int = ptrtoint ptr %act to i64
+  %ending = icmp ult i64 %act.int, %word
+  br i1 %ending, label %halt, label %back
+halt:
+  call void @ww_trap(ptr %ctx, i32 {errors.TRAP_INTERRUPT}, i32 -1)
+  unreachable
+back:
 {leave}
 unpinned:
   %no_memory = call ptr @PyErr_NoMemory()
@@ -572,7 +585,7 @@ def _convert_results(results: str) -> str:
     if not results:
         return ""
     if len(results) == 1:
-        return _to_native(results, "n0", "%returned", 0, "spoiled", "%ctx")
+        return _result_to_native(results, 0, "%returned", "spoiled")
     text = f"""
   %tuple = call ptr @PySequence_Tuple(ptr %returned)
   %no_tuple = icmp eq ptr %tuple, null
@@ -591,5 +604,10 @@ unpack:
 """
     for i, each in enumerate(results):
         text += f"  %item{i} = call ptr @PyTuple_GetItem(ptr %tuple, i64 {i})\n"
-        text += _to_native(each, f"n{i}", f"%item{i}", i, "unpacked", "%ctx")
+        text += _result_to_native(each, i, f"%item{i}", "unpacked")
     return text + "  call void @Py_DecRef(ptr %tuple)\n"
+
+
+def _result_to_native(kind: str, number: int, obj: str, bad: str) -> str:
+    position = number | RESULT if kind in _REFERENCES else number
+    return _to_native(kind, f"n{number}", obj, position, bad, "%ctx")

@@ -11,8 +11,7 @@ import os
 import platform
 import threading
 import weakref
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wasmwright import features
 from wasmwright.compat.wasmtime.errors import Closeable, WasmtimeError

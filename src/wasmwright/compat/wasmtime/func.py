@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -96,7 +96,7 @@ class Caller(StoreContext):
         """The caller's export of this name, or None."""
         if self._store is None or self._instance is None:
             return None
-        found = self._instance.exports.get(name)
+        found = Mapping.get(self._instance.exports, name)
         if found is None:
             return None
         from wasmwright.compat.wasmtime.externs import wrap

@@ -94,7 +94,7 @@ class InstancePre(Closeable):
         return self._module
 
 
-class _InOrder:
+class _InOrder(Mapping[str, Any]):
     """One module's worth of imports that gives them by position, whatever they are asked for.
 
     The engine looks imports up in the order of their declaration, each once; two of the same
@@ -106,6 +106,12 @@ class _InOrder:
 
     def __getitem__(self, name: str) -> Any:
         return next(self._values)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
 
 
 def make(

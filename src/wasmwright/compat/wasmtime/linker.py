@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from wasmwright.api import Func as ApiFunc
@@ -10,7 +10,7 @@ from wasmwright.api import FuncType as ApiFuncType
 from wasmwright.api import Instance as ApiInstance
 from wasmwright.compat.wasmtime.config import Engine
 from wasmwright.compat.wasmtime.errors import Closeable, Trap, WasmtimeError
-from wasmwright.compat.wasmtime.externs import Global, Memory, Table, wrap
+from wasmwright.compat.wasmtime.externs import Global, Memory, Table
 from wasmwright.compat.wasmtime.func import Func, HostFunction
 from wasmwright.compat.wasmtime.instance import Instance, InstancePre, Prepare, make
 from wasmwright.compat.wasmtime.module import Module
@@ -229,7 +229,7 @@ def _instantiate(
         ]
 
         def prepare(instance: ApiInstance) -> None:
-            memory = instance.exports.get("memory")
+            memory = Mapping.get(instance.exports, "memory")
             if memory is not None:
                 system.bind(memory)
 

@@ -64,8 +64,11 @@ const SECTION_PLACES = [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 11, 6];
  * An expression is where it begins in `bytes`.
  */
 
-/** The module in `bytes`, which it keeps. Throws CompileError. */
-export function decode(bytes) {
+/**
+ * The module in `bytes`, which it keeps. Throws CompileError.
+ * `bodies` says whether there is a code section: see `withoutCode`.
+ */
+export function decode(bytes, bodies = true) {
   if (bytes.length > MAX_MODULE_SIZE) throw compileError("module too large", 0);
   const module = {
     bytes,
@@ -104,8 +107,7 @@ export function decode(bytes) {
     SECTIONS[id](section, module);
     if (section.pos !== section.end) throw compileError(`section size mismatch: ${SECTION_NAMES[id]} section`, content);
   }
-  const bodies = module.funcs.length - module.imported.funcs;
-  if (bodies !== module.codes.length) {
+  if (bodies && module.funcs.length - module.imported.funcs !== module.codes.length) {
     throw compileError("function and code section have inconsistent lengths", bytes.length);
   }
   if (module.dataCount >= 0 && module.dataCount !== module.datas.length) {
@@ -370,14 +372,13 @@ export function withoutCode(bytes) {
   while (reader.pos < bytes.length) {
     const start = reader.pos;
     const id = reader.byte();
-    const end = reader.skip(reader.u32()) + 0;
+    reader.skip(reader.u32());
     if (id === CODE_SECTION) {
       const rest = new Uint8Array(start + bytes.length - reader.pos);
       rest.set(bytes.subarray(0, start));
       rest.set(bytes.subarray(reader.pos), start);
       return rest;
     }
-    if (end > bytes.length) break;
   }
   return bytes;
 }

@@ -1,0 +1,190 @@
+// What the numeric instructions of i32, f32 and f64 become, by mnemonic.
+//
+// A template is an expression with `$0`, `$1` for its operands; `#0` is an operand as an unsigned
+// number, `?` at its beginning says that it is a condition, `!` that it may trap, `+` that its value
+// is never negative. What needs more than one template is a function of the translator.
+import { I32, F32, F64 } from "./types.js";
+import { TRAPS } from "./operands.js";
+
+const TEMPLATES = {
+  "i32.eqz": "?!$t",
+  "i32.eq": "?$0===$1",
+  "i32.ne": "?$0!==$1",
+  "i32.lt_s": "?$0<$1",
+  "i32.lt_u": "?#0<#1",
+  "i32.gt_s": "?$0>$1",
+  "i32.gt_u": "?#0>#1",
+  "i32.le_s": "?$0<=$1",
+  "i32.le_u": "?#0<=#1",
+  "i32.ge_s": "?$0>=$1",
+  "i32.ge_u": "?#0>=#1",
+  "i32.clz": "+Math.clz32($0)",
+  "i32.ctz": "+ctz($0)",
+  "i32.popcnt": "+popcnt($0)",
+  "i32.add": "($0+$1|0)",
+  "i32.sub": "($0-$1|0)",
+  "i32.mul": "Math.imul($0,$1)",
+  "i32.div_s": "!divS($0,$1)",
+  "i32.div_u": "!divU($0,$1)",
+  "i32.rem_s": "!remS($0,$1)",
+  "i32.rem_u": "!remU($0,$1)",
+  "i32.and": "($0&$1)",
+  "i32.or": "($0|$1)",
+  "i32.xor": "($0^$1)",
+  "i32.shl": "($0<<$1)",
+  "i32.shr_s": "($0>>$1)",
+  "i32.shr_u": "($0>>>$1|0)",
+  "i32.rotl": "rotl($0,$1)",
+  "i32.rotr": "rotl($0,-$1)",
+  "i32.extend8_s": "($0<<24>>24)",
+  "i32.extend16_s": "($0<<16>>16)",
+
+  "f32.eq": "?$0===$1",
+  "f32.ne": "?$0!==$1",
+  "f32.lt": "?$0<$1",
+  "f32.gt": "?$0>$1",
+  "f32.le": "?$0<=$1",
+  "f32.ge": "?$0>=$1",
+  "f32.abs": "Math.abs($0)",
+  "f32.neg": "(-$0)",
+  "f32.ceil": "Math.ceil($0)",
+  "f32.floor": "Math.floor($0)",
+  "f32.trunc": "Math.trunc($0)",
+  "f32.nearest": "nearest($0)",
+  "f32.sqrt": "Math.fround(Math.sqrt($0))",
+  "f32.add": "Math.fround($0+$1)",
+  "f32.sub": "Math.fround($0-$1)",
+  "f32.mul": "Math.fround($0*$1)",
+  "f32.div": "Math.fround($0/$1)",
+  "f32.min": "Math.min($0,$1)",
+  "f32.max": "Math.max($0,$1)",
+  "f32.copysign": "copysign($0,$1)",
+
+  "f64.eq": "?$0===$1",
+  "f64.ne": "?$0!==$1",
+  "f64.lt": "?$0<$1",
+  "f64.gt": "?$0>$1",
+  "f64.le": "?$0<=$1",
+  "f64.ge": "?$0>=$1",
+  "f64.abs": "Math.abs($0)",
+  "f64.neg": "(-$0)",
+  "f64.ceil": "Math.ceil($0)",
+  "f64.floor": "Math.floor($0)",
+  "f64.trunc": "Math.trunc($0)",
+  "f64.nearest": "nearest($0)",
+  "f64.sqrt": "Math.sqrt($0)",
+  "f64.add": "($0+$1)",
+  "f64.sub": "($0-$1)",
+  "f64.mul": "($0*$1)",
+  "f64.div": "($0/$1)",
+  "f64.min": "Math.min($0,$1)",
+  "f64.max": "Math.max($0,$1)",
+  "f64.copysign": "copysign($0,$1)",
+
+  "i32.trunc_f32_s": "!truncS($0)",
+  "i32.trunc_f32_u": "!truncU($0)",
+  "i32.trunc_f64_s": "!truncS($0)",
+  "i32.trunc_f64_u": "!truncU($0)",
+  "i32.trunc_sat_f32_s": "truncSatS($0)",
+  "i32.trunc_sat_f32_u": "truncSatU($0)",
+  "i32.trunc_sat_f64_s": "truncSatS($0)",
+  "i32.trunc_sat_f64_u": "truncSatU($0)",
+  "f32.convert_i32_s": "Math.fround($0)",
+  "f32.convert_i32_u": "Math.fround(#0)",
+  "f32.demote_f64": "Math.fround($0)",
+  "f64.convert_i32_s": "+$0",
+  "f64.convert_i32_u": "#0",
+  "f64.promote_f32": "$0",
+};
+
+const TYPES = { i32: I32, f32: F32, f64: F64 };
+
+/** A template's literal parts, with `{ index, how }` for operands in between. */
+function parseTemplate(template) {
+  return template.split(/([$#]\d|\$t)/).filter((part) => part !== "").map((part) => {
+    if (part === "$t") return { index: 0, how: "truth" };
+    if (/^[$#]\d$/.test(part)) return { index: +part[1], how: part[0] === "#" ? "unsigned" : "value" };
+    return part;
+  });
+}
+
+/** An i32's expression as an unsigned number. */
+export function unsigned(operand) {
+  if (operand.constant !== undefined) return `${operand.constant >>> 0}`;
+  return operand.natural ? operand.value : `(${operand.value}>>>0)`;
+}
+
+/** A handler that pops operands, fills a template and pushes the result. */
+function fromTemplate(name, template) {
+  const kind = /^[?!+]/.test(template) && template[0];
+  // `?!$t`: the second mark belongs to the expression.
+  const parts = parseTemplate(kind ? template.slice(1) : template);
+  const arity = Math.max(...parts.filter((part) => typeof part === "object").map((part) => part.index)) + 1;
+  const type = TYPES[name.slice(0, 3)];
+  const ownFlags = kind === "!" ? TRAPS : 0;
+  return (t) => {
+    const operands = t.popSome(arity);
+    let text = "";
+    for (const part of parts) {
+      if (typeof part === "string") text += part;
+      else if (part.how === "value") text += operands[part.index].value;
+      else if (part.how === "unsigned") text += unsigned(operands[part.index]);
+      else text += operands[part.index].truth;
+    }
+    let flags = ownFlags;
+    let mask = 0;
+    for (const operand of operands) {
+      flags |= operand.flags;
+      mask |= operand.mask;
+    }
+    if (kind === "?") t.pushCondition(`(${text})`, flags, mask);
+    else t.pushText(type, text, null, flags, mask).natural = kind === "+";
+  };
+}
+
+export const NUMERIC = Object.create(null);
+for (const name of Object.keys(TEMPLATES)) NUMERIC[name] = fromTemplate(name, TEMPLATES[name]);
+
+/** Wraps the handler of a binary i32 instruction: a case for a constant right operand. */
+function withConstant(name, special) {
+  const general = NUMERIC[name];
+  NUMERIC[name] = (t) => {
+    const right = t.stack[t.stack.length - 1];
+    if (right.constant === undefined || !special(t, right.constant)) general(t);
+  };
+}
+
+/** Pops the constant and the left operand and pushes a result made of the left one. */
+function rewrite(t, text, natural) {
+  t.pop();
+  const left = t.pop();
+  t.pushText(I32, text(left.value, left), null, left.flags, left.mask).natural = natural;
+  return true;
+}
+
+withConstant("i32.shl", (t, count) => rewrite(t, (left) => `(${left}<<${count & 31})`, false));
+withConstant("i32.shr_s", (t, count) => {
+  const { natural } = t.stack[t.stack.length - 2];
+  return rewrite(t, (left) => `(${left}>>${count & 31})`, natural);
+});
+withConstant("i32.shr_u", (t, count) => {
+  const by = count & 31;
+  return rewrite(t, (left) => (by === 0 ? left : `(${left}>>>${by})`), by > 0);
+});
+withConstant("i32.and", (t, bits) => rewrite(t, (left) => `(${left}&${bits})`, bits >= 0));
+withConstant("i32.div_s", (t, by) => (by === 0 || by === -1 ? false : rewrite(t, (left) => `(${left}/${by}|0)`, false)));
+withConstant("i32.rem_s", (t, by) => (by === 0 ? false : rewrite(t, (left) => `(${left}%${by}|0)`, false)));
+withConstant("i32.div_u", (t, by) =>
+  by === 0 ? false : rewrite(t, (_, left) => `(${unsigned(left)}/${by >>> 0}|0)`, false));
+withConstant("i32.rem_u", (t, by) =>
+  by === 0 ? false : rewrite(t, (_, left) => `(${unsigned(left)}%${by >>> 0}|0)`, by > 0));
+for (const [name, sign] of [["i32.rotl", 1], ["i32.rotr", -1]]) {
+  withConstant(name, (t, count) => {
+    const by = (sign * count) & 31;
+    if (by === 0) return false;
+    t.pop();
+    const left = t.popAtom();
+    t.pushText(I32, `(${left.value}<<${by}|${left.value}>>>${32 - by})`, null, left.flags, left.mask);
+    return true;
+  });
+}

@@ -1,0 +1,233 @@
+// What the instructions of i64 become, by mnemonic. An i64 is two i32, its low and its high half. The
+// low half of a call's result is returned, the high half is left in the variable `high`.
+import { F32, F64, I32, I64 } from "./types.js";
+import { TRAPS } from "./operands.js";
+
+export const WIDE = Object.create(null);
+
+/** Pushes an i64 by its halves. */
+function pushHalves(t, low, high, ...operands) {
+  let flags = 0;
+  let mask = 0;
+  for (const operand of operands) {
+    flags |= operand.flags;
+    mask |= operand.mask;
+  }
+  return t.pushText(I64, low, high, flags, mask);
+}
+
+/** Bitwise instructions work on the halves. */
+for (const [name, operator] of [["i64.and", "&"], ["i64.or", "|"], ["i64.xor", "^"]]) {
+  WIDE[name] = (t) => {
+    const [a, b] = t.popSome(2);
+    pushHalves(t, bitwise(a.text, operator, b.text), bitwise(a.high, operator, b.high), a, b);
+  };
+}
+
+/** One half of a bitwise instruction; what a constant decides is left out. */
+function bitwise(a, operator, b) {
+  if (b === "0") return operator === "&" ? "0" : a;
+  if (a === "0") return operator === "&" ? "0" : b;
+  if (operator === "&" && b === "(-1)") return a;
+  return `(${a}${operator}${b})`;
+}
+
+WIDE["i64.eqz"] = (t) => {
+  const a = t.pop();
+  t.pushCondition(`((${a.text}|${a.high})===0)`, a.flags, a.mask);
+};
+
+for (const [name, operator] of [["i64.eq", "==="], ["i64.ne", "!=="]]) {
+  WIDE[name] = (t) => {
+    const [a, b] = t.popSome(2);
+    t.pushCondition(`((${a.text}^${b.text}|${a.high}^${b.high})${operator}0)`, a.flags | b.flags, a.mask | b.mask);
+  };
+}
+
+/** Comparisons: by the high halves, and by the low ones where those are equal. */
+for (const [name, operator] of [["lt", "<"], ["gt", ">"], ["le", "<="], ["ge", ">="]]) {
+  for (const sign of ["s", "u"]) {
+    const half = sign === "u" ? ">>>0" : "";
+    WIDE[`i64.${name}_${sign}`] = (t) => {
+      const [a, b] = t.popAtoms(2);
+      const mask = a.mask | b.mask;
+      if (sign === "s" && b.text === "0" && b.high === "0" && (name === "lt" || name === "ge")) {
+        t.pushCondition(`(${a.high}${operator}0)`, 0, mask);
+        return;
+      }
+      const strict = operator[0];
+      t.pushCondition(
+        `(${a.high}${half}${strict}${b.high}${half}||${a.high}===${b.high}&&${a.text}>>>0${operator}${b.text}>>>0)`, 0, mask);
+    };
+  }
+}
+
+/** Writes the statements that set a result's temporaries and pushes it. */
+function setTemporary(t, statements) {
+  const low = t.next(I64);
+  t.statement(statements(low, `h${t.height}`));
+  t.pushTemporary(I64);
+}
+
+WIDE["i64.add"] = (t) => {
+  const [a, b] = t.popAtoms(2);
+  setTemporary(t, (low, high) => {
+    // The sum is below either summand where it overflows; take the one that is not overwritten.
+    const summand = a.text === low ? b.text : a.text;
+    return `${low}=${a.text}+${b.text}|0;${high}=${a.high}+${b.high}+(${low}>>>0<${summand}>>>0|0)|0;`;
+  });
+};
+
+WIDE["i64.sub"] = (t) => {
+  const [a, b] = t.popAtoms(2);
+  setTemporary(t, (low, high) =>
+    `${high}=${a.high}-${b.high}-(${a.text}>>>0<${b.text}>>>0|0)|0;${low}=${a.text}-${b.text}|0;`);
+};
+
+WIDE["i64.mul"] = (t) => {
+  const [a, b] = t.popAtoms(2);
+  setTemporary(t, (low, high) => {
+    let terms = `mulHigh(${a.text},${b.text})`;
+    if (a.high !== "0") terms += `+Math.imul(${a.high},${b.text})`;
+    if (b.high !== "0") terms += `+Math.imul(${a.text},${b.high})`;
+    return `${high}=${terms}|0;${low}=Math.imul(${a.text},${b.text});`;
+  });
+};
+
+/** Instructions that a function of the library does, on halves, with the result's high half in `high`. */
+function byFunction(name, type, traps) {
+  return (t) => {
+    const operands = t.popSome(2);
+    // Of a count only the low half matters.
+    const given = type === I32 ? [operands[0].text, operands[0].high, operands[1].text]
+      : operands.flatMap((operand) => [operand.text, operand.high]);
+    if (traps) t.settleBelow(TRAPS);
+    setTemporary(t, (low, high) => `${low}=${name}(${given.join()});${high}=high;`);
+  };
+}
+
+WIDE["i64.div_s"] = byFunction("divS64", I64, true);
+WIDE["i64.div_u"] = byFunction("divU64", I64, true);
+WIDE["i64.rem_s"] = byFunction("remS64", I64, true);
+WIDE["i64.rem_u"] = byFunction("remU64", I64, true);
+
+/** Shifts and rotations: expressions where the count is constant, a function where it is not. */
+function shift(name, general, constant) {
+  const byCount = byFunction(general, I32, false);
+  WIDE[name] = (t) => {
+    const count = t.stack[t.stack.length - 1];
+    if (!/^(\d+|\(-\d+\))$/.test(count.text)) {
+      byCount(t);
+      return;
+    }
+    t.pop();
+    const by = Number(count.text.replace(/[()]/g, "")) & 63;
+    if (by === 0) return;
+    const a = t.popAtom();
+    const [low, high] = constant(a.text, a.high, by);
+    pushHalves(t, low, high, a);
+  };
+}
+
+/** The upper 32 bits of two words after a shift to the left by less than 32. */
+const joined = (upper, lower, by) => (by === 0 ? upper : `(${upper}<<${by}|${lower}>>>${32 - by})`);
+const shifted = (word, operator, by) => (by === 0 ? word : `(${word}${operator}${by}${operator === ">>>" ? "|0" : ""})`);
+
+shift("i64.shl", "shl64", (low, high, by) =>
+  by < 32 ? [shifted(low, "<<", by), joined(high, low, by)] : ["0", shifted(low, "<<", by - 32)]);
+shift("i64.shr_u", "shrU64", (low, high, by) =>
+  by < 32 ? [joined(high, low, 32 - by), shifted(high, ">>>", by)] : [shifted(high, ">>>", by - 32), "0"]);
+shift("i64.shr_s", "shrS64", (low, high, by) =>
+  by < 32 ? [joined(high, low, 32 - by), shifted(high, ">>", by)] : [shifted(high, ">>", by - 32), `(${high}>>31)`]);
+const rotated = (low, high, by) =>
+  by < 32 ? [joined(low, high, by), joined(high, low, by)] : [joined(high, low, by - 32), joined(low, high, by - 32)];
+shift("i64.rotl", "rotl64", rotated);
+shift("i64.rotr", "rotr64", (low, high, by) => rotated(low, high, 64 - by));
+
+WIDE["i64.clz"] = (t) => {
+  const a = t.popAtom();
+  pushHalves(t, `(${a.high}!==0?Math.clz32(${a.high}):32+Math.clz32(${a.text}))`, "0", a);
+};
+WIDE["i64.ctz"] = (t) => {
+  const a = t.popAtom();
+  pushHalves(t, `(${a.text}!==0?ctz(${a.text}):32+ctz(${a.high}))`, "0", a);
+};
+WIDE["i64.popcnt"] = (t) => {
+  const a = t.pop();
+  pushHalves(t, `(popcnt(${a.text})+popcnt(${a.high}))`, "0", a);
+};
+
+WIDE["i32.wrap_i64"] = (t) => {
+  const a = t.pop();
+  const operand = t.pushText(I32, a.text, null, a.flags, a.mask);
+  operand.atom = a.atom;
+};
+WIDE["i64.extend_i32_s"] = (t) => {
+  const a = t.popAtom();
+  if (a.constant !== undefined || a.natural) pushHalves(t, a.value, a.constant < 0 ? "(-1)" : "0", a);
+  else pushHalves(t, a.value, `(${a.value}>>31)`, a);
+  t.stack[t.stack.length - 1].atom = a.natural;
+};
+WIDE["i64.extend_i32_u"] = (t) => {
+  const a = t.pop();
+  pushHalves(t, a.value, "0", a).atom = a.atom;
+};
+for (const [name, by] of [["i64.extend8_s", 24], ["i64.extend16_s", 16]]) {
+  WIDE[name] = (t) => {
+    const a = t.popAtom();
+    pushHalves(t, `(${a.text}<<${by}>>${by})`, `(${a.text}<<${by}>>31)`, a);
+  };
+}
+WIDE["i64.extend32_s"] = (t) => {
+  const a = t.popAtom();
+  pushHalves(t, a.text, `(${a.text}>>31)`, a);
+};
+
+/** Conversions of floats to i64. */
+for (const sign of ["s", "u"]) {
+  for (const type of ["f32", "f64"]) {
+    const convert = (name, traps) => (t) => {
+      const a = t.pop();
+      if (traps) t.settleBelow(TRAPS);
+      setTemporary(t, (low, high) => `${low}=${name}(${a.value});${high}=high;`);
+    };
+    WIDE[`i64.trunc_${type}_${sign}`] = convert(`trunc${sign.toUpperCase()}64`, true);
+    WIDE[`i64.trunc_sat_${type}_${sign}`] = convert(`truncSat${sign.toUpperCase()}64`, false);
+  }
+}
+
+WIDE["f64.convert_i64_s"] = (t) => {
+  const a = t.pop();
+  t.pushText(F64, `(${a.high}*4294967296+(${a.text}>>>0))`, null, a.flags, a.mask);
+};
+WIDE["f64.convert_i64_u"] = (t) => {
+  const a = t.pop();
+  t.pushText(F64, `((${a.high}>>>0)*4294967296+(${a.text}>>>0))`, null, a.flags, a.mask);
+};
+WIDE["f32.convert_i64_s"] = (t) => {
+  const a = t.pop();
+  t.pushText(F32, `convertS64(${a.text},${a.high})`, null, a.flags, a.mask);
+};
+WIDE["f32.convert_i64_u"] = (t) => {
+  const a = t.pop();
+  t.pushText(F32, `convertU64(${a.text},${a.high})`, null, a.flags, a.mask);
+};
+
+/** Reinterpretations: the bits where they are at hand. */
+WIDE["i32.reinterpret_f32"] = (t) => {
+  const a = t.pop();
+  t.pushText(I32, a.bits === null ? `bitsOfFloat(${a.value})` : a.bits[0], null, a.flags, a.mask);
+};
+WIDE["f32.reinterpret_i32"] = (t) => {
+  const a = t.pop();
+  t.pushText(F32, `floatOfBits(${a.value})`, null, a.flags, a.mask).bits = [a.value];
+};
+WIDE["i64.reinterpret_f64"] = (t) => {
+  const a = t.popAtomOrBits();
+  if (a.bits === null) setTemporary(t, (low, high) => `${low}=bitsOfDouble(${a.value});${high}=high;`);
+  else pushHalves(t, a.bits[0], a.bits[1], a);
+};
+WIDE["f64.reinterpret_i64"] = (t) => {
+  const a = t.pop();
+  t.pushText(F64, `doubleOfBits(${a.text},${a.high})`, null, a.flags, a.mask).bits = [a.text, a.high];
+};

@@ -1,0 +1,141 @@
+"""``wasmwright run``: programs and single functions, their arguments and exit statuses."""
+
+import pytest
+
+FUNCTIONS = """(module
+  (func (export "add") (param i32 i64) (result i64)
+    (i64.add (i64.extend_i32_s (local.get 0)) (local.get 1)))
+  (func (export "floats") (param f32 f64) (result f32 f64) local.get 0 local.get 1)
+  (func (export "vector") (param v128) (result v128) local.get 0)
+  (func (export "object") (param externref))
+  (func (export "nothing"))
+  (func $trap (export "trap") unreachable)
+  (func $recurse (export "recurse") (call $recurse))
+  (func (export "loop") (loop (br 0)))
+  (memory (export "memory") 1))"""
+
+EXIT = """(module
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (func (export "_start") (call $exit (i32.const {code}))))"""
+
+
+@pytest.fixture
+def functions(file):
+    return file(FUNCTIONS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "output"),
+    [
+        (("add", "2", "3"), "5\n"),
+        (("add", "-2", "-3"), "-5\n"),
+        (("add", "0x10", "0b11"), "19\n"),
+        (("add", "4294967295", "18446744073709551615"), "-2\n"),
+        (("floats", "1.5", "-2"), "1.5\n-2.0\n"),
+        (("floats", "0x1p3", "0x1.8p1"), "8.0\n3.0\n"),
+        (("floats", "nan", "-inf"), "nan\n-inf\n"),
+        (("vector", "00112233445566778899aabbccddeeff"), "00112233445566778899aabbccddeeff\n"),
+        (("nothing",), ""),
+    ],
+)
+def test_a_function_is_called_and_its_results_printed(cli, functions, arguments, output):
+    name, *values = arguments
+    for more in ((), ("--eager",), ("--explicit-checks",)):
+        done = cli("run", *more, "--invoke", name, functions, *values)
+        assert (done.returncode, done.stdout.decode(), done.stderr) == (0, output, b"")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("add",),
+        ("add", "1"),
+        ("add", "1", "2", "3"),
+        ("add", "x", "1"),
+        ("add", "1.5", "1"),
+        ("add", "4294967296", "1"),
+        ("add", "1", "18446744073709551616"),
+        ("add", "1" * 5000, "1"),
+        ("add", "", "1"),
+        ("floats", "one", "2"),
+        ("floats", "0x1p99999", "2"),
+        ("vector", "00"),
+        ("vector", "zz"),
+        ("object", "1"),
+    ],
+)
+def test_wrong_arguments_are_wrong_usage(cli, functions, arguments):
+    name, *values = arguments
+    done = cli("run", "--invoke", name, functions, *values)
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+    assert len(done.stderr) < 1000
+
+
+def test_an_unknown_function_is_named(cli, functions):
+    done = cli("run", "--invoke", "missing", functions)
+    assert done.returncode == 1
+    assert b"no exported function 'missing'" in done.stderr
+    assert cli("run", "--invoke", "memory", functions).returncode == 1
+
+
+def test_a_plain_module_is_no_program(cli, functions):
+    done = cli("run", functions)
+    assert done.returncode == 1
+    assert b"not a WASI program" in done.stderr
+    assert b"add, floats" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("trap", b"unreachable"), ("recurse", b"call stack exhausted")]
+)
+def test_a_trap_is_status_134_with_the_backtrace(cli, functions, name, message):
+    done = cli("run", "--invoke", name, functions)
+    assert done.returncode == 134
+    assert done.stderr.startswith(b"wasmwright: trap: " + message)
+    assert f"${name}".encode() in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_ctrl_c_is_status_130(interrupted_cli, functions):
+    done = interrupted_cli("run", "--invoke", "loop", functions)
+    assert done.returncode == 130
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("code", [0, 1, 3, 125])
+def test_a_programs_exit_code_is_ours(cli, file, code):
+    done = cli("run", file(EXIT.format(code=code)))
+    assert (done.returncode, done.stderr) == (code, b"")
+
+
+def test_a_program_that_traps_is_status_134(cli, file):
+    path = file('(module (memory (export "memory") 1) (func $main (export "_start") unreachable))')
+    done = cli("run", path)
+    assert done.returncode == 134
+    assert b"unreachable" in done.stderr
+
+
+def test_missing_imports_are_listed(cli, file):
+    text = """(module (import "env" "one" (func)) (import "env" "two" (memory 1))
+      (memory (export "memory") 1) (func (export "_start")) (func (export "f")))"""
+    for arguments in (("run",), ("run", "--invoke", "f")):
+        done = cli(*arguments, file(text.replace('(memory (export "memory") 1)', "")))
+        assert done.returncode == 1
+        assert b"env.one" in done.stderr
+        assert b"env.two" in done.stderr
+        assert b"Traceback" not in done.stderr
+
+
+def test_a_module_comes_from_standard_input_too(cli, functions):
+    done = cli("run", "--invoke", "add", "-", "2", "3", input=functions.read_bytes())
+    assert (done.returncode, done.stdout) == (0, b"5\n")
+    text = b'(module (func (export "f") (result i32) i32.const 7))'
+    assert cli("run", "--invoke", "f", "-", input=text).stdout == b"7\n"
+
+
+def test_a_directory_that_is_not_there_is_wrong_usage(cli, functions):
+    done = cli("run", "--dir", "/nowhere/at/all", functions)
+    assert done.returncode == 2
+    assert b"not a directory" in done.stderr
