@@ -1,5 +1,6 @@
-"""The command line as users have it: a process with arguments, input and an exit status."""
+"""The command line: commands with arguments and input, their output and exit status."""
 
+import io
 import signal
 import subprocess
 import sys
@@ -7,24 +8,33 @@ import time
 
 import pytest
 
+from wasmwright.cli import main
+
 BASE = [sys.executable, "-m", "wasmwright"]
 
 
 @pytest.fixture
-def cli():
-    """``cli(*arguments, input=b"")``: the finished process, its streams as bytes."""
+def cli(capfdbinary, monkeypatch):
+    """``cli(*arguments, input=b"")``: runs a command in this process, which is quicker.
 
-    def run(*arguments, input=b"", **options):
-        return subprocess.run(
-            [*BASE, *map(str, arguments)], input=input, capture_output=True, timeout=100, **options
-        )
+    Gives what a process would have: an exit status, and the streams as bytes.
+    """
+
+    def run(*arguments, input=b""):
+        with monkeypatch.context() as context:
+            context.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(input)))
+            with pytest.raises(SystemExit) as ended:
+                main([*map(str, arguments)])
+            sys.stdout.flush()
+        output, errors = capfdbinary.readouterr()
+        return subprocess.CompletedProcess(arguments, ended.value.code or 0, output, errors)
 
     return run
 
 
 @pytest.fixture
 def interrupted_cli():
-    """``interrupted_cli(*arguments)``: the same, with Ctrl-C after half a second."""
+    """``interrupted_cli(*arguments)``: a process that gets Ctrl-C after a while."""
 
     def run(*arguments):
         process = subprocess.Popen(
@@ -33,7 +43,6 @@ def interrupted_cli():
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
         )
-        assert process.stderr is not None
         time.sleep(1.5)
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=20)

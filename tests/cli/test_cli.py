@@ -54,10 +54,8 @@ def test_a_directory_is_no_module(cli, command, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["run", "validate", "dump", "print"])
-@pytest.mark.parametrize("cut", [0, 1, 7, 8, 9, 20, -1])
+@pytest.mark.parametrize("cut", [0, 1, 7, 9, 20, -1])
 def test_a_truncated_module_is_an_error_of_one_line(cli, file, command, cut):
-    if cut == 8:
-        pytest.skip("eight bytes are an empty module")
     path = file('(module $m (func (export "f") (result i32) i32.const 1))')
     path.write_bytes(path.read_bytes()[:cut])
     done = cli(command, path)
@@ -90,7 +88,7 @@ def test_a_reader_that_leaves_early_is_no_traceback(file, command):
     assert errors == b""
 
 
-def test_a_full_disk_is_an_error_of_one_line(cli, file):
+def test_a_full_disk_is_an_error_of_one_line(file):
     path = file("(module)")
     with open("/dev/full", "wb") as full:
         done = subprocess.run(

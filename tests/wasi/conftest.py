@@ -105,6 +105,12 @@ def make_guest() -> Iterator[Callable[..., Guest]]:
         guest.wasi.close()
 
 
+@pytest.fixture(scope="session")
+def guest_type() -> type[Guest]:
+    """For tests that make many guests: each must be closed."""
+    return Guest
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A directory that guests get, beside one with a secret that they don't."""

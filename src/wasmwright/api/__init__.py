@@ -22,6 +22,7 @@ from wasmwright.api.types import (
     v128,
 )
 from wasmwright.runtime.globals import Global
+from wasmwright.runtime.interrupts import Deadline as deadline
 from wasmwright.runtime.memory import Memory
 from wasmwright.runtime.table import Table
 from wasmwright.runtime.tag import Tag
@@ -43,6 +44,7 @@ __all__ = [
     "TableType",
     "Tag",
     "TagType",
+    "deadline",
     "externref",
     "f32",
     "f64",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from wasmwright.api import html
+
 
 class Exports(Mapping[str, Any]):
     """``exports.add`` or ``exports["add"]``: functions, memories, tables and globals by name.
@@ -35,6 +37,10 @@ class Exports(Mapping[str, Any]):
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._entries]
+
+    def _repr_html_(self) -> str:
+        rows = [(name, repr(value)) for name, value in self._entries.items()]
+        return html.table(f"{len(rows)} exports", ("name", "value"), rows)
 
     def __repr__(self) -> str:
         return f"<wasmwright.Exports {', '.join(self._entries)}>"

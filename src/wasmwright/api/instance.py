@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
 from wasmwright.api.exports import Exports
 from wasmwright.api.host import CallingInstance
 from wasmwright.api.limits import Limits
 from wasmwright.api.module import Module
 from wasmwright.errors import LinkError
-from wasmwright.model.module import KIND_FUNC, KIND_GLOBAL, KIND_MEMORY, KIND_TABLE
+from wasmwright.model.module import KIND_FUNC, KIND_GLOBAL, KIND_MEMORY, KIND_TABLE, Export
 from wasmwright.runtime import instance as runtime
 from wasmwright.runtime import interrupts, linking
 
@@ -65,20 +65,11 @@ class Instance:
 
     def _set_up(self, core: runtime.Instance, module: Module) -> None:
         self._module = module
-        self._core = core
+        self._core: runtime.Instance | None = core
         core.handle = weakref.ref(self)
-        self._exports = Exports({entry.name: self._export(entry) for entry in module.model.exports})
-
-    def _export(self, entry: Any) -> Any:
-        if entry.kind == KIND_FUNC:
-            return self._core.func(entry.index)
-        if entry.kind == KIND_MEMORY:
-            return self._core.memories[entry.index]
-        if entry.kind == KIND_TABLE:
-            return self._core.table(entry.index)
-        if entry.kind == KIND_GLOBAL:
-            return self._core.global_(entry.index)
-        return self._core.tags[entry.index]
+        self._exports: Exports | None = Exports(
+            {entry.name: _export(core, entry) for entry in module.model.exports}
+        )
 
     @property
     def module(self) -> Module:
@@ -87,8 +78,26 @@ class Instance:
 
     @property
     def exports(self) -> Exports:
-        """What the module exports, by attribute and by name."""
-        return self._exports
+        """What the module exports, by attribute and by name; ValueError after `close`."""
+        exports = self._exports
+        if exports is None:
+            raise ValueError("the instance is closed")
+        return exports
+
+    def close(self) -> None:
+        """Lets go of the instance; its ``exports`` are no more.
+
+        What it has is given back once nothing else refers to it: functions, memories and views of
+        them that are still in use stay valid.
+        """
+        self._exports = None
+        self._core = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def interrupt(self) -> bool:
         """Stops the call in progress with InterruptError, from another thread.
@@ -97,10 +106,23 @@ class Instance:
         call one another are in one call together, and what a host function has called in others
         ends with it. Host functions are not interrupted: the call ends when they return.
         """
-        return interrupts.interrupt(self._core.block)
+        return self._core is not None and interrupts.interrupt(self._core.block)
 
     def __reduce__(self) -> Any:
         raise TypeError("an instance cannot be pickled; pickle its module")
 
     def __repr__(self) -> str:
-        return f"<wasmwright.Instance of {self._module!r}>"
+        closed = "closed " if self._core is None else ""
+        return f"<wasmwright.Instance {closed}of {self._module!r}>"
+
+
+def _export(core: runtime.Instance, entry: Export) -> Any:
+    if entry.kind == KIND_FUNC:
+        return core.func(entry.index)
+    if entry.kind == KIND_MEMORY:
+        return core.memories[entry.index]
+    if entry.kind == KIND_TABLE:
+        return core.table(entry.index)
+    if entry.kind == KIND_GLOBAL:
+        return core.global_(entry.index)
+    return core.tags[entry.index]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wasmwright.api import types
+from wasmwright.api import html, types
 from wasmwright.binary.decode import decode
 from wasmwright.binary.names import decode_names
 from wasmwright.errors import CompileError, MalformedError
@@ -87,10 +87,11 @@ def wasm2wat(source: Source, *, fold: bool = False) -> str:
 class Module:
     """A validated module; immutable, picklable, and shareable between threads.
 
-    ``source`` is a module in the binary or the text format, or a path to a file. Functions are compiled when they
-    are first called, or all at once by :meth:`compile`. ``guard=False`` has every memory access
-    checked by an explicit comparison instead of guard pages. ``level`` is LLVM's optimisation
-    level, 0 to 3, where the default does not suit. Raises MalformedError or InvalidError.
+    ``source`` is a module in the binary or the text format, or a path to a file. Functions are
+    compiled when they are first called, or all at once by :meth:`compile`. ``guard=False`` has
+    every memory access checked by an explicit comparison instead of guard pages. ``level`` is
+    LLVM's optimisation level, 0 to 3, where the default does not suit. Raises MalformedError or
+    InvalidError.
     """
 
     def __init__(
@@ -186,6 +187,13 @@ class Module:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _unpickle, (self._module.data, self._features, self._guard, self._level)
+
+    def _repr_html_(self) -> str:
+        imports = [(f"{each.module}.{each.name}", str(each.type)) for each in self.imports]
+        exports = [(each.name, str(each.type)) for each in self.exports]
+        return html.table(f"{self!r} imports", ("name", "type"), imports) + html.table(
+            "and exports", ("name", "type"), exports
+        )
 
     def __repr__(self) -> str:
         name = f" {self.name}" if self.name else ""

@@ -100,21 +100,27 @@ ExternType = FuncType | MemoryType | TableType | GlobalType | TagType
 
 def from_model(module: Module, desc: ModelType) -> ExternType:
     """The public form of an external type of ``module``; a function's is its type index."""
-    if isinstance(desc, model.MemoryType):
-        limits = desc.limits
-        page_size = 1 << limits.page_size_log2
-        return MemoryType(limits.min, limits.max, limits.address64, limits.shared, page_size)
-    if isinstance(desc, model.TableType):
-        limits = desc.limits
-        return TableType(model.name(desc.element), limits.min, limits.max, limits.address64)
-    if isinstance(desc, model.GlobalType):
-        return GlobalType(model.name(desc.valtype), desc.mutable)
+    if isinstance(desc, model.MemoryType | model.TableType | model.GlobalType):
+        return from_object(desc)
     index = desc.type_index if isinstance(desc, model.TagType) else desc
     comp = module.types[index].comp
     assert isinstance(comp, model.FuncType)
     if isinstance(desc, model.TagType):
         return TagType(tuple(map(model.name, comp.params)))
     return func_type_of(comp)
+
+
+def from_object(
+    desc: model.MemoryType | model.TableType | model.GlobalType,
+) -> MemoryType | TableType | GlobalType:
+    """The public form of the type of a memory, table or global."""
+    if isinstance(desc, model.GlobalType):
+        return GlobalType(model.name(desc.valtype), desc.mutable)
+    limits = desc.limits
+    if isinstance(desc, model.TableType):
+        return TableType(model.name(desc.element), limits.min, limits.max, limits.address64)
+    page_size = 1 << limits.page_size_log2
+    return MemoryType(limits.min, limits.max, limits.address64, limits.shared, page_size)
 
 
 def func_type_of(func_type: model.FuncType) -> FuncType:

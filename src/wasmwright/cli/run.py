@@ -20,9 +20,10 @@ from wasmwright.errors import LinkError
 @click.option(
     "--dir",
     "dirs",
-    metavar="HOST[::GUEST]",
+    metavar="HOST[::GUEST[::ro]]",
     multiple=True,
-    help="Let the program see a directory, under the name GUEST (or its own).",
+    help="Let the program see a directory, under the name GUEST (or its own), with ::ro for "
+    "reading only; or the content of a zip file.",
 )
 @click.option(
     "--env",
@@ -52,7 +53,7 @@ def command(
 
     \b
     wasmwright run --dir . prog.wasm input.txt
-    wasmwright run --dir data::/data --env LANG=C prog.wasm /data/input.txt
+    wasmwright run --dir data::/data::ro --env LANG=C prog.wasm /data/input.txt
     wasmwright run --invoke add math.wasm 2 3
     """
     import wasmwright as ww
@@ -101,11 +102,22 @@ def _environment(settings: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _folder(setting: str) -> tuple[str, str]:
-    host, colons, guest = setting.partition("::")
-    if not os.path.isdir(host):
+def _folder(setting: str) -> tuple[str, Any]:
+    from wasmwright import wasi
+
+    host, _, guest = setting.partition("::")
+    guest, _, mode = guest.partition("::")
+    if mode not in ("", "ro"):
+        raise click.BadParameter(f"{mode!r} is not ro", param_hint="--dir")
+    folder: Any = host
+    if os.path.isfile(host):
+        try:
+            folder = wasi.ZipDirectory(host)
+        except ValueError as error:
+            raise click.BadParameter(f"{host!r} is {error}", param_hint="--dir") from error
+    elif not os.path.isdir(host):
         raise click.BadParameter(f"{host!r} is not a directory", param_hint="--dir")
-    return (guest if colons else host), host
+    return guest or host, wasi.ReadOnly(folder) if mode else folder
 
 
 def _invoke(
@@ -114,7 +126,7 @@ def _invoke(
     name: str,
     texts: tuple[str, ...],
     env: dict[str, str],
-    dirs: dict[str, str],
+    dirs: dict[str, Any],
 ) -> None:
     import wasmwright as ww
     from wasmwright import wasi

@@ -1,1 +1,1 @@
-"""Stand-ins for other packages' interfaces, so that what is written for them runs on this engine."""
+"""Stand-ins for other packages' interfaces: what is written for them runs on this engine."""

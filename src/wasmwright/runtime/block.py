@@ -17,6 +17,7 @@ from wasmwright import tuning
 from wasmwright.codegen import abi, vm
 from wasmwright.runtime import native
 from wasmwright.runtime.heap import Heap, create, merge
+from wasmwright.runtime.resource import resource
 
 
 class Member(Protocol):
@@ -29,12 +30,12 @@ class Member(Protocol):
 class Block:
     """One runtime block, alive as long as a member refers to it."""
 
-    __slots__ = ("__weakref__", "_joined", "_members", "_residents", "address", "heap_object", "tags")
+    __slots__ = ("__weakref__", "_joined", "_members", "_memory", "_residents", "address", "heap_object", "tags")
 
     def __init__(self) -> None:
         core = native.get()
         self.address = _allocate()
-        weakref.finalize(self, _free, self.address)
+        self._memory = resource(_free, self.address)
         live.add(self)
         self._members: weakref.WeakSet[Member] = weakref.WeakSet()
         self._joined: Block | None = None

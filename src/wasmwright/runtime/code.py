@@ -7,6 +7,7 @@ function has a thunk from the start; calling it ends in :meth:`ModuleCode.addres
 from __future__ import annotations
 
 import bisect
+import ctypes
 import hashlib
 import threading
 import weakref
@@ -23,6 +24,7 @@ from wasmwright.codegen.llvm import native as ir
 from wasmwright.codegen.objects import LoadedObject
 from wasmwright.model.module import KIND_FUNC, Module
 from wasmwright.runtime import native, traps
+from wasmwright.runtime.resource import resource
 
 
 class Unit:
@@ -70,9 +72,9 @@ class ModuleCode:
         self._exported: dict[int, str] | None = None
         self._instances: weakref.WeakSet[Client] = weakref.WeakSet()
         # The callable that compiled code has in its thunks; it must not keep this alive.
-        self._compiler = _compiler(weakref.ref(self))
+        self._compiler = _compiler(id(self))
         self._thunks, self._thunk_size = _make_thunks(len(module.funcs), self._compiler)
-        weakref.finalize(self, _unload, self._units, self._thunks, self._thunk_size).atexit = False
+        self._code = resource(_unload, self._units, self._thunks, self._thunk_size)
 
     def entry(self, index: int) -> int:
         """The address to call for function ``index``: its code, or its thunk."""
@@ -149,7 +151,7 @@ class ModuleCode:
 
         options = lower.Options(guard=self.guard)
         text = lower.lower_unit(self.module, self.layout, wanted, options)
-        data = native.get().call_with_stack(lambda: compiler.compile_ir(text, level))
+        data = native.get().call_compiler(lambda: compiler.compile_ir(text, level))
         cached.add(tuple(wanted), data)
         return wanted, data
 
@@ -183,11 +185,12 @@ class ModuleCode:
         return found
 
 
-def _compiler(code: weakref.ref[ModuleCode]) -> Callable[[int], int]:
+def _compiler(address: int) -> Callable[[int], int]:
     def compile_function(number: int) -> int:
-        found = code()
-        assert found is not None
-        return found.enter(number)
+        # A thunk was called, so an instance is alive, which holds its ModuleCode. A weak reference
+        # would not do: see `runtime.resource`.
+        code: ModuleCode = ctypes.cast(address, ctypes.py_object).value
+        return code.enter(number)
 
     return compile_function
 

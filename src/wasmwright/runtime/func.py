@@ -67,7 +67,7 @@ class HostFunction:
         if CANON.depths[type_id]:
             native.write64(self.record + abi.FUNCREF_RTT, heap_types.func_rtt(type_id))
         self._wrapper: weakref.ref[Any] | None = None
-        references.owners[self.context] = self
+        self._entry = references.owners.enter(self.context, self)
         Block().add(self)
         if any(is_traced(each, CANON.kinds) for each in canonical.params + canonical.results):
             self.block.need_heap()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import operator
 import struct
-import weakref
 from typing import Any, NoReturn
 
 from wasmwright.model import types
@@ -18,6 +17,7 @@ from wasmwright.runtime import heap, native, references
 from wasmwright.runtime.block import Block
 from wasmwright.runtime.heap import RootRecord
 from wasmwright.runtime.references import Owner
+from wasmwright.runtime.resource import resource
 
 _VALTYPES = {
     "i32": types.I32,
@@ -101,7 +101,7 @@ class Global:
         valtype = global_type.valtype
         if owner is None and types.is_ref(valtype) and not references.is_func(valtype):
             self.roots = RootRecord([(address, 1)])
-            weakref.finalize(self, self.roots.leave).atexit = False
+            self._roots = resource(self.roots.leave)
 
     def _store(self, value: Any) -> None:
         valtype = self.type.valtype

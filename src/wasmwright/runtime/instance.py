@@ -26,6 +26,7 @@ from wasmwright.runtime.code import ModuleCode
 from wasmwright.runtime.globals import Global, cell_bits
 from wasmwright.runtime.heap import RootRecord, make, paused
 from wasmwright.runtime.memory import Memory
+from wasmwright.runtime.resource import resource
 from wasmwright.runtime.table import Table
 from wasmwright.runtime.tag import Tag
 
@@ -62,7 +63,7 @@ class Instance:
         self.handle: weakref.ref[Any] | None = None
         self._memory = ctypes.create_string_buffer(code.layout.size + 16)
         self.context = (ctypes.addressof(self._memory) + 15) & -16
-        references.owners[self.context] = self
+        self._entry = references.owners.enter(self.context, self)
         Block().add(self)
         self._fill_types()
         code.attach(self)
@@ -256,7 +257,7 @@ class Instance:
         self.block.need_heap()
         if entries:
             roots = RootRecord(entries)
-            weakref.finalize(self, roots.leave).atexit = False
+            self._roots = resource(roots.leave)
             roots.enter(self.block)
         if self.code.needs.functions:
             self.block.keep(self)

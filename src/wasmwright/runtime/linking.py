@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from wasmwright.codegen import abi
 from wasmwright.errors import LinkError
 from wasmwright.model import types
 from wasmwright.model.canon import CANON, canonicalize, map_valtype
@@ -28,7 +29,6 @@ from wasmwright.runtime.instance import Externs
 from wasmwright.runtime.memory import Memory
 from wasmwright.runtime.table import Table
 from wasmwright.runtime.tag import Tag
-from wasmwright.codegen import abi
 
 Imports = Mapping[str, Any]
 Adapt = Callable[[Callable[..., Any]], Callable[..., Any]]

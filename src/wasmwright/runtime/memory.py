@@ -10,13 +10,14 @@ from __future__ import annotations
 import ctypes
 import gc
 import threading
-import weakref
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from wasmwright import tuning
 from wasmwright.codegen import vm
 from wasmwright.model.types import Limits, MemoryType
 from wasmwright.runtime import native
+from wasmwright.runtime.typed import TypedAccess
+from wasmwright.runtime.resource import resource
 
 if TYPE_CHECKING:
     _Buffer: Any = object
@@ -24,12 +25,13 @@ else:
     _Buffer = native.get().buffer_type
 
 
-class Memory(_Buffer):
+class Memory(TypedAccess, _Buffer):
     """A linear memory.
 
     ``Memory(1)`` has one page of 64 KiB and may grow; ``Memory(1, 2)`` at most to two.
     ``memory[a:b]`` reads and writes bytes, ``memoryview(memory)`` and numpy see it without a
-    copy and stay valid when it grows (they keep the length they were made with).
+    copy and stay valid when it grows (they keep the length they were made with). ``read_i32`` and
+    its like read and write numbers, ``read_str`` and ``write_str`` strings.
     """
 
     def __init__(self, min: int = 0, max: int | None = None, *, guard: bool | None = None) -> None:
@@ -76,8 +78,8 @@ class Memory(_Buffer):
         self._lock = threading.RLock()
         self._record = ctypes.create_string_buffer(16)
         slot = native.get().add_region(base, base + reserved)
-        self._finalizer = weakref.finalize(self, _release, base, reserved, slot, self._record)
-        self._finalizer.atexit = False
+        # The record goes last: views of the memory read it.
+        self._space = resource(_release, base, reserved, slot, self._record)
         self._make_accessible(size.min * self._page)
         record = ctypes.addressof(self._record)
         native.write64(record + 8, base)

@@ -159,6 +159,10 @@ class Native:
         )(self._core.symbols["ww_new_func"])
         self.func_type = self._make_func_type()
         self.buffer_type = self._make_buffer_type()
+        self._resource_type = self._make_resource_type()
+        self._new_resource = ctypes.PYFUNCTYPE(
+            ctypes.py_object, ctypes.py_object, ctypes.py_object
+        )(self._core.symbols["ww_new_resource"])
 
     # -- loading -------------------------------------------------------------------------
 
@@ -180,7 +184,7 @@ class Native:
         if found is None:
             from wasmwright.codegen.llvm import compiler
 
-            found = (number,), self.call_with_stack(lambda: compiler.compile_ir(text))
+            found = (number,), self.call_compiler(lambda: compiler.compile_ir(text))
             self._pack.add(*found)
         return load(found[1], self._arena, self._resolve)
 
@@ -338,9 +342,14 @@ class Native:
         low, _ = stack_bounds()
         return self._stack_pointer() - low
 
-    def call_with_stack(self, call: Callable[[], _T]) -> _T:
-        """``call()``, in a thread of its own if this one's stack is too small for LLVM."""
-        if self._stack_left() >= tuning.COMPILER_STACK:
+    def call_compiler(self, call: Callable[[], _T]) -> _T:
+        """``call()``, in a thread of its own if this one is not fit to run LLVM.
+
+        Its stack may be too small; and the main thread's Ctrl-C would end llvmlite between taking
+        something and noting that, or between freeing something and noting that.
+        """
+        main = threading.current_thread() is threading.main_thread()
+        if not main and self._stack_left() >= tuning.COMPILER_STACK:
             return call()
         outcome: list[_T] = []
         failure: list[BaseException] = []
@@ -368,6 +377,11 @@ class Native:
     def new_func(self, vectorcall: int, record: int, info: object) -> Any:
         """A new exported-function object; ``info`` keeps alive what ``record`` lives in."""
         return self._new_func(self.func_type, vectorcall, record, info)
+
+    def new_resource(self, release: Callable[[], None]) -> object:
+        """An object that calls ``release`` when it goes: see ``runtime.resource``."""
+        made: object = self._new_resource(self._resource_type, release)
+        return made
 
     def make_type(
         self,
@@ -407,6 +421,15 @@ class Native:
                 (b"__weaklistoffset__", _T_PYSSIZET, ir.FUNC_WEAKREFS),
                 (b"_info", _T_OBJECT_EX, ir.FUNC_INFO),
             ],
+        )
+
+    def _make_resource_type(self) -> Any:
+        return self.make_type(
+            b"wasmwright.runtime.native.Resource",
+            ir.RESOURCE_SIZE,
+            TPFLAGS_DISALLOW_INSTANTIATION,
+            [(SLOT_DEALLOC, self._core.symbols["ww_resource_dealloc"])],
+            [],
         )
 
     def _make_buffer_type(self) -> Any:

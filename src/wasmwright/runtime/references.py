@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ctypes
 import sys
-import weakref
 from typing import Any, Final, Protocol
 
 from wasmwright.codegen import abi
@@ -20,6 +19,7 @@ from wasmwright.model.canon import CANON
 from wasmwright.runtime import heap, native
 from wasmwright.runtime.block import Block, join
 from wasmwright.runtime.heap import RootRecord
+from wasmwright.runtime.resource import resource
 from wasmwright.validate.subtyping import heap_matches, top_of
 
 # Reference types that can be named without a module.
@@ -64,8 +64,30 @@ class Holder(Protocol):
     roots: RootRecord | None
 
 
-# Owners by the address of their context.
-owners: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+class Owners:
+    """Owners by the address of their context.
+
+    They are borrowed, not weak references, which would end before their finalisers run (see
+    ``runtime.resource``): an owner's entry goes with what ``enter`` gave it.
+    """
+
+    def __init__(self) -> None:
+        self._cells: dict[int, ctypes.py_object[Any]] = {}
+
+    def enter(self, context: int, owner: Owner) -> object:
+        """Makes ``owner`` known as long as it holds the result."""
+        # A view of a pointer, which counts no reference.
+        self._cells[context] = ctypes.py_object.from_buffer(ctypes.c_void_p(id(owner)))
+        return resource(self._leave, context)
+
+    def _leave(self, context: int) -> None:
+        del self._cells[context]
+
+    def __getitem__(self, context: int) -> Any:
+        return self._cells[context].value
+
+
+owners = Owners()
 
 
 def owner_of(record: int) -> Owner:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import threading
-import weakref
 from typing import Any, NoReturn
 
 from wasmwright import limits as bounds
@@ -19,6 +18,7 @@ from wasmwright.model.types import Limits, TableType
 from wasmwright.runtime import heap, native, references
 from wasmwright.runtime.block import Block
 from wasmwright.runtime.heap import RootRecord
+from wasmwright.runtime.resource import resource
 
 
 class Table:
@@ -64,8 +64,7 @@ class Table:
         self.roots: RootRecord | None = None
         if not references.is_func(self.element):
             self.roots = RootRecord([(self.record, INDIRECT)])
-        self._finalizer = weakref.finalize(self, _release, self._base, reserved, self.roots)
-        self._finalizer.atexit = False
+        self._space = resource(_release, self._base, reserved, self._record, self.roots)
         self._make_accessible(size.min)
         native.write64(self.record, self._base)
         native.write64(self.record + 8, size.min)
@@ -159,7 +158,8 @@ class Table:
         return f"<wasmwright.Table {len(self)} {types.name(self.element)}>"
 
 
-def _release(base: int, reserved: int, roots: RootRecord | None) -> None:
+def _release(base: int, reserved: int, record: object, roots: RootRecord | None) -> None:
     if roots is not None:
         roots.leave()
     vm.release(base, reserved)
+    del record

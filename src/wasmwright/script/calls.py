@@ -8,9 +8,11 @@ but reinterpret, made once for each type.
 from __future__ import annotations
 
 import functools
+import struct
 from typing import Any
 
 from wasmwright.api import FuncType, Global, Instance, Module
+from wasmwright.errors import LinkError
 from wasmwright.model import types
 from wasmwright.script.values import (
     Argument,
@@ -25,18 +27,19 @@ from wasmwright.script.values import (
 
 _INTEGERS = {"f32": "i32", "f64": "i64"}
 _SIZES = {"i32": 32, "i64": 64, "f32": 32, "f64": 64}
+_FORMATS = {"f32": "<f", "f64": "<d"}
 
 
 class Host:
     """An object of the host's, which a script knows by number."""
 
-    def __init__(self, kind: type[ExternRef | HostRef], number: int) -> None:
-        self.value = kind(number)
+    def __init__(self, number: int) -> None:
+        self.number = number
 
 
 @functools.cache
-def _host(kind: type[ExternRef | HostRef], number: int) -> Host:
-    return Host(kind, number)
+def _host(number: int) -> Host:
+    return Host(number)
 
 
 class ScriptError(Exception):
@@ -59,11 +62,13 @@ def call(func: Any, arguments: tuple[Argument, ...], level: int) -> list[Value]:
     return [_from_python(*pair) for pair in zip(returned, func_type.results, strict=True)]
 
 
-def global_value(exported: Global) -> Value:
+def global_value(exported: Global, level: int) -> Value:
     """The value of a global."""
     valtype = types.name(exported.type.valtype)
-    if valtype in _SIZES:
-        return Number(valtype, exported.raw() & (1 << _SIZES[valtype]) - 1)
+    if valtype in _INTEGERS:
+        module = _global_reader(valtype, exported.mutable, level)
+        bits = Instance(module, {"": {"": exported}}).exports[""]()
+        return _from_python(bits, valtype)
     return _from_python(exported.value, valtype)
 
 
@@ -80,7 +85,7 @@ def _to_python(value: Argument, valtype: str) -> Any:
         return value.content
     if isinstance(value, Null):
         return None
-    return _host(type(value), value.number)
+    return _host(value.number)
 
 
 def _from_python(value: Any, valtype: str) -> Value:
@@ -91,7 +96,7 @@ def _from_python(value: Any, valtype: str) -> Value:
     if value is None:
         return Null()
     if isinstance(value, Host):
-        return value.value
+        return (ExternRef if "extern" in valtype else HostRef)(value.number)
     if callable(value):
         return Reference("func")
     if isinstance(value, int):
@@ -101,7 +106,29 @@ def _from_python(value: Any, valtype: str) -> Value:
 
 def _through_integers(func: Any, func_type: FuncType, level: int) -> Any:
     module = _reinterpreter(func_type, level)
-    return Instance(module, {"": {"": func}}).exports[""]
+    try:
+        return Instance(module, {"": {"": func}}).exports[""]
+    except LinkError:  # a type that is not final is another one in each module
+        return functools.partial(_through_doubles, func, func_type)
+
+
+def _through_doubles(func: Any, func_type: FuncType, *arguments: Any) -> Any:
+    """A call with the bits of floats, which NaNs may not survive."""
+    given = [
+        struct.unpack(_FORMATS[kind], value.to_bytes(_SIZES[kind] // 8, "little"))[0]
+        if kind in _INTEGERS
+        else value
+        for kind, value in zip(func_type.params, arguments, strict=True)
+    ]
+    returned = func(*given)
+    single = len(func_type.results) == 1
+    results = [
+        int.from_bytes(struct.pack(_FORMATS[kind], value), "little") if kind in _INTEGERS else value
+        for kind, value in zip(
+            func_type.results, (returned,) if single else returned or (), strict=True
+        )
+    ]
+    return results[0] if single else tuple(results) if results else None
 
 
 @functools.cache
@@ -126,5 +153,17 @@ def _reinterpreter(func_type: FuncType, level: int) -> Module:
         f'(module (import "" "" (func (param {" ".join(params)}) (result {" ".join(results)})))'
         f'(func (export "") (param {integer_params}) (result {integer_results})'
         f"(local {' '.join(results)}) {body}))",
+        level=level,
+    )
+
+
+@functools.cache
+def _global_reader(valtype: str, mutable: bool, level: int) -> Module:
+    """A module whose export gives the bits of the float in its imported global."""
+    integer = _INTEGERS[valtype]
+    globaltype = f"(mut {valtype})" if mutable else valtype
+    return Module(
+        f'(module (import "" "" (global {globaltype}))'
+        f'(func (export "") (result {integer}) ({integer}.reinterpret_{valtype} (global.get 0))))',
         level=level,
     )

@@ -247,7 +247,7 @@ class _Runner:
         if isinstance(action, Get):
             if not isinstance(exported, Global):
                 raise ScriptError(f"export {action.name!r} is not a global")
-            return [global_value(exported)]
+            return [global_value(exported, self.level)]
         if not callable(exported):
             raise ScriptError(f"export {action.name!r} is not a function")
         instance.compile()

@@ -4,20 +4,36 @@
 directories, clocks and randomness are capability objects that can be replaced one by one.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from wasmwright.wasi.abi import Errno, Filetype
 from wasmwright.wasi.clocks import Clocks, FixedClocks, SystemClocks
 from wasmwright.wasi.command import Command, ExitError, Result, instantiate, run
-from wasmwright.wasi.contents import Symlink
 from wasmwright.wasi.filesystem import Directory, DirEntry, File, Stat
 from wasmwright.wasi.hostdir import HostDirectory
-from wasmwright.wasi.memdir import MemoryDirectory
-from wasmwright.wasi.overlay import OverlayDirectory
 from wasmwright.wasi.preview1 import Preview1, ReadOnly
 from wasmwright.wasi.process_calls import Exit
 from wasmwright.wasi.random import Random, SeededRandom, SystemRandom
-from wasmwright.wasi.readonly import ReadOnlyDirectory, ReadOnlyFile
 from wasmwright.wasi.streams import Stream
-from wasmwright.wasi.zipdir import ZipDirectory
+
+if TYPE_CHECKING:
+    from wasmwright.wasi.contents import Symlink
+    from wasmwright.wasi.memdir import MemoryDirectory
+    from wasmwright.wasi.overlay import OverlayDirectory
+    from wasmwright.wasi.readonly import ReadOnlyDirectory, ReadOnlyFile
+    from wasmwright.wasi.zipdir import ZipDirectory
+
+# Imported on first use: most programs run without.
+_MODULES = {
+    "MemoryDirectory": "memdir",
+    "OverlayDirectory": "overlay",
+    "ReadOnlyDirectory": "readonly",
+    "ReadOnlyFile": "readonly",
+    "Symlink": "contents",
+    "ZipDirectory": "zipdir",
+}
 
 __all__ = [
     "Clocks",
@@ -49,3 +65,17 @@ __all__ = [
     "instantiate",
     "run",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        import importlib
+
+        found = getattr(importlib.import_module(f"wasmwright.wasi.{_MODULES[name]}"), name)
+        globals()[name] = found
+        return found
+    raise AttributeError(f"module 'wasmwright.wasi' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

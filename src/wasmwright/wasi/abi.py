@@ -188,6 +188,7 @@ RIGHTS_FILE: Final = (
     | RIGHT_FD_FILESTAT_SET_SIZE
     | RIGHT_FD_FILESTAT_SET_TIMES
 )
+RIGHTS_SOCKET: Final = RIGHTS_STREAM | RIGHT_SOCK_SHUTDOWN
 RIGHTS_DIRECTORY: Final = (
     RIGHT_FD_FDSTAT_SET_FLAGS
     | RIGHT_FD_SYNC
@@ -273,6 +274,13 @@ EVENT_FD_WRITE: Final = 2
 EVENT_HANGUP: Final = 1
 SUBCLOCK_ABSTIME: Final = 1
 
+# `riflags` and `roflags` (u16), `sdflags` (u8)
+RECV_PEEK: Final = 1
+RECV_WAITALL: Final = 2
+RECV_DATA_TRUNCATED: Final = 1
+SHUTDOWN_RECEIVE: Final = 1
+SHUTDOWN_SEND: Final = 2
+
 ADVICE_LAST: Final = 5  # `advice` (u8): normal, sequential, random, willneed, dontneed, noreuse
 
 PREOPENTYPE_DIR: Final = 0
@@ -282,6 +290,7 @@ SIGNALS_IGNORED: Final = frozenset({0, 13, 16, 17, 22, 27})  # none, pipe, chld,
 SIGNALS_STOPPING: Final = frozenset({18, 19, 20, 21})  # stop, tstp, ttin, ttou
 SIGNAL_LAST: Final = 30
 
+U16 = Struct("<H")
 U32 = Struct("<I")
 U64 = Struct("<Q")
 CIOVEC = Struct("<II")  # buf, buf_len; `iovec` is the same

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wasmwright.errors import LinkError
 from wasmwright.wasi.abi import MODULE, MODULE_UNSTABLE, SIGNATURES
@@ -15,6 +16,11 @@ from wasmwright.wasi.preview1 import DEFAULT_OUTPUT_LIMIT, Dirs, Preview1
 from wasmwright.wasi.process_calls import Exit
 from wasmwright.wasi.random import Random
 from wasmwright.wasi.streams import CaptureStream, StreamInput, StreamOutput
+
+if TYPE_CHECKING:
+    from socket import socket
+
+    from wasmwright.api import Limits
 
 _NOTE_SIZE = 2_000  # bytes
 
@@ -79,9 +85,12 @@ class Command:
         stderr: StreamOutput = None,
         env: Mapping[str, str] | None = None,
         dirs: Dirs | None = None,
+        sockets: Iterable[socket] = (),
         clocks: Clocks | None = None,
         random: Random | None = None,
         output_limit: int = DEFAULT_OUTPUT_LIMIT,
+        limits: Limits | None = None,
+        timeout: float | None = None,
         imports: Imports | None = None,
     ) -> Result:
         """Run to the end in a new instance; the parameters are those of `run`."""
@@ -92,6 +101,7 @@ class Command:
             stdout=stdout,
             stderr=stderr,
             dirs=dirs,
+            sockets=sockets,
             clocks=clocks,
             random=random,
             output_limit=output_limit,
@@ -99,8 +109,8 @@ class Command:
         with wasi:
             code = 0
             try:
-                start = self._instantiate(wasi, imports or {}, "_start")
-                start()
+                with _deadline(timeout):
+                    self._instantiate(wasi, imports, limits, "_start")()
             except Exit as exit_:
                 code = exit_.code
             except Exception as error:
@@ -110,8 +120,10 @@ class Command:
                 wasi.flush()
             return _result(wasi, code)
 
-    def _instantiate(self, wasi: Preview1, imports: Imports, entry: str) -> Callable[..., Any]:
-        instance = instantiate(self.module, wasi, imports)
+    def _instantiate(
+        self, wasi: Preview1, imports: Imports | None, limits: Limits | None, entry: str
+    ) -> Callable[..., Any]:
+        instance = instantiate(self.module, wasi, imports, limits=limits)
         function: Callable[..., Any] | None = Mapping.get(instance.exports, entry)
         if function is None:
             raise LinkError(
@@ -131,9 +143,12 @@ def run(
     stderr: StreamOutput = None,
     env: Mapping[str, str] | None = None,
     dirs: Dirs | None = None,
+    sockets: Iterable[socket] = (),
     clocks: Clocks | None = None,
     random: Random | None = None,
     output_limit: int = DEFAULT_OUTPUT_LIMIT,
+    limits: Limits | None = None,
+    timeout: float | None = None,
     imports: Imports | None = None,
 ) -> Result:
     """Run a WASI program to its end.
@@ -146,8 +161,10 @@ def run(
     bytes each), "inherit", "null", a file object, a descriptor, or a function that takes bytes;
     stderr may be "stdout". env: the whole environment, empty by default. dirs: guest path to host
     path (or `ReadOnly(path)`, or a `Directory`), all that the program can reach of any file
-    system. clocks, random: the system's, or fixed ones for reproducible runs. imports: further
-    imports, module name to name to value.
+    system. sockets: open sockets of the host, see `Preview1`. clocks, random: the system's, or
+    fixed ones for reproducible runs. limits: bounds on memories and tables. timeout: seconds,
+    compiling included, after which the program is stopped with InterruptError, waiting or not.
+    imports: further imports, module name to name to value.
 
     Gives a `Result`, whatever the exit code; `.check()` makes it an exception. A trap, or an
     exception of a Python stream or import, comes out as itself, with the end of captured standard
@@ -161,21 +178,32 @@ def run(
         stderr=stderr,
         env=env,
         dirs=dirs,
+        sockets=sockets,
         clocks=clocks,
         random=random,
         output_limit=output_limit,
+        limits=limits,
+        timeout=timeout,
         imports=imports,
     )
 
 
-def instantiate(module: Any, wasi: Preview1, imports: Imports | None = None) -> Any:
+def instantiate(
+    module: Any,
+    wasi: Preview1,
+    imports: Imports | None = None,
+    *,
+    limits: Limits | None = None,
+) -> Any:
     """An `Instance` of `module` linked to `wasi`, its memory bound; for reactors, initialised.
 
     The memory is the export "memory", or else one among `imports`. LinkError where there is none
     and a WASI function is imported. Does not call `_start`.
     """
     from wasmwright.api import Instance, Memory
+    from wasmwright.runtime import interrupts
 
+    wasi.interruptible(interrupts.check)
     check_imports(module.imports)
     namespace: dict[str, dict[str, Any]] = dict(wasi.imports())
     for module_name, names in (imports or {}).items():
@@ -191,13 +219,19 @@ def instantiate(module: Any, wasi: Preview1, imports: Imports | None = None) -> 
         if memory is not None:
             wasi.bind(memory)
 
-    instance = Instance(module, namespace, before_start=bind)
+    instance = Instance(module, namespace, limits=limits, before_start=bind)
     if wasi.memory is None and any(_is_wasi(item) for item in module.imports):
         raise LinkError('no export named memory: a WASI module must export its memory as "memory"')
     initialize = Mapping.get(instance.exports, "_initialize")
     if initialize is not None:
         initialize()
     return instance
+
+
+def _deadline(seconds: float | None) -> AbstractContextManager[object]:
+    from wasmwright.runtime import interrupts
+
+    return nullcontext() if seconds is None else interrupts.Deadline(seconds)
 
 
 def check_imports(imports: Iterable[Any]) -> None:

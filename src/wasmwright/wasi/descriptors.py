@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 from heapq import heappop, heappush
+from typing import TYPE_CHECKING
 
 from wasmwright.wasi.abi import (
     RIGHT_FD_READ,
     RIGHT_FD_WRITE,
+    RIGHT_SOCK_ACCEPT,
     RIGHTS_ALL,
     RIGHTS_DIRECTORY,
+    RIGHTS_SOCKET,
     RIGHTS_STREAM,
     RIGHTS_WRITING,
     Errno,
@@ -22,11 +25,19 @@ from wasmwright.wasi.abi import (
 from wasmwright.wasi.filesystem import Directory, DirEntry, File
 from wasmwright.wasi.streams import Stream
 
+if TYPE_CHECKING:
+    from wasmwright.wasi.sockets import SocketStream  # costs milliseconds that few guests need
+
 MAX_DESCRIPTORS = 1024
+MAX_LISTED = 1 << 18  # names that are remembered of directories being read
+_SMALL_LISTING = 256
 
 
 class Descriptor:
-    """One entry: exactly one of `stream`, `file` and `directory` is set."""
+    """One entry: exactly one of `stream`, `file` and `directory` is set.
+
+    `socket` is `stream` again, where that is one.
+    """
 
     __slots__ = (
         "directory",
@@ -37,7 +48,9 @@ class Descriptor:
         "position",
         "preopen",
         "rights",
+        "socket",
         "stream",
+        "waits",
     )
 
     def __init__(
@@ -47,6 +60,7 @@ class Descriptor:
         *,
         flags: int = 0,
         stream: Stream | None = None,
+        socket: SocketStream | None = None,
         file: File | None = None,
         directory: Directory | None = None,
         preopen: bytes | None = None,
@@ -54,10 +68,14 @@ class Descriptor:
         self.rights = rights
         self.inheriting = inheriting
         self.flags = flags
-        self.stream = stream
+        self.socket = socket
+        self.stream: Stream | None = stream if socket is None else socket
         self.file = file
         self.directory = directory
         self.preopen = preopen  # the name under which a directory was handed over
+        self.waits = (
+            self.stream is not None and self.stream.fileno() >= 0
+        )  # reading or writing may block
         self.position = 0  # bytes from the start of `file`
         self.entries: list[DirEntry] | None = None  # what fd_readdir's cookies count
 
@@ -140,6 +158,18 @@ class DescriptorTable:
         self.entries[target] = self.remove(source)
         return replaced
 
+    def limit_listings(self, latest: Descriptor) -> None:
+        """Forget what other descriptors listed, if it is more than MAX_LISTED names together."""
+        listed = len(latest.entries or ())
+        if listed <= _SMALL_LISTING:
+            return  # a thousand descriptors with as many names each are bearable
+        for descriptor in self.entries.values():
+            if descriptor is not latest and descriptor.entries is not None:
+                listed += len(descriptor.entries)
+                if listed > MAX_LISTED:
+                    listed -= len(descriptor.entries)
+                    descriptor.entries = None
+
     def close(self) -> None:
         """Close all, even where closing one fails."""
         while self.entries:
@@ -155,6 +185,11 @@ def stdio(stream: Stream, right: int) -> Descriptor:
     No right to seek: with it, wasi-libc's isatty says no.
     """
     return Descriptor(right | (RIGHTS_STREAM & ~(RIGHT_FD_READ | RIGHT_FD_WRITE)), stream=stream)
+
+
+def preopened_socket(socket: SocketStream) -> Descriptor:
+    """A descriptor for a socket that the host hands over; accepted ones accept no more."""
+    return Descriptor(RIGHTS_SOCKET | RIGHT_SOCK_ACCEPT, RIGHTS_SOCKET, socket=socket)
 
 
 def preopened(directory: Directory, name: str, read_only: bool) -> Descriptor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 from collections.abc import Sequence
 
 from wasmwright.wasi.abi import (
@@ -10,7 +9,6 @@ from wasmwright.wasi.abi import (
     CLOCK_REALTIME,
     DIRENT,
     FDFLAG_APPEND,
-    FDFLAG_NONBLOCK,
     FDFLAGS_ALL,
     FDFLAGS_SYNCHRONOUS,
     FDSTAT,
@@ -59,7 +57,7 @@ from wasmwright.wasi.hostcall import (
     hostcall,
     slice_of,
 )
-from wasmwright.wasi.streams import Stream
+from wasmwright.wasi.waiting import read_some, write_all
 
 
 class FdCalls:
@@ -93,9 +91,10 @@ class FdCalls:
                         count = descriptor.file.read_at(buffers, descriptor.position)
                         descriptor.position += count
                     elif descriptor.stream is not None:
-                        if descriptor.flags & FDFLAG_NONBLOCK:
-                            _check_ready(descriptor.stream, select.POLLIN)
-                        count = descriptor.stream.read_into(buffers)
+                        if descriptor.waits:
+                            count = read_some(state, descriptor, descriptor.stream, buffers)
+                        else:
+                            count = descriptor.stream.read_into(buffers)
                 U32.pack_into(view, nread, count)
                 return 0
         except ERRORS as error:
@@ -118,9 +117,10 @@ class FdCalls:
                 count = 0
                 if buffers:
                     if descriptor.stream is not None:
-                        if descriptor.flags & FDFLAG_NONBLOCK:
-                            _check_ready(descriptor.stream, select.POLLOUT)
-                        count = descriptor.stream.write_from(buffers)
+                        if descriptor.waits:
+                            count = write_all(state, descriptor, descriptor.stream, buffers)
+                        else:
+                            count = descriptor.stream.write_from(buffers)
                     elif descriptor.file is not None:
                         count = _write_file(descriptor, descriptor.file, buffers)
                 U32.pack_into(view, nwritten, count)
@@ -291,6 +291,7 @@ class FdCalls:
         # seen yet stays where it is, though the directory changes meanwhile.
         if cookie == 0 or descriptor.entries is None:
             descriptor.entries = _list_directory(directory)
+            self.state.table.limit_listings(descriptor)
         U32.pack_into(view, result, _pack_entries(buffer, descriptor.entries, cookie))
 
 
@@ -306,16 +307,6 @@ def _write_file(descriptor: Descriptor, file: File, buffers: list[memoryview]) -
         count = file.write_at(buffers, descriptor.position)
         descriptor.position += count
     return count
-
-
-def _check_ready(stream: Stream, event: int) -> None:
-    """AGAIN if reading or writing would block."""
-    fd = stream.fileno()
-    if fd >= 0:
-        poll = select.poll()
-        poll.register(fd, event)
-        if not poll.poll(0):
-            raise WasiError(Errno.AGAIN)
 
 
 def _offset(value: int) -> int:
@@ -352,20 +343,17 @@ def filetype_of(descriptor: Descriptor) -> Filetype:
         return Filetype.REGULAR_FILE
     if descriptor.directory is not None:
         return Filetype.DIRECTORY
-    return _stream_filetype(descriptor.stream)
-
-
-def _stream_filetype(stream: Stream | None) -> Filetype:
+    if descriptor.socket is not None:
+        return descriptor.socket.filetype
     # Programs take a character device for a terminal, and turn off buffering for it.
-    if stream is not None and stream.isatty():
-        return Filetype.CHARACTER_DEVICE
-    return Filetype.UNKNOWN
+    is_terminal = descriptor.stream is not None and descriptor.stream.isatty()
+    return Filetype.CHARACTER_DEVICE if is_terminal else Filetype.UNKNOWN
 
 
 def stat_of(descriptor: Descriptor) -> Stat:
     """The attributes of what a descriptor stands for; a stream has none but its type."""
     target = descriptor.file or descriptor.directory
-    return target.stat() if target is not None else Stat(_stream_filetype(descriptor.stream))
+    return target.stat() if target is not None else Stat(filetype_of(descriptor))
 
 
 def pack_filestat(view: memoryview, pointer: int, stat: Stat) -> None:

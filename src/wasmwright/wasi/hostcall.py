@@ -28,7 +28,17 @@ MAX_TRANSFER = 0x7FFF_F000  # bytes in one call, as Linux
 class State:
     """What the calls of one guest share."""
 
-    __slots__ = ("args", "clocks", "env", "lock", "memory", "on_wait", "random", "table")
+    __slots__ = (
+        "args",
+        "clocks",
+        "env",
+        "interrupted",
+        "lock",
+        "memory",
+        "on_wait",
+        "random",
+        "table",
+    )
 
     def __init__(
         self,
@@ -44,7 +54,10 @@ class State:
         self.clocks = clocks
         self.random = random
         self.memory: Any = b""  # anything with the buffer protocol; every pointer faults in this
+        # Called now and then while a call waits, to raise if it is to end: the host's and the
+        # engine's.
         self.on_wait: Callable[[], object] | None = None
+        self.interrupted: Callable[[], object] | None = None
         # Without it a thread could close a descriptor whose host number another thread is about
         # to use, and the host may have given that number to something else. Reentrant: a stream's
         # callback may call the guest.
@@ -53,6 +66,17 @@ class State:
     def view(self) -> memoryview:
         """Guest memory as it is now: made afresh for each call, because it may have grown."""
         return memoryview(self.memory)
+
+    @property
+    def watched(self) -> bool:
+        """Whether `turn` does anything, so that it must be called while a call waits."""
+        return self.on_wait is not None or self.interrupted is not None
+
+    def turn(self) -> None:
+        """Let those who may want to end a wait have their turn: what they raise."""
+        for callback in (self.on_wait, self.interrupted):
+            if callback is not None:
+                callback()
 
     def string(self, pointer: int, length: int) -> str:
         """A path: FAULT, NAMETOOLONG, ILSEQ if it is not UTF-8, INVAL for a NUL in it."""

@@ -207,10 +207,10 @@ class NodeDirectory:
         with self._lock:
             target = self._same_store(other)
             node = self._node.find(name)
-            if isinstance(node, DirectoryNode):
-                raise os_error(errno.EPERM)
             if target.get(other_name) is not None:
                 raise os_error(errno.EEXIST)
+            if isinstance(node, DirectoryNode):
+                raise os_error(errno.ENOENT if target.removed else errno.EPERM)
             node.keep()
             target.insert(other_name, node)
             node.links += 1

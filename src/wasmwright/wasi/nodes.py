@@ -362,17 +362,20 @@ class DirectoryNode(Node):
     def take_out(self, name: str) -> None:
         """Remove the entry `name`, which there is; hiding one of the layer takes a name: ENOSPC."""
         self.keep()
-        if self.origin is not None:
-            assert self.store.lower is not None
-            if self.store.lower.has((*self.origin, name)):
-                if name not in self.children:
-                    self.store.take(names=1)
-                self.children[name] = None
-                self.touch()
-                return
-        if self.children.pop(name, None) is not None:  # else the host removed it from the layer
+        if self._is_below(name):
+            if name not in self.children:
+                self.store.take(names=1)
+            self.children[name] = None
+        elif self.children.pop(name, None) is not None:  # else the host removed it from the layer
             self.store.give(names=1)
         self.touch()
+
+    def _is_below(self, name: str) -> bool:
+        """Whether the layer has the name: OSError of the layer."""
+        if self.origin is None:
+            return False
+        assert self.store.lower is not None
+        return self.store.lower.has((*self.origin, name))
 
     def check_empty(self) -> None:
         """Raise ENOTEMPTY if something is inside."""
@@ -413,10 +416,17 @@ class DirectoryNode(Node):
             elif target is not None:
                 raise os_error(errno.ENOTDIR)
         elif isinstance(target, DirectoryNode):
-            raise os_error(errno.EISDIR)
+            raise os_error(errno.ENOTEMPTY if self.is_inside(target) else errno.EISDIR)
         # What may fail for want of space comes first, and what it did by then does no harm.
         node.keep()
-        other.insert(other_name, node)
+        other.keep()
+        # The old name pays for the new one, unless it goes on hiding one of the layer.
+        freed = 0 if self._is_below(name) else 1
+        self.store.give(names=freed)
+        try:
+            other.insert(other_name, node)
+        finally:
+            self.store.give(names=-freed)
         self.take_out(name)
         node.ctime = self.store.now()
         if isinstance(target, DirectoryNode):

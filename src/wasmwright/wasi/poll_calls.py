@@ -6,7 +6,6 @@ import fcntl
 import select
 import struct
 import termios
-from collections.abc import Callable
 from typing import NamedTuple
 
 from wasmwright.wasi.abi import (
@@ -27,11 +26,11 @@ from wasmwright.wasi.abi import (
 from wasmwright.wasi.clocks import CLOCK_IDS
 from wasmwright.wasi.descriptors import Descriptor
 from wasmwright.wasi.hostcall import State, address, hostcall
+from wasmwright.wasi.waiting import TURN_MS
 
 MAX_SUBSCRIPTIONS = 8_192
-# Waits are cut into pieces: no host takes 2**64 ns at once, and `on_wait` wants its turn.
+# Waits are cut into pieces: no host takes 2**64 ns at once, and who may end one wants a turn.
 _MAX_WAIT_NS = 3_600_000_000_000
-_MAX_WATCHED_WAIT_NS = 50_000_000
 
 
 class _Event(NamedTuple):
@@ -161,7 +160,7 @@ def _wait(state: State, wait: _Wait) -> list[_Event]:
         ]
         pause = min(remaining, default=_MAX_WAIT_NS)
         if clocks.real:
-            pause = min(pause, _MAX_WAIT_NS if state.on_wait is None else _MAX_WATCHED_WAIT_NS)
+            pause = min(pause, TURN_MS * 1_000_000 if state.watched else _MAX_WAIT_NS)
         if poller is None:
             if ready:
                 return ready
@@ -176,12 +175,7 @@ def _wait(state: State, wait: _Wait) -> list[_Event]:
                 return ready
             if not block:
                 clocks.sleep(pause)
-        _notify(state.on_wait)
-
-
-def _notify(on_wait: Callable[[], object] | None) -> None:
-    if on_wait is not None:
-        on_wait()
+        state.turn()
 
 
 def _fires(watch: _Watch, found: dict[int, int]) -> bool:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wasmwright.wasi.abi import (
     MODULE,
@@ -20,6 +20,7 @@ from wasmwright.wasi.descriptors import (
     MAX_DESCRIPTORS,
     DescriptorTable,
     preopened,
+    preopened_socket,
     stdio,
 )
 from wasmwright.wasi.fd_calls import FdCalls
@@ -30,6 +31,7 @@ from wasmwright.wasi.path_calls import PathCalls
 from wasmwright.wasi.poll_calls import PollCalls
 from wasmwright.wasi.process_calls import ProcessCalls
 from wasmwright.wasi.random import Random, SystemRandom
+from wasmwright.wasi.sock_calls import SockCalls
 from wasmwright.wasi.streams import (
     FileStream,
     Stream,
@@ -39,6 +41,9 @@ from wasmwright.wasi.streams import (
     output_stream,
 )
 from wasmwright.wasi.unstable import UnstableCalls
+
+if TYPE_CHECKING:
+    from socket import socket
 
 DEFAULT_OUTPUT_LIMIT = 64 << 20  # bytes captured of standard output, and of standard error
 
@@ -61,10 +66,12 @@ class Preview1:
     stderr: see `streams.input_stream` and `output_stream` ("stdout" as `stderr` joins the two);
     by default nothing comes in and output is captured, each at most `output_limit` bytes. dirs:
     guest path to host path, `Directory` or `ReadOnly`; nothing else of any file system can be
-    reached. A `Directory` object is used as it is and closed with the guest.
+    reached. A `Directory` object stays the host's, to be handed to other guests as well. sockets:
+    connected or listening sockets of the host, under the numbers after those of the directories
+    (3 and on); they stay the host's, connections that the guest accepts are closed with it.
 
     Raises OSError for a host directory that can't be opened, ValueError for arguments or
-    environment with a NUL or a `=` in a name, TypeError for what can't be a stream.
+    environment with a NUL or a `=` in a name, TypeError for what can't be a stream or a socket.
     """
 
     def __init__(
@@ -76,6 +83,7 @@ class Preview1:
         stdout: StreamOutput = None,
         stderr: StreamOutput = None,
         dirs: Dirs | None = None,
+        sockets: Iterable[socket] = (),
         clocks: Clocks | None = None,
         random: Random | None = None,
         output_limit: int = DEFAULT_OUTPUT_LIMIT,
@@ -101,6 +109,11 @@ class Preview1:
         try:
             for guest_path, directory in (dirs or {}).items():
                 self._preopen(guest_path, directory)
+            # After the directories: wasi-libc looks for those up to the first other descriptor.
+            for item in sockets:
+                from wasmwright.wasi.sockets import SocketStream
+
+                self._table.add(preopened_socket(SocketStream(item)))
         except BaseException:
             self.close()
             raise
@@ -112,13 +125,21 @@ class Preview1:
         if isinstance(directory, ReadOnly):
             directory = directory.directory
         if isinstance(directory, str | os.PathLike):
-            directory = HostDirectory(directory)
-        self._table.add(preopened(directory, guest_path, read_only))
+            opened: Directory = HostDirectory(directory)
+        else:
+            opened = directory.reopen()
+        self._table.add(preopened(opened, guest_path, read_only))
 
     def _collect(self) -> dict[str, dict[str, Callable[..., int]]]:
         state = self._state
         fds, paths = FdCalls(state), PathCalls(state)
-        groups: tuple[object, ...] = (fds, paths, PollCalls(state), ProcessCalls(state))
+        groups: tuple[object, ...] = (
+            fds,
+            paths,
+            PollCalls(state),
+            ProcessCalls(state),
+            SockCalls(state),
+        )
         unstable = UnstableCalls(state, fds, paths)
         return {
             MODULE: {name: _find(name, groups) for name in SIGNATURES},
@@ -159,12 +180,16 @@ class Preview1:
 
     @property
     def on_wait(self) -> Callable[[], object] | None:
-        """Called at least every 50 ms while `poll_oneoff` waits; may raise to end the wait."""
+        """Called at least every 50 ms while the guest waits in a call; may raise to end that."""
         return self._state.on_wait
 
     @on_wait.setter
     def on_wait(self, callback: Callable[[], object] | None) -> None:
         self._state.on_wait = callback
+
+    def interruptible(self, check: Callable[[], object]) -> None:
+        """Have the engine's `check` called as `on_wait` is: it raises if the guest is to stop."""
+        self._state.interrupted = check
 
     def flush(self) -> None:
         """Flush output that went to Python file objects."""

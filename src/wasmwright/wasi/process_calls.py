@@ -1,4 +1,4 @@
-"""The rest of preview 1: arguments, environment, time, randomness, the process, sockets."""
+"""The rest of preview 1: arguments, environment, time, randomness, the process."""
 
 from __future__ import annotations
 
@@ -86,32 +86,6 @@ class ProcessCalls:
             raise WasiError(Errno.NOTSUP)
         if signal not in SIGNALS_IGNORED:
             raise Exit(128 + signal)
-
-    # Preview 1 can't make sockets; the host would have to hand them over, which is not built yet.
-
-    @hostcall
-    def sock_accept(self, fd: int, flags: int, opened_fd: int) -> None:
-        self._no_socket(fd)
-
-    @hostcall
-    def sock_recv(
-        self, fd: int, ri_data: int, ri_data_len: int, ri_flags: int, nread: int, ro_flags: int
-    ) -> None:
-        self._no_socket(fd)
-
-    @hostcall
-    def sock_send(
-        self, fd: int, si_data: int, si_data_len: int, si_flags: int, nwritten: int
-    ) -> None:
-        self._no_socket(fd)
-
-    @hostcall
-    def sock_shutdown(self, fd: int, how: int) -> None:
-        self._no_socket(fd)
-
-    def _no_socket(self, fd: int) -> None:
-        self.state.table.get(fd)
-        raise WasiError(Errno.NOTSOCK)
 
 
 def _check_clock(clock_id: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import Protocol
 
@@ -41,6 +40,8 @@ class SeededRandom:
         self._rest = b""
 
     def fill(self, buffer: memoryview) -> None:
+        import hashlib  # costs milliseconds that few guests need
+
         filled = 0
         while filled < len(buffer):
             if not self._rest:

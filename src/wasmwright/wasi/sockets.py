@@ -19,6 +19,9 @@ class SocketStream:
     __slots__ = ("__weakref__", "_owned", "_socket")
 
     def __init__(self, sock: socket.socket, *, owned: bool = False) -> None:
+        self._owned = False
+        if not isinstance(sock, socket.socket):
+            raise TypeError(f"a socket must be a socket.socket, not {type(sock).__name__}")
         self._socket = sock
         self._owned = owned
 

@@ -11,6 +11,7 @@ import codecs
 import errno
 import io
 import os
+import stat as stat_modes
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -74,11 +75,15 @@ class NullStream:
 class HostStream:
     """The host descriptor `fd`. `owned` streams close it, the others leave it to the host."""
 
-    __slots__ = ("__weakref__", "_fd", "_owned")
+    __slots__ = ("__weakref__", "_blocks", "_fd", "_owned")
 
     def __init__(self, fd: int, *, owned: bool = False) -> None:
         self._fd = fd
         self._owned = owned
+        try:
+            self._blocks = not stat_modes.S_ISREG(os.fstat(fd).st_mode)
+        except OSError:  # reading or writing will say what is wrong
+            self._blocks = False
 
     def read_into(self, buffers: Sequence[memoryview]) -> int:
         return os.readv(self._fd, buffers)
@@ -92,7 +97,7 @@ class HostStream:
         return os.isatty(self._fd)
 
     def fileno(self) -> int:
-        return self._fd
+        return self._fd if self._blocks else -1
 
     def close(self) -> None:
         if self._owned and self._fd >= 0:

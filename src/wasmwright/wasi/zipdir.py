@@ -41,6 +41,7 @@ MAX_ENTRIES: Final = 1 << 20  # files and directories of one archive
 _MAX_KEPT_FILE: Final = 8 << 20
 _MAX_KEPT: Final = 64 << 20
 
+_EPOCH_NS: Final = 315_532_800 * 10**9  # 1980, where the format's times begin
 _ENCRYPTED: Final = 1  # of `flag_bits`
 _UNIX: Final = 3  # `create_system` of archives whose upper attribute bits are a Unix mode
 
@@ -68,7 +69,7 @@ class _Entry:
         self.children: dict[str, _Entry] = {}
         self.filetype = Filetype.DIRECTORY if info is None else _filetype(info)
         self.size = 0 if info is None else info.file_size
-        self.time_ns = 0 if info is None else _time_ns(info)
+        self.time_ns = _EPOCH_NS if info is None else _time_ns(info)
 
 
 class _Archive:
@@ -316,7 +317,7 @@ def _time_ns(info: zipfile.ZipInfo) -> int:
     try:
         return calendar.timegm((*info.date_time, 0, 0, 0)) * 1_000_000_000
     except ValueError:  # month 0, and such
-        return 0
+        return _EPOCH_NS
 
 
 @contextmanager

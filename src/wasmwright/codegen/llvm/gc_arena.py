@@ -258,6 +258,8 @@ def _next_block() -> Function:
             with f.when((state <= heap.STATE_DIRTY) | holes):
                 found.set(block)
         with other:
+            # At the end it stays in the last segment, which may grow.
+            loop.leave_if((segment + 1) >= number)
             segment.set(segment + 1)
             at.set(0)
         loop.leave_if(found.differs(NOWHERE))

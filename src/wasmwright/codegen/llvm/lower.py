@@ -15,8 +15,10 @@ from mypy_extensions import i64
 
 from wasmwright.binary.cursor import read_opcode, skip_immediates
 from wasmwright.codegen.abi import Layout
+from wasmwright.codegen.llvm.lower_aggregate import aggregate_instruction
 from wasmwright.codegen.llvm.lower_atomic import atomic_instruction
 from wasmwright.codegen.llvm.lower_call import call_instruction
+from wasmwright.codegen.llvm.lower_cast import cast_instruction
 from wasmwright.codegen.llvm.lower_control import control_instruction, else_, open_function
 from wasmwright.codegen.llvm.lower_emitter import Emitter
 from wasmwright.codegen.llvm.lower_exceptions import end_instruction, exception_instruction
@@ -57,6 +59,8 @@ _VECTOR_STORE: Final = 18
 _EXCEPTION: Final = 19
 _END_OF_BLOCK: Final = 20
 _ATOMIC: Final = 21
+_AGGREGATE: Final = 22
+_CAST: Final = 23
 
 _BY_FAMILY: Final[dict[str, int]] = {
     "load": _LOAD,
@@ -72,6 +76,7 @@ _BY_FAMILY: Final[dict[str, int]] = {
     "atomic.wait": _ATOMIC,
     "atomic.notify": _ATOMIC,
     "atomic.fence": _ATOMIC,
+    "aggregate": _AGGREGATE,
     "table": _TABLE,
     "reference": _REFERENCE,
     "vload": _VECTOR_LOAD,
@@ -93,6 +98,16 @@ _BY_NAME: Final[dict[str, int]] = {
     "delegate": _EXCEPTION,
     "catch_all": _EXCEPTION,
     "try_table": _EXCEPTION,
+    "ref.eq": _CAST,
+    "ref.test": _CAST,
+    "ref.cast": _CAST,
+    "br_on_cast": _CAST,
+    "br_on_cast_fail": _CAST,
+    "any.convert_extern": _CAST,
+    "extern.convert_any": _CAST,
+    "ref.i31": _CAST,
+    "i31.get_s": _CAST,
+    "i31.get_u": _CAST,
 }
 
 
@@ -183,6 +198,10 @@ def _function(unit: Unit, func: int) -> list[str]:
             table_instruction(e, opcode)
         elif handler == _REFERENCE:
             reference_instruction(e, opcode)
+        elif handler == _AGGREGATE:
+            aggregate_instruction(e, opcode)
+        elif handler == _CAST:
+            cast_instruction(e, opcode)
         elif handler == _EXCEPTION:
             exception_instruction(e, opcode)
         elif handler == _ATOMIC:

@@ -19,6 +19,7 @@ from wasmwright.codegen.llvm.lower_emitter import Emitter
 from wasmwright.codegen.llvm.lower_memory import widened
 from wasmwright.codegen.llvm.lower_numeric import instruction_name
 from wasmwright.codegen.llvm.lower_table import func_record, table64, table_length, table_place
+from wasmwright.codegen.llvm.lower_type_test import func_matches, wanted_func
 from wasmwright.codegen.llvm.lower_unit import (
     FIXED,
     TAG_RUNTIME,
@@ -86,16 +87,13 @@ def _by_record(e: Emitter, record: str, signature: Signature, tail: bool) -> Non
 def _from_table(e: Emitter, table: int, type_index: int, name: str) -> str:
     """The record that a table holds at the index on the stack, once it is found to fit."""
     unit = e.unit
-    if not unit.module.types[type_index].final:
-        raise Unsupported(f"{name} of a type that is not final")
+    wanted = wanted_func(e, type_index)
     index = widened(e, e.pop(), table64(e, table))
     e.trap_if(e.define(f"icmp uge i64 {index}, {table_length(e, table)}"), TRAP_UNDEFINED_ELEMENT)
     record = e.define(f"load ptr, ptr {table_place(e, table, index)}{TAG_TABLE}")
     e.trap_if(e.define(f"icmp eq ptr {record}, null"), TRAP_UNINITIALIZED_ELEMENT)
-    actual = e.define(f"load i64, ptr {e.field(record, FUNCREF_TYPE)}{FIXED}")
-    wanted_at = e.context(unit.layout.type_id(type_index))
-    wanted = e.define(f"load i64, ptr {wanted_at}{FIXED}")
-    e.trap_if(e.define(f"icmp ne i64 {actual}, {wanted}"), TRAP_INDIRECT_CALL_TYPE)
+    fits = func_matches(e, record, type_index, wanted)
+    e.trap_if(e.define(f"xor i1 {fits}, true"), TRAP_INDIRECT_CALL_TYPE)
     return record
 
 

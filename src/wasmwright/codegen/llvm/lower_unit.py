@@ -14,15 +14,29 @@ from wasmwright.codegen.abi import (
     PARAM_INTS,
     RESULT_FLOATS,
     RESULT_INTS,
+    RT_GC_ALLOC,
     RT_THROW,
     RT_TRAP,
     Layout,
     area_offsets,
 )
+from wasmwright.codegen.heap_layout import StructLayout
 from wasmwright.isa import INSTRUCTIONS, SLOTS
 from wasmwright.isa.immediates import BLOCKTYPE
 from wasmwright.model.module import Module
-from wasmwright.model.types import F32, F64, I32, I64, REF, V128, FuncType
+from wasmwright.model.types import (
+    F32,
+    F64,
+    I8,
+    I16,
+    I32,
+    I64,
+    REF,
+    V128,
+    FieldType,
+    FuncType,
+    StructType,
+)
 
 # Tags at the end of loads and stores. What an instance's code never sees change may be loaded
 # once; linear memory, tables, globals and the runtime's own words do not overlap each other.
@@ -32,6 +46,7 @@ TAG_MEMORY: Final = ", !tbaa !12"
 TAG_GLOBAL: Final = ", !tbaa !14"
 TAG_TABLE: Final = ", !tbaa !16"
 TAG_RUNTIME: Final = ", !tbaa !18"
+TAG_HEADER: Final = ", !tbaa !20"  # of a heap object: what the collector finds it by
 UNLIKELY: Final = ", !prof !1"
 LIKELY: Final = ", !prof !3"
 
@@ -49,7 +64,40 @@ _METADATA: Final = """\
 !16 = !{!15, !15, i64 0}
 !17 = !{!"runtime", !10, i64 0}
 !18 = !{!17, !17, i64 0}
+!19 = !{!"header", !17, i64 0}
+!20 = !{!19, !19, i64 0}
+!21 = !{!"heap", !10, i64 0}
 """
+
+# Heap objects' fields and elements of different types, and those that are written once and
+# those that may change, do not overlap. By storage type: the number of the mutable ones' tag.
+_HEAP_TAGS: Final[dict[int, int]] = {}
+_FIRST_HEAP_TAG: Final = 30
+_TAGGED: Final = ((I8, "i8"), (I16, "i16"), (I32, "i32"), (I64, "i64"), (F32, "f32"))
+_TAGGED_TOO: Final = ((F64, "f64"), (V128, "v128"), (REF, "ref"))
+
+
+def _heap_metadata() -> str:
+    lines: list[str] = []
+    number = _FIRST_HEAP_TAG
+    for storage, name in _TAGGED + _TAGGED_TOO:
+        _HEAP_TAGS[storage] = number + 1
+        for kind in ("", "constant "):
+            lines.append(f'!{number} = !{{!"{kind}{name}", !21, i64 0}}\n')
+            lines.append(f"!{number + 1} = !{{!{number}, !{number}, i64 0}}\n")
+            number += 2
+    return "".join(lines)
+
+
+_HEAP_METADATA: Final = _heap_metadata()
+
+
+def heap_tag(field: FieldType) -> str:
+    """The tag of loads and stores of a field or element."""
+    storage = REF if field.storage & REF else field.storage
+    return f", !tbaa !{_HEAP_TAGS[storage] + (0 if field.mutable else 2)}"
+
+
 
 # `#0` is every wasm function's, `#1` that of calls which do not come back. There is no
 # `mustprogress`: a wasm loop without effects is not to be removed. A stack probe would only
@@ -90,6 +138,17 @@ define internal void @trap(ptr %ctx, i32 %kind, i32 %offset) #1 {{
   musttail call void %f(ptr %ctx, i32 %kind, i32 %offset)
   ret void
 }}
+"""
+
+# Allocation where there is no room at hand. Hardly any registers need saving for it.
+_ALLOCATE_HELPER: Final = f"""\
+define internal preserve_mostcc ptr @allocate(ptr %rt, ptr %type, i64 %size, i64 %length) #4 {{
+  %slot = getelementptr i8, ptr %rt, i64 {RT_GC_ALLOC}
+  %f = load ptr, ptr %slot{FIXED}
+  %found = notail call ptr %f(ptr %rt, ptr %type, i64 %size, i64 %length)
+  ret ptr %found
+}}
+attributes #4 = {{ nounwind cold noinline uwtable(sync) "frame-pointer"="all" }}
 """
 
 _LLVM_TYPES: Final[dict[int, str]] = {
@@ -219,8 +278,10 @@ class Unit:
         # that (see `Emitter.hide_vector`): where it stands, hidden and plain.
         self.float_vectors: bool = False
         self.deferred: list[tuple[list[str], int, str, str]] = []
-        # Whether anything here throws or catches.
+        # Whether anything here throws or catches, and whether anything makes objects.
         self.unwinds: bool = False
+        self.allocates: bool = False
+        self._struct_layouts: dict[int, StructLayout] = {}
         self._signatures: dict[int, Signature] = {}
 
     def signature(self, type_index: int) -> Signature:
@@ -233,6 +294,25 @@ class Unit:
             self._signatures[type_index] = signature
         return signature
 
+    def struct_layout(self, type_index: int) -> StructLayout:
+        """Where the fields of the structure type with this index are."""
+        layout = self._struct_layouts.get(type_index)
+        if layout is None:
+            comp = self.module.types[type_index].comp
+            assert isinstance(comp, StructType)
+            layout = StructLayout(comp)
+            self._struct_layouts[type_index] = layout
+        return layout
+
+    def type_depth(self, type_index: int) -> int:
+        """How many supertypes are above the type with this index."""
+        depth = 0
+        supers = self.module.types[type_index].supers
+        while supers:
+            depth += 1
+            supers = self.module.types[supers[0]].supers
+        return depth
+
     def resolve(self) -> None:
         """Write what was deferred until it was known what the unit computes with."""
         for lines, index, hidden, plain in self.deferred:
@@ -241,6 +321,11 @@ class Unit:
 
     def epilogue(self) -> str:
         """What follows the functions in the unit's text."""
+        parts = [_TRAP_HELPER]
+        if self.allocates:
+            parts.append(_ALLOCATE_HELPER)
         if self.unwinds:
-            return _TRAP_HELPER + _THROW_HELPER + _UNWINDING_ATTRIBUTES + _METADATA
-        return _TRAP_HELPER + _ATTRIBUTES + _METADATA
+            parts.append(_THROW_HELPER)
+        parts.append(_UNWINDING_ATTRIBUTES if self.unwinds else _ATTRIBUTES)
+        parts += [_METADATA, _HEAP_METADATA]
+        return "".join(parts)

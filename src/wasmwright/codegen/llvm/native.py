@@ -83,6 +83,8 @@ FUNC_WEAKREFS: Final = 40
 FUNC_SIZE: Final = 48
 BUFFER_RECORD: Final = 16
 BUFFER_SIZE: Final = 24
+RESOURCE_RELEASE: Final = 16
+RESOURCE_SIZE: Final = 24
 
 # The context of a host function: like an instance's, it begins with the runtime block.
 HOST_CALLABLE: Final = 8
@@ -150,6 +152,8 @@ declare ptr @PyType_GenericAlloc(ptr, i64)
 declare void @PyObject_GC_UnTrack(ptr)
 declare void @PyObject_GC_Del(ptr)
 declare void @PyObject_ClearWeakRefs(ptr)
+declare void @PyObject_Free(ptr)
+declare void @PyErr_WriteUnraisable(ptr)
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 declare i32 @PyBuffer_FillInfo(ptr, ptr, ptr, i64, i32, i32)
 """
@@ -497,7 +501,7 @@ loop:
   %some = icmp ult i64 %i, %regions.count
   br i1 %some, label %look, label %chain
 look:
-  %region = getelementptr {{ i64, i64, ptr }}, ptr %regions, i64 %i
+  %region = getelementptr {{ i64, i64 }}, ptr %regions, i64 %i
 {load("%start", "i64", "%region", 0)}
 {load("%stop", "i64", "%region", 8)}
   %after = icmp uge i64 %address, %start
@@ -941,6 +945,48 @@ clear:
   %ignored = call i32 @ww_func_clear(ptr %self)
 {load("%type", "ptr", "%self", 8)}
   call void @PyObject_GC_Del(ptr %self)
+  call void @Py_DecRef(ptr %type)
+  ret void
+}}
+
+define ptr @ww_new_resource(ptr %type, ptr %release) #0 {{
+  %self = call ptr @PyType_GenericAlloc(ptr %type, i64 0)
+  %failed = icmp eq ptr %self, null
+  br i1 %failed, label %done, label %fill
+fill:
+{store("release", "ptr", "%release", "%self", RESOURCE_RELEASE)}
+  call void @Py_IncRef(ptr %release)
+  br label %done
+done:
+  ret ptr %self
+}}
+
+define void @ww_resource_dealloc(ptr %self) #0 {{
+  %error = alloca ptr
+  %value = alloca ptr
+  %traceback = alloca ptr
+{load("%release", "ptr", "%self", RESOURCE_RELEASE)}
+  %none = icmp eq ptr %release, null
+  br i1 %none, label %free, label %call
+call:
+  call void @PyErr_Fetch(ptr %error, ptr %value, ptr %traceback)
+  %result = call ptr @PyObject_Vectorcall(ptr %release, ptr null, i64 0, ptr null)
+  %failed = icmp eq ptr %result, null
+  br i1 %failed, label %report, label %released
+report:
+  call void @PyErr_WriteUnraisable(ptr %release)
+  br label %released
+released:
+  call void @Py_DecRef(ptr %result)
+  call void @Py_DecRef(ptr %release)
+  %e = load ptr, ptr %error
+  %v = load ptr, ptr %value
+  %t = load ptr, ptr %traceback
+  call void @PyErr_Restore(ptr %e, ptr %v, ptr %t)
+  br label %free
+free:
+{load("%type", "ptr", "%self", 8)}
+  call void @PyObject_Free(ptr %self)
   call void @Py_DecRef(ptr %type)
   ret void
 }}

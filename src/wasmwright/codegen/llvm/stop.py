@@ -107,10 +107,10 @@ def _spread() -> Function:
     with f.when(other.equals(rt)):
         _kill(f, rt)
         f.ret(1)
-    with f.when(f.load(PTR, other, abi.RT_OWNER).equals(owner)):
-        with f.when(f.load(PTR, other, abi.RT_ACTIVATION) < act):
-            _raise_word(f, other, act.integer())
-            _kill(f, other)
+    same = f.load(PTR, other, abi.RT_OWNER).equals(owner)
+    with f.when(same & (f.load(PTR, other, abi.RT_ACTIVATION) < act)):
+        _raise_word(f, other, act.integer())
+        _kill(f, other)
     f.ret(1)
     return f
 

@@ -4,6 +4,7 @@
 
     import sys
     import wasmwright.compat.wasmtime
+
     sys.modules["wasmtime"] = wasmwright.compat.wasmtime
 
 Code that is written for that package then runs unchanged. Stores are a formality here: they say

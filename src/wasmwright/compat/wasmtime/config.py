@@ -143,8 +143,8 @@ class Config(Closeable):
     def _set_target(self, triple: str) -> None:
         if not isinstance(triple, str):
             raise TypeError("expected a str")
-        machine, _, rest = triple.partition("-")
-        if machine != platform.machine() or "linux" not in rest:
+        machine, _, system = triple.partition("-")
+        if machine != platform.machine() or "linux" not in system:
             raise WasmtimeError(f"compiling for another target ({triple}) is not supported")
 
     target = property(None, _set_target, None, "The target triple; only the host's.")
@@ -156,7 +156,7 @@ class Config(Closeable):
 
     def cranelift_flag_set(self, key: str, value: str) -> None:
         """A setting of that compiler; ignored."""
-        if not isinstance(key, str) or not isinstance(value, str):
+        if not all(isinstance(text, str) for text in (key, value)):
             raise TypeError("expected a str")
 
 
@@ -190,5 +190,3 @@ class Engine(Closeable):
     def is_pulley(self) -> bool:
         """Whether code is interpreted: never here."""
         return False
-
-

@@ -137,7 +137,9 @@ class Frame:
     def __str__(self) -> str:
         frame = self._frame
         where = "" if frame.offset is None else f"{f'0x{frame.offset:x}':>8} - "
-        return f"{where}{frame.module or '<unknown>'}!{frame.name or f'<wasm function {frame.func}>'}"
+        return (
+            f"{where}{frame.module or '<unknown>'}!{frame.name or f'<wasm function {frame.func}>'}"
+        )
 
 
 class Trap(Exception):

@@ -60,7 +60,7 @@ def _new_memory(ty: MemoryType) -> ApiMemory:
 
 
 def _memory_type(native: ApiMemory) -> MemoryType:
-    found = from_api(api.from_model(None, native.type))
+    found = from_api(api.from_object(native.type))
     assert isinstance(found, MemoryType)
     return found
 
@@ -151,9 +151,7 @@ class Memory:
         array.memory = self.native  # type: ignore[attr-defined]
         return array
 
-    def read(
-        self, store: Storelike, start: int | None = 0, stop: int | None = None
-    ) -> bytearray:
+    def read(self, store: Storelike, start: int | None = 0, stop: int | None = None) -> bytearray:
         """A copy of the bytes from ``start`` to ``stop``, which count as in a slice."""
         start, stop, _ = slice(start, stop).indices(len(self.native))
         return bytearray(memoryview(self.native)[start : max(start, stop)])
@@ -188,7 +186,9 @@ class SharedMemory:
         if not isinstance(engine, Engine):
             raise TypeError("expected an Engine")
         if not ty.is_shared:
-            raise WasmtimeError("shared memory must have the `shared` flag enabled on its memory type")
+            raise WasmtimeError(
+                "shared memory must have the `shared` flag enabled on its memory type"
+            )
         self.native = _new_memory(ty)
 
     @classmethod
@@ -237,9 +237,7 @@ class Table:
         limits = ty.limits
         most = found.limits.table
         if most is not None and limits.min > most:
-            raise WasmtimeError(
-                f"table minimum size of {limits.min} elements exceeds table limits"
-            )
+            raise WasmtimeError(f"table minimum size of {limits.min} elements exceeds table limits")
         first = to_engine(ty.element.name)(init)
         try:
             self.native = ApiTable(ty.element.name, limits.min, limits.max)
@@ -263,7 +261,7 @@ class Table:
 
     def type(self, store: Storelike) -> TableType:
         """The type, with the current size as its minimum."""
-        found = from_api(api.from_model(None, self.native.type))
+        found = from_api(api.from_object(self.native.type))
         assert isinstance(found, TableType)
         return found
 

@@ -192,9 +192,7 @@ def _with_caller(function: Callable[..., Any], store: Store) -> Callable[..., An
     return call
 
 
-def _converting(
-    function: Callable[..., Any], params: list[Converter | None]
-) -> Callable[..., Any]:
+def _converting(function: Callable[..., Any], params: list[Converter | None]) -> Callable[..., Any]:
     def call(*args: Any) -> Any:
         return function(
             *(

@@ -20,7 +20,9 @@ class InstanceExports(Mapping[str, Any]):
     """Exports by name; by position too, and by attribute."""
 
     def __init__(self, native: ApiInstance) -> None:
-        self._by_name = {name: wrap(extern) for name, extern in native.exports.items()}
+        # (An export of that name hides the attribute `items`.)
+        exports = Mapping.items(native.exports)
+        self._by_name = {name: wrap(extern) for name, extern in exports}
         self._by_index = tuple(self._by_name.values())
 
     @property

@@ -116,7 +116,9 @@ class Linker(Closeable):
                 if isinstance(export.type, FuncType):
                     ty = export.type
                     self._define(
-                        name, export.name, HostFunction(ty, self._fresh(found, module, export.name), False)
+                        name,
+                        export.name,
+                        HostFunction(ty, self._fresh(found, module, export.name), False),
                     )
             return
         instance = self.instantiate(found, module)
@@ -132,7 +134,7 @@ class Linker(Closeable):
         return call
 
     def define_unknown_imports_as_traps(self, module: Module) -> None:
-        """Define each function that ``module`` imports and that is not defined as one that traps."""
+        """Define each function that ``module`` imports and that is not defined as a trap."""
         for item in self._unknown(module):
             if isinstance(item.type, FuncType):
                 self._define(item.module, item.name, HostFunction(item.type, _trap(item), False))

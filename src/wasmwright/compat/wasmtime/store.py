@@ -14,7 +14,6 @@ from wasmwright.runtime import interrupts
 from wasmwright.wasi import Preview1
 
 if TYPE_CHECKING:
-    from wasmwright.compat.wasmtime.func import Caller
     from wasmwright.compat.wasmtime.wasi import WasiConfig
 
 _INTERRUPTED = errors.TRAP_KINDS[errors.TRAP_INTERRUPT]
@@ -173,6 +172,7 @@ class Store(Closeable):
         if self._wasi_config is None:
             raise WasmtimeError("WASI is not configured in this store: call set_wasi first")
         self._wasi = self._wasi_config.system()
+        self._wasi.interruptible(interrupts.check)
         return self._wasi
 
     # -- running ---------------------------------------------------------------------------------
@@ -216,10 +216,8 @@ class StoreContext:
         self._store = None
 
 
-if TYPE_CHECKING:
-    Storelike = Store | Caller | StoreContext
-else:
-    Storelike = Store | StoreContext
+# What stands for a store in calls (`Caller` is a StoreContext).
+Storelike = Store | StoreContext
 
 
 def store_of(storelike: Storelike) -> Store:

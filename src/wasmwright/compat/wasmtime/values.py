@@ -132,7 +132,9 @@ def wrap64(value: int) -> int:
 def _refused(value: object, name: str) -> TypeError:
     if isinstance(value, Val):
         return TypeError("wrong type of `Val` provided")
-    return TypeError(f"don't know how to convert {value!r} to {'anyref' * (name == 'externref') or name}")
+    return TypeError(
+        f"don't know how to convert {value!r} to {'anyref' * (name == 'externref') or name}"
+    )
 
 
 def _to_i32(value: Any) -> int:

@@ -42,17 +42,31 @@ export function unsupported(feature, what, offset) {
   return compileError(`unsupported feature: ${feature} (${what})`, offset);
 }
 
+const traps = new WeakSet();
+const hostErrors = new WeakSet();
+
 /** A trap, to be thrown. */
 export function trap(message) {
-  return new RuntimeError(message);
+  const error = new RuntimeError(message);
+  traps.add(error);
+  return error;
 }
-
-const hostErrors = new WeakSet();
 
 /** Notes that an error came out of a host function, so that `fault` leaves it as it is. */
 export function hostError(error) {
   if (error instanceof RangeError) hostErrors.add(error);
   return error;
+}
+
+/** Whether the engine has run out of stack. */
+function isExhaustion(error) {
+  return /stack|recursion/i.test(error.message) && (error instanceof RangeError || error.name === "InternalError");
+}
+
+/** Whether an error ends all WebAssembly code up to the host: it cannot be caught as an exception. */
+export function isTrap(error) {
+  if (!(error instanceof Error)) return false;
+  return traps.has(error) || isExhaustion(error) || (error instanceof RangeError && !hostErrors.has(error));
 }
 
 /**
@@ -61,8 +75,6 @@ export function hostError(error) {
  * exceptions and the host's errors go on as they are.
  */
 export function fault(error) {
-  if (!(error instanceof RangeError) || hostErrors.has(error) || /stack|recursion/i.test(error.message)) {
-    return error;
-  }
+  if (!(error instanceof RangeError) || hostErrors.has(error) || isExhaustion(error)) return error;
   return trap("out of bounds memory access");
 }

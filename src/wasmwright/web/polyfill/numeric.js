@@ -92,7 +92,7 @@ const TEMPLATES = {
   "f32.convert_i32_s": "Math.fround($0)",
   "f32.convert_i32_u": "Math.fround(#0)",
   "f32.demote_f64": "Math.fround($0)",
-  "f64.convert_i32_s": "+$0",
+  "f64.convert_i32_s": "$0",
   "f64.convert_i32_u": "#0",
   "f64.promote_f32": "$0",
 };

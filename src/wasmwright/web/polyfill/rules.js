@@ -9,7 +9,6 @@ import {
   asNullable,
   BOT,
   EXNREF,
-  FUNCREF,
   I32,
   INDEXED,
   isFunctionReference,
@@ -299,8 +298,3 @@ export const RULES = {
     passThrough(v, types.slice(0, -1));
   },
 };
-
-/** Whether a value of this type may stand in a table of functions. */
-export function isTableOfFunctions(type) {
-  return matches(type, FUNCREF);
-}

@@ -5,7 +5,7 @@ import { FUNC, GLOBAL, MEMORY, TABLE, TAG } from "./decode.js";
 import { MAX_PAGES } from "./limits.js";
 import { readOpcode, skipImmediates, SLOT_OF } from "./instructions.js";
 import { Reader } from "./reader.js";
-import { I32, INDEXED, isDefaultable, matches, typeName } from "./types.js";
+import { I32, isDefaultable, matches, typeName } from "./types.js";
 
 /** Validates all of a module. Throws CompileError. */
 export function validateModule(module) {
@@ -20,12 +20,12 @@ export function validateModule(module) {
   const { imported, globals } = module;
 
   for (const { min, max, type, init } of module.tables) {
-    limits(min, max, 2 ** 32 - 1, "table size must be at most 2^32-1", end);
+    checkSizes(min, max, 2 ** 32 - 1, "table size must be at most 2^32-1", end);
     if (init !== null) validator.constant(init, type, imported.globals);
     else if (!isDefaultable(type)) throw compileError(`type mismatch: a table of ${typeName(type)} needs an initializer`, end);
   }
   for (const { min, max } of module.memories) {
-    limits(min, max, MAX_PAGES, "memory size must be at most 65536 pages (4GiB)", end);
+    checkSizes(min, max, MAX_PAGES, "memory size must be at most 65536 pages (4GiB)", end);
   }
   for (const tag of module.tags) {
     if (tag.results.length > 0) throw compileError("non-empty tag result type", end);
@@ -34,7 +34,7 @@ export function validateModule(module) {
     validator.constant(globals[index].init, globals[index].type, index);
   }
 
-  exports(module, known);
+  checkExports(module, known);
   if (module.start >= 0) {
     const type = known(module.funcs, module.start, "function");
     if (type.params.length + type.results.length > 0) throw compileError("start function: type mismatch", end);
@@ -58,12 +58,12 @@ export function validateModule(module) {
   module.codes.forEach((code, index) => validator.body(module.funcs[imported.funcs + index], code));
 }
 
-function limits(min, max, most, message, offset) {
+function checkSizes(min, max, most, message, offset) {
   if (min > most || max > most) throw compileError(message, offset);
   if (max < min) throw compileError("size minimum must not be greater than maximum", offset);
 }
 
-function exports(module, known) {
+function checkExports(module, known) {
   const spaces = {
     [FUNC]: [module.funcs, "function"],
     [TABLE]: [module.tables, "table"],
@@ -99,9 +99,4 @@ function declaredFunctions(module) {
     for (const init of inits || []) scan(init);
   }
   return declared;
-}
-
-/** The reference type of a function of the module. */
-export function functionReference(type) {
-  return INDEXED + 2 * type.id;
 }

@@ -1,7 +1,7 @@
 // What the instructions of i64 become, by mnemonic. An i64 is two i32, its low and its high half. The
 // low half of a call's result is returned, the high half is left in the variable `high`.
 import { F32, F64, I32, I64 } from "./types.js";
-import { TRAPS } from "./operands.js";
+import { EFFECTS, TRAPS } from "./operands.js";
 
 export const WIDE = Object.create(null);
 
@@ -62,8 +62,12 @@ for (const [name, operator] of [["lt", "<"], ["gt", ">"], ["le", "<="], ["ge", "
   }
 }
 
-/** Writes the statements that set a result's temporaries and pushes it. */
-function setTemporary(t, statements) {
+/**
+ * Writes the statements that set a result's temporaries and pushes it. `flags` are the effects of
+ * evaluating it now, before what waits below.
+ */
+function setTemporary(t, statements, flags = 0) {
+  if (flags & EFFECTS) t.settleEffects();
   const low = t.next(I64);
   t.statement(statements(low, `h${t.height}`));
   t.pushTemporary(I64);
@@ -101,8 +105,8 @@ function byFunction(name, type, traps) {
     // Of a count only the low half matters.
     const given = type === I32 ? [operands[0].text, operands[0].high, operands[1].text]
       : operands.flatMap((operand) => [operand.text, operand.high]);
-    if (traps) t.settleBelow(TRAPS);
-    setTemporary(t, (low, high) => `${low}=${name}(${given.join()});${high}=high;`);
+    const flags = (traps ? TRAPS : 0) | operands[0].flags | operands[1].flags;
+    setTemporary(t, (low, high) => `${low}=${name}(${given.join()});${high}=high;`, flags);
   };
 }
 
@@ -188,8 +192,8 @@ for (const sign of ["s", "u"]) {
   for (const type of ["f32", "f64"]) {
     const convert = (name, traps) => (t) => {
       const a = t.pop();
-      if (traps) t.settleBelow(TRAPS);
-      setTemporary(t, (low, high) => `${low}=${name}(${a.value});${high}=high;`);
+      const flags = a.flags | (traps ? TRAPS : 0);
+      setTemporary(t, (low, high) => `${low}=${name}(${a.value});${high}=high;`, flags);
     };
     WIDE[`i64.trunc_${type}_${sign}`] = convert(`trunc${sign.toUpperCase()}64`, true);
     WIDE[`i64.trunc_sat_${type}_${sign}`] = convert(`truncSat${sign.toUpperCase()}64`, false);
@@ -223,9 +227,14 @@ WIDE["f32.reinterpret_i32"] = (t) => {
   t.pushText(F32, `floatOfBits(${a.value})`, null, a.flags, a.mask).bits = [a.value];
 };
 WIDE["i64.reinterpret_f64"] = (t) => {
-  const a = t.popAtomOrBits();
-  if (a.bits === null) setTemporary(t, (low, high) => `${low}=bitsOfDouble(${a.value});${high}=high;`);
-  else pushHalves(t, a.bits[0], a.bits[1], a);
+  const a = t.pop();
+  if (a.bits === null) {
+    setTemporary(t, (low, high) => `${low}=bitsOfDouble(${a.value});${high}=high;`, a.flags);
+    return;
+  }
+  pushHalves(t, a.bits[0], a.bits[1], a);
+  // Both halves are read, even where only one is used: the access may trap.
+  if (a.flags !== 0) t.settle(t.height - 1);
 };
 WIDE["f64.reinterpret_i64"] = (t) => {
   const a = t.pop();

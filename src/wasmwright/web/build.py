@@ -1,0 +1,149 @@
+"""The polyfill's single file, from its modules.
+
+The modules are plain ES modules that share one scope once they are joined: every top-level name is
+unique, imports and exports are only taken out. ``python -m wasmwright.web.build [-o FILE] [--min]``
+writes the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import Final
+
+FOLDER: Final = Path(__file__).with_name("polyfill")
+
+_IMPORT: Final = re.compile(r'^import \{[^}]*\} from "\./([\w-]+\.js)";\n', re.MULTILINE)
+_REEXPORT: Final = re.compile(r'^export \{[^}]*\} from "\./([\w-]+\.js)";\n', re.MULTILINE)
+_EXPORT: Final = re.compile(r"^export (?=(async )?(function|const|let|class)\b)", re.MULTILINE)
+_TOP_LEVEL: Final = re.compile(
+    r"^(?:export )?(?:async )?(?:function|const|let|class) (\w+)", re.MULTILINE
+)
+_LICENSE: Final = "// wasmwright: WebAssembly in JavaScript. Apache License 2.0. Made from web/polyfill/.\n"
+
+# Defines WebAssembly where it is missing; a page can also call `wasmwright.install` itself.
+_SCRIPT: Final = """\
+{license}(function (global) {{
+"use strict";
+{code}
+const library = {{ install, WebAssembly: WebAssemblyPolyfill, aheadOfTime }};
+if (typeof module === "object" && typeof module.exports === "object") module.exports = library;
+else {{
+  Object.defineProperty(global, "wasmwright", {{ value: library, configurable: true, writable: true }});
+  install(global);
+}}
+}})(globalThis);
+"""
+
+
+class BuildError(Exception):
+    """The modules cannot be joined."""
+
+
+def _imports(source: str) -> list[str]:
+    return _IMPORT.findall(source) + _REEXPORT.findall(source)
+
+
+def modules(entry: str, leave_out: frozenset[str] = frozenset()) -> list[str]:
+    """The modules that ``entry`` needs, itself included, each behind those that it imports."""
+    order: list[str] = []
+    open_: set[str] = set()
+    pending = [(entry, False)]
+    while pending:
+        name, done = pending.pop()
+        if done:
+            order.append(name)
+        elif name not in open_ and name not in leave_out:
+            open_.add(name)
+            pending.append((name, True))
+            needed = _imports((FOLDER / name).read_text())
+            pending += [(each, False) for each in reversed(needed) if each not in open_]
+    return order
+
+
+def join(names: list[str]) -> str:
+    """The modules as one text without imports and exports."""
+    owners: dict[str, str] = {}
+    parts = []
+    for name in names:
+        source = (FOLDER / name).read_text()
+        for top in _TOP_LEVEL.findall(source):
+            if owners.setdefault(top, name) != name:
+                raise BuildError(f"{name}: {top} is also in {owners[top]}")
+        source = _EXPORT.sub("", _REEXPORT.sub("", _IMPORT.sub("", source)))
+        if re.search(r"^(import|export)\b", source, re.MULTILINE):
+            raise BuildError(f"{name}: an import or export of another form")
+        parts.append(f"\n// {name}\n{source}")
+    return "".join(parts)
+
+
+def library(*, minify: bool = False) -> str:
+    """The library as a script, which is also a CommonJS module."""
+    code = join(modules("index.js"))
+    return _SCRIPT.format(license=_LICENSE, code=shorten(code) if minify else code)
+
+
+_TOKEN: Final = re.compile(
+    r"""
+      (?P<keep>"(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' | `(?:[^`\\]|\\.)*`
+        | (?<=[(,=:[!&|?{};+])\s*/(?![/*])(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/[gimsuy]*)
+    | (?P<comment>//[^\n]*|/\*.*?\*/)
+    | (?P<space>\s+)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def shorten(code: str) -> str:
+    """Code without comments and needless space. Names stay: generated code refers to them."""
+    out: list[str] = []
+    last = 0
+    pending = ""
+    for match in _TOKEN.finditer(code):
+        text = code[last : match.start()]
+        if text:
+            _append(out, pending, text)
+            pending = ""
+        last = match.end()
+        if match["keep"]:
+            _append(out, pending, match["keep"].strip())
+            pending = ""
+        else:
+            found = match.group()
+            pending = "\n" if "\n" in found or pending == "\n" else " "
+    _append(out, pending, code[last:])
+    return "".join(out)
+
+
+def _append(out: list[str], space: str, text: str) -> None:
+    if not text:
+        return
+    if space and out:
+        before, after = out[-1][-1:], text[:1]
+        if space == "\n" and before not in "{};,(=[&|?:+" and after not in "})].,;:?&|":
+            out.append("\n")
+        elif (before.isalnum() or before in "_$") and (after.isalnum() or after in "_$"):
+            out.append(" ")
+        elif before in "+-" and after in "+-":
+            out.append(" ")
+    out.append(text)
+
+
+def main(arguments: list[str]) -> int:
+    """The command: writes the library."""
+    parser = argparse.ArgumentParser(prog="python -m wasmwright.web.build")
+    parser.add_argument("-o", "--output", type=Path)
+    parser.add_argument("--min", action="store_true", help="without comments and space")
+    options = parser.parse_args(arguments)
+    text = library(minify=options.min)
+    if options.output is None:
+        sys.stdout.write(text)
+    else:
+        options.output.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

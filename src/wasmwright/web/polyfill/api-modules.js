@@ -1,0 +1,149 @@
+// The classes Module and Instance of the JavaScript API, and how instances get their exports object.
+import { globalObject, memoryObject, tableObject, tagObject } from "./api-objects.js";
+import { decode, FUNC, GLOBAL, KIND_NAMES, MEMORY, TABLE, TAG } from "./decode.js";
+import { CompileError } from "./errors.js";
+import { exportedFunction } from "./exported.js";
+import { InstanceStore, isObject, readImports } from "./instance.js";
+import { bytesOf, defineInterface, requireArguments, slotOf } from "./interface.js";
+import { sharedGlobals } from "./scope.js";
+import { validateModule } from "./validate.js";
+
+const modules = new WeakMap();
+const instanceExports = new WeakMap();
+
+/** A module from its bytes: decoded, validated, ready to be instantiated. Throws CompileError. */
+export function compileBytes(bytes) {
+  const module = decode(bytes);
+  validateModule(module);
+  return prepare(module);
+}
+
+/** Adds to a decoded module what instances keep with it. */
+export function prepare(module) {
+  module.shared = sharedGlobals(module);
+  /** The scope that instances enter, and the sources of functions that have been translated. */
+  module.scope = null;
+  module.sources = [];
+  module.ahead = false;
+  return module;
+}
+
+/** A compile error with the name of the API's function in front. */
+function named(error, what) {
+  return error instanceof CompileError ? new CompileError(`${what}: ${error.message}`) : error;
+}
+
+/** The object for a module. */
+export function moduleObject(bytes, what) {
+  let module;
+  try {
+    module = compileBytes(bytes);
+  } catch (error) {
+    throw named(error, what);
+  }
+  return wrapModule(module);
+}
+
+/** The object for a module that is compiled. */
+export function wrapModule(module) {
+  const object = Object.create(Module.prototype);
+  modules.set(object, module);
+  return object;
+}
+
+export function isModule(value) {
+  return isObject(value) && modules.has(value);
+}
+
+/** The module that an argument is. */
+function moduleOf(value, what) {
+  if (!isModule(value)) throw new TypeError(`${what}: Argument 0 must be a WebAssembly.Module`);
+  return modules.get(value);
+}
+
+export const Module = defineInterface(
+  class Module {
+    constructor(bytes) {
+      const what = "WebAssembly.Module()";
+      requireArguments(arguments.length, 1, what);
+      try {
+        modules.set(this, compileBytes(bytesOf(bytes, what)));
+      } catch (error) {
+        throw named(error, what);
+      }
+    }
+
+    static exports(moduleObject) {
+      requireArguments(arguments.length, 1, "WebAssembly.Module.exports()");
+      const module = moduleOf(moduleObject, "WebAssembly.Module.exports()");
+      return module.exports.map(({ name, kind }) => ({ name, kind: KIND_NAMES[kind] }));
+    }
+
+    static imports(moduleObject) {
+      requireArguments(arguments.length, 1, "WebAssembly.Module.imports()");
+      const module = moduleOf(moduleObject, "WebAssembly.Module.imports()");
+      return module.imports.map(({ module: from, name, kind }) => ({ module: from, name, kind: KIND_NAMES[kind] }));
+    }
+
+    static customSections(moduleObject, sectionName) {
+      const what = "WebAssembly.Module.customSections()";
+      requireArguments(arguments.length, 2, what);
+      const module = moduleOf(moduleObject, what);
+      const wanted = String(sectionName);
+      return module.customs
+        .filter(({ name }) => name === wanted)
+        .map(({ start, end }) => module.bytes.slice(start, end).buffer);
+    }
+  },
+  "Module",
+);
+
+const EXPORTERS = {
+  [FUNC]: (instance, index) => exportedFunction(instance.func(index)),
+  [TABLE]: (instance, index) => tableObject(instance.tables[index]),
+  [MEMORY]: (instance, index) => memoryObject(instance.memories[index]),
+  [GLOBAL]: (instance, index) => globalObject(instance.globals[index]),
+  [TAG]: (instance, index) => tagObject(instance.tags[index]),
+};
+
+/** Instantiates a module; the exports object. */
+export function instantiateModule(module, imports) {
+  const instance = new InstanceStore(module, imports);
+  const exports = Object.create(null);
+  for (const { name, kind, index } of module.exports) {
+    Object.defineProperty(exports, name, { value: EXPORTERS[kind](instance, index), enumerable: true });
+  }
+  Object.preventExtensions(exports);
+  instance.start();
+  return exports;
+}
+
+/** The object for a new instance of a module object. */
+export function instanceObject(moduleGiven, importObject, object = Object.create(Instance.prototype)) {
+  const module = modules.get(moduleGiven);
+  instanceExports.set(object, instantiateModule(module, readImports(module, importObject)));
+  return object;
+}
+
+export function checkImportObject(importObject, what) {
+  if (importObject !== undefined && !isObject(importObject)) {
+    throw new TypeError(`${what}: Argument 1 must be an object`);
+  }
+}
+
+export const Instance = defineInterface(
+  class Instance {
+    constructor(module, importObject) {
+      const what = "WebAssembly.Instance()";
+      moduleOf(module, what);
+      checkImportObject(importObject, what);
+      instanceObject(module, importObject, this);
+    }
+
+    get exports() {
+      return slotOf(instanceExports, this, "Instance");
+    }
+  },
+  "Instance",
+);
+Object.defineProperty(Instance, "length", { value: 1, configurable: true });

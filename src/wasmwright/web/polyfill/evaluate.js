@@ -1,0 +1,24 @@
+// Where generated source is evaluated: in the scope of everything that it names.
+import { bitsOfFloat, copysign, ctz, divS, divU, doubleOfBits, floatOfBits, nearest, popcnt, remS, remU, rotl, truncS, truncSatS, truncSatU, truncU } from "./arithmetic.js";
+import { DROPPED_DATA, DROPPED_ELEMENTS, memoryCopy, memoryFill, memoryInit, tableCopy, tableFill, tableGet, tableSet } from "./bulk.js";
+import { callee, codeOf, nonNull, referred, referredFunc, tailCall, tailCaller, target } from "./calls.js";
+import { fromReference, toReference } from "./convert.js";
+import { CompileError, fault, hostError, trap } from "./errors.js";
+import { caught, raise, rethrow } from "./exceptions.js";
+import { exportedFunction, listOf } from "./exported.js";
+import { bitsOfDouble, convertS64, convertU64, divS64, divU64, fromBigInt, high, mulHigh, remS64, remU64, rotl64, rotr64, shl64, shrS64, shrU64, toBigInt, truncS64, truncSatS64, truncSatU64, truncU64 } from "./int64.js";
+
+/** The value of an expression. Its scope is strict, so that it declares nothing here. */
+export function evaluate(source) {
+  try {
+    return eval(source);
+  } catch (error) {
+    if (error instanceof EvalError || /unsafe-eval|Content Security Policy/i.test(error.message)) {
+      throw new CompileError(
+        "this page's Content Security Policy forbids 'unsafe-eval', which translating WebAssembly needs; " +
+          "translate the module ahead of time with `wasmwright js`",
+      );
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,258 @@
+// Arithmetic of i64 as two i32. A result's low half is returned, its high half is left in `high`.
+import { highOfDouble, lowOfDouble, notConvertible } from "./arithmetic.js";
+import { trap } from "./errors.js";
+
+/** The high half of the last i64 that was returned. */
+export let high = 0;
+
+/** Sets `high`, for code outside of this module; gives the low half. */
+export function pair(low, upper) {
+  high = upper;
+  return low;
+}
+
+/** The upper 32 bits of the product of two unsigned words. */
+export function mulHigh(a, b) {
+  const a0 = a & 0xffff;
+  const a1 = a >>> 16;
+  const b0 = b & 0xffff;
+  const b1 = b >>> 16;
+  const middle = Math.imul(a1, b0) + (Math.imul(a0, b0) >>> 16) | 0;
+  const carry = (Math.imul(a0, b1) >>> 0) + (middle & 0xffff) | 0;
+  return Math.imul(a1, b1) + (middle >>> 16) + (carry >>> 16) | 0;
+}
+
+export function shl64(low, upper, count) {
+  count &= 63;
+  if (count === 0) {
+    high = upper;
+    return low;
+  }
+  if (count < 32) {
+    high = (upper << count) | (low >>> (32 - count));
+    return low << count;
+  }
+  high = low << (count - 32);
+  return 0;
+}
+
+export function shrU64(low, upper, count) {
+  count &= 63;
+  if (count === 0) {
+    high = upper;
+    return low;
+  }
+  if (count < 32) {
+    high = (upper >>> count) | 0;
+    return (low >>> count) | (upper << (32 - count));
+  }
+  high = 0;
+  return (upper >>> (count - 32)) | 0;
+}
+
+export function shrS64(low, upper, count) {
+  count &= 63;
+  if (count === 0) {
+    high = upper;
+    return low;
+  }
+  if (count < 32) {
+    high = upper >> count;
+    return (low >>> count) | (upper << (32 - count));
+  }
+  high = upper >> 31;
+  return upper >> (count - 32);
+}
+
+export function rotl64(low, upper, count) {
+  count &= 63;
+  if (count & 32) {
+    const other = low;
+    low = upper;
+    upper = other;
+    count &= 31;
+  }
+  if (count === 0) {
+    high = upper;
+    return low;
+  }
+  high = (upper << count) | (low >>> (32 - count));
+  return (low << count) | (upper >>> (32 - count));
+}
+
+export function rotr64(low, upper, count) {
+  return rotl64(low, upper, -count);
+}
+
+// Division. A quotient is returned with its high half in `high`; the remainder is left beside it.
+let remainderLow = 0;
+let remainderHigh = 0;
+
+/** Divides unsigned numbers; the divisor is not zero. */
+function divide(low, upper, divisorLow, divisorHigh) {
+  if (divisorHigh === 0) return divideByWord(low, upper, divisorLow >>> 0);
+  const a = (upper >>> 0) * 4294967296 + (low >>> 0);
+  const b = (divisorHigh >>> 0) * 4294967296 + (divisorLow >>> 0);
+  // The quotient has less than 32 bits, so that the estimate is off by one at most; the multiple of
+  // the divisor is subtracted from the dividend modulo 2 ** 64.
+  let quotient = Math.floor(a / b);
+  let multipleLow = Math.imul(quotient | 0, divisorLow);
+  let multipleHigh = mulHigh(quotient | 0, divisorLow) + Math.imul(quotient | 0, divisorHigh) | 0;
+  if (below(low, upper, multipleLow, multipleHigh) || quotient > 4294967295) {
+    quotient--;
+    multipleHigh = multipleHigh - divisorHigh - (multipleLow >>> 0 < divisorLow >>> 0 ? 1 : 0) | 0;
+    multipleLow = multipleLow - divisorLow | 0;
+  }
+  remainderLow = low - multipleLow | 0;
+  remainderHigh = upper - multipleHigh - (low >>> 0 < multipleLow >>> 0 ? 1 : 0) | 0;
+  if (!below(remainderLow, remainderHigh, divisorLow, divisorHigh)) {
+    quotient++;
+    remainderHigh = remainderHigh - divisorHigh - (remainderLow >>> 0 < divisorLow >>> 0 ? 1 : 0) | 0;
+    remainderLow = remainderLow - divisorLow | 0;
+  }
+  high = 0;
+  return quotient | 0;
+}
+
+/** Divides by a number of 32 bits: digit by digit, each step exact in doubles. */
+function divideByWord(low, upper, divisor) {
+  const word = upper >>> 0;
+  if (word < 0x200000) {
+    // The dividend is a number that a double holds.
+    const dividend = word * 4294967296 + (low >>> 0);
+    const whole = Math.floor(dividend / divisor);
+    remainderHigh = 0;
+    remainderLow = (dividend - whole * divisor) | 0;
+    high = (whole / 4294967296) | 0;
+    return whole | 0;
+  }
+  const first = Math.floor(word / divisor);
+  let rest = word - first * divisor;
+  rest = rest * 65536 + (low >>> 16);
+  const second = Math.floor(rest / divisor);
+  rest = (rest - second * divisor) * 65536 + (low & 0xffff);
+  const third = Math.floor(rest / divisor);
+  remainderHigh = 0;
+  remainderLow = (rest - third * divisor) | 0;
+  high = first | 0;
+  return ((second << 16) + third) | 0;
+}
+
+function below(low, upper, otherLow, otherHigh) {
+  return upper >>> 0 < otherHigh >>> 0 || (upper === otherHigh && low >>> 0 < otherLow >>> 0);
+}
+
+export function divU64(low, upper, divisorLow, divisorHigh) {
+  if ((divisorLow | divisorHigh) === 0) throw trap("integer divide by zero");
+  return divide(low, upper, divisorLow, divisorHigh);
+}
+
+export function remU64(low, upper, divisorLow, divisorHigh) {
+  if ((divisorLow | divisorHigh) === 0) throw trap("integer divide by zero");
+  divide(low, upper, divisorLow, divisorHigh);
+  high = remainderHigh;
+  return remainderLow;
+}
+
+/** Minus a number. */
+function negate(low, upper) {
+  high = low === 0 ? -upper | 0 : ~upper;
+  return -low | 0;
+}
+
+/** Divides the absolute values of signed numbers. */
+function divideSigned(low, upper, divisorLow, divisorHigh) {
+  if (upper < 0) {
+    low = negate(low, upper);
+    upper = high;
+  }
+  if (divisorHigh < 0) {
+    divisorLow = negate(divisorLow, divisorHigh);
+    divisorHigh = high;
+  }
+  return divide(low, upper, divisorLow, divisorHigh);
+}
+
+export function divS64(low, upper, divisorLow, divisorHigh) {
+  if ((divisorLow | divisorHigh) === 0) throw trap("integer divide by zero");
+  if ((divisorLow & divisorHigh) === -1 && low === 0 && upper === -2147483648) throw trap("integer overflow");
+  const quotient = divideSigned(low, upper, divisorLow, divisorHigh);
+  return (upper ^ divisorHigh) < 0 ? negate(quotient, high) : quotient;
+}
+
+export function remS64(low, upper, divisorLow, divisorHigh) {
+  if ((divisorLow | divisorHigh) === 0) throw trap("integer divide by zero");
+  divideSigned(low, upper, divisorLow, divisorHigh);
+  if (upper < 0) return negate(remainderLow, remainderHigh);
+  high = remainderHigh;
+  return remainderLow;
+}
+
+// Conversions
+
+/** The halves of an integral double of less than 64 bits. */
+function halves(x) {
+  const upper = Math.floor(x / 4294967296);
+  high = upper | 0;
+  return (x - upper * 4294967296) | 0;
+}
+
+export function truncS64(x) {
+  if (x >= -9223372036854775808 && x < 9223372036854775808) return halves(Math.trunc(x));
+  throw notConvertible(x);
+}
+
+export function truncU64(x) {
+  if (x > -1 && x < 18446744073709551616) return halves(Math.trunc(x));
+  throw notConvertible(x);
+}
+
+export function truncSatS64(x) {
+  if (x >= -9223372036854775808 && x < 9223372036854775808) return halves(Math.trunc(x));
+  if (x > 0) return pair(-1, 2147483647);
+  return x < 0 ? pair(0, -2147483648) : pair(0, 0);
+}
+
+export function truncSatU64(x) {
+  if (x > -1 && x < 18446744073709551616) return halves(Math.trunc(x));
+  return x > 0 ? pair(-1, -1) : pair(0, 0);
+}
+
+/**
+ * An i64 as the nearest f32. A double would round first; where the number has more bits than it
+ * holds, the last of them are replaced by one that says whether any was set.
+ */
+function toFloat(low, upper, word) {
+  if (upper >= 0x200000 || upper < -0x200000) {
+    if ((low & 0xfff) !== 0) low = (low & ~0xfff) | 0x800;
+  }
+  return Math.fround(word * 4294967296 + (low >>> 0));
+}
+
+export function convertS64(low, upper) {
+  return toFloat(low, upper, upper);
+}
+
+export function convertU64(low, upper) {
+  return toFloat(low, upper < 0 ? 0x200000 : upper, upper >>> 0);
+}
+
+export function bitsOfDouble(x) {
+  const low = lowOfDouble(x);
+  high = highOfDouble();
+  return low;
+}
+
+// The JavaScript side of an i64 is a BigInt.
+
+/** The BigInt of an i64. */
+export function toBigInt(low, upper) {
+  return (BigInt(upper) << 32n) | BigInt(low >>> 0);
+}
+
+/** The i64 of what JavaScript gives for one: ToBigInt64. */
+export function fromBigInt(value) {
+  const number = BigInt.asIntN(64, value);
+  high = Number(number >> 32n);
+  return Number(BigInt.asIntN(32, number));
+}

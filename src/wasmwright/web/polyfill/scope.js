@@ -1,0 +1,54 @@
+// The scope in which an instance's translated functions stand: the source of a function of the instance
+// that declares what they name and gives a way in. Function 12 is `f12` there, global 3 `g3` (and `k3`,
+// the high half of an i64) or, where others see it, `G3`; memories are `M0`, `B0`, tables `T0`, types `t0`.
+import { GLOBAL } from "./decode.js";
+
+/** The globals that code outside of the instance sees change. */
+export function sharedGlobals(module) {
+  const shared = new Set();
+  module.globals.forEach((global, index) => {
+    if (global.mutable && index < module.imported.globals) shared.add(index);
+  });
+  for (const { kind, index } of module.exports) {
+    if (kind === GLOBAL && module.globals[index].mutable) shared.add(index);
+  }
+  return shared;
+}
+
+const each = (list, text) => list.map((_, index) => text(index)).join("");
+
+/** Functions for memory accesses from code that is too long to have them inline. */
+function accessors() {
+  let source = "";
+  for (const name of ["Int8", "Uint8", "Int16", "Uint16", "Int32", "Float32", "Float64"]) {
+    const endian = name.endsWith("8") ? "" : ",true";
+    source += `const get${name}=(p)=>M0.get${name}(p${endian});`;
+    if (!name.startsWith("U")) source += `const set${name}=(p,x)=>{M0.set${name}(p,x${endian});};`;
+  }
+  return source;
+}
+
+/**
+ * The source of a module's scope: `(E) => entry`, where E is an instance (see instance.js). `functions`
+ * are the sources of its functions, where they stand in the scope from the beginning; else null.
+ */
+export function scopeSource(module, functions) {
+  const { imported } = module;
+  let source = "(function(E){";
+  source += each(module.types, (i) => `const t${i}=E.types[${i}];`);
+  source += each(module.memories, (i) => `let M${i},B${i};E.memories[${i}].watch((m)=>{M${i}=m.view;B${i}=m.bytes;});`);
+  if (module.memories.length > 0) source += accessors();
+  source += each(module.tables, (i) => `const T${i}=E.tables[${i}].elements;`);
+  source += each(module.globals, (i) =>
+    module.shared.has(i) ? `const G${i}=E.globals[${i}];` : `let g${i}=E.globals[${i}].value,k${i}=E.globals[${i}].high;`);
+  for (let i = 0; i < imported.funcs; i++) source += `const f${i}=codeOf(E.funcs[${i}]);`;
+  if (functions !== null) {
+    functions.forEach((text, i) => {
+      source += text.startsWith("function") ? text : `const f${i + imported.funcs}=${text};`;
+    });
+    const names = module.funcs.map((_, i) => `f${i}`);
+    return `${source}const codes=[${names}];return (index)=>codes[index];})`;
+  }
+  for (let i = imported.funcs; i < module.funcs.length; i++) source += `let f${i};`;
+  return `${source}return (source)=>eval(source);})`;
+}

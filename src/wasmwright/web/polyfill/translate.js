@@ -1,0 +1,209 @@
+// One function of a validated module, translated to the source of a JavaScript function.
+//
+// Function 12 becomes `function f12(x0, x1, y1 …)`: a parameter for each of its own, two where it is an
+// i64. The code stands in the scope of its instance (see scope.js) and of this library.
+import { ACCESS } from "./access.js";
+import { MNEMONICS, readOpcode, skipImmediates, SLOT_OF } from "./instructions.js";
+import { NUMERIC } from "./numeric.js";
+import { EFFECTS, Operands, READS, temporaryName } from "./operands.js";
+import { Reader } from "./reader.js";
+import { Block, STRUCTURE } from "./structure.js";
+import { F32, F64, I32, I64, INDEXED } from "./types.js";
+import { WIDE } from "./wide.js";
+
+const HANDLERS = MNEMONICS.map((name) => NUMERIC[name] || WIDE[name] || ACCESS[name] || STRUCTURE[name]);
+
+/**
+ * Bodies of more bytes than this call functions for memory accesses: engines do not optimise
+ * functions beyond a length (V8: 61,440 bytes of its bytecode).
+ */
+const COMPACT_SIZE = 9000;
+
+/** The names of a function's parameters in its JavaScript form. */
+export function parameterNames(types) {
+  return types.map((type, index) => (type === I64 ? `x${index},y${index}` : `x${index}`)).join();
+}
+
+class Translator extends Operands {
+  constructor(module, index, isTranslated) {
+    super();
+    this.module = module;
+    this.index = index;
+    this.isTranslated = isTranslated;
+    this.type = module.funcs[index];
+    const code = module.codes[index - module.imported.funcs];
+    this.code = code;
+    this.locals = this.type.params.slice();
+    for (const [count, type] of code.locals) for (let left = count; left > 0; left--) this.locals.push(type);
+    this.blocks = [];
+    this.dead = false;
+    this.slot = 0;
+    this.compact = code.end - code.start > COMPACT_SIZE;
+    /** Whether it leaves calls to its caller; whether it begins again. */
+    this.tails = false;
+    this.restarts = false;
+  }
+
+  translate() {
+    const { module, code } = this;
+    const reader = new Reader(module.bytes, code.start, code.end, module.types);
+    this.blocks.push(new Block(SLOT_OF.block, { params: [], results: this.type.results }, 0, 0, 0));
+    while (this.blocks.length > 0) {
+      const slot = readOpcode(reader);
+      this.slot = slot;
+      if (this.dead && this.skipDead(reader, slot)) continue;
+      HANDLERS[slot](this, reader);
+    }
+    return this.source();
+  }
+
+  /** Skips an instruction that is never reached; not the end of a block, or an `else`. */
+  skipDead(reader, slot) {
+    if (slot === SLOT_OF.end || slot === SLOT_OF.else) return false;
+    let depth = 0;
+    for (;;) {
+      if (slot === SLOT_OF.block || slot === SLOT_OF.loop || slot === SLOT_OF.if || slot === SLOT_OF.try_table) depth++;
+      if (slot === SLOT_OF.end) depth--;
+      skipImmediates(reader, slot);
+      if (depth === 0) return true;
+      slot = readOpcode(reader);
+    }
+  }
+
+  source() {
+    const params = parameterNames(this.type.params);
+    const variables = ["$"];
+    for (let index = this.type.params.length; index < this.locals.length; index++) {
+      const type = this.locals[index];
+      const zero = type === I32 || type === I64 || type === F32 || type === F64 ? "0" : "null";
+      variables.push(`x${index}=${zero}`);
+      if (type === I64) variables.push(`y${index}=0`);
+    }
+    const temporaries = this.temporaries.size > 0 ? `var ${[...this.temporaries].join()};` : "";
+    const body = this.out.join("");
+    // Locals are zero again where the function begins again.
+    const declared = `var ${variables.join()};`;
+    const text = this.restarts ? `L:for(;;){${declared}${body}}` : declared + body;
+    if (!this.tails) return `function f${this.index}(${params}){${temporaries}${text}}`;
+    // What it leaves to its caller is done by a function around it.
+    return `tailCaller(function(${params}){${temporaries}${text}})`;
+  }
+
+  // Names
+
+  /** The expression of a function to be called, translated by then. */
+  callee(index) {
+    const name = `f${index}`;
+    return this.isTranslated(index) || index === this.index ? name : `(${name}===undefined?E.link(${index}):${name})`;
+  }
+
+  globalNames(index) {
+    return this.module.shared.has(index) ? [`G${index}.value`, `G${index}.high`] : [`g${index}`, `k${index}`];
+  }
+
+  typeId(type) {
+    return `t${this.module.types.indexOf(type)}`;
+  }
+
+  functionReference(index) {
+    return INDEXED + 2 * this.module.funcs[index].id;
+  }
+
+  // Control
+
+  /** Takes an operand that is evaluated before a branch, behind all that waits with effects. */
+  popAfter() {
+    const operand = this.pop();
+    for (let index = 0; index < this.height; index++) {
+      if (this.stack[index].flags & EFFECTS) this.settle(index);
+    }
+    return operand;
+  }
+
+  /** Takes the condition of an `if`; all that waits is settled, as control may go either way. */
+  popConditionAfter() {
+    // An operand reads no temporaries below its own height: settling those does not change it.
+    const operand = this.pop();
+    this.settleAll();
+    return operand.truth;
+  }
+
+  /** The statement that leaves for a label, once its values are in place. */
+  jump(depth) {
+    const block = this.blocks[this.blocks.length - 1 - depth];
+    if (this.blocks.length - 1 === depth) return "return;";
+    block.used = true;
+    return block.slot === SLOT_OF.loop ? `continue L${block.label};` : `break L${block.label};`;
+  }
+
+  /** Writes a branch, which leaves the operands as they are. */
+  branch(depth) {
+    const block = this.blocks[this.blocks.length - 1 - depth];
+    if (this.blocks.length - 1 === depth) {
+      const kept = this.stack.slice();
+      this.returnResults();
+      this.stack = kept;
+      return;
+    }
+    const { taken } = block;
+    this.move(this.stack.slice(this.height - taken.length), taken, block.height);
+    this.statement(this.jump(depth));
+  }
+
+  /** Assigns operands to the temporaries from a height on. */
+  move(operands, types, height) {
+    operands.forEach((operand, index) => {
+      const typed = operand.type === types[index] || temporaryName(operand.type, 0) === temporaryName(types[index], 0);
+      if (!typed) throw new Error("a branch's operand has another type");
+      this.assign(operand, height + index);
+    });
+  }
+
+  /** At the end of a block's code: its results go to where they are expected. */
+  finishBranch(block) {
+    if (this.dead) return;
+    block.reached = true;
+    this.settleResults(block);
+  }
+
+  settleResults(block) {
+    for (let index = block.height; index < this.height; index++) this.settle(index);
+  }
+
+  returnResults() {
+    const { results } = this.type;
+    if (results.length === 0) {
+      this.statement("return;");
+      return;
+    }
+    if (results.length === 1) {
+      const top = this.height - 1;
+      if (results[0] === I64 && this.stack[top].flags & EFFECTS) this.settle(top);
+      const operand = this.pop();
+      if (results[0] === I64) this.statement(`high=${operand.high};return ${operand.text};`);
+      else this.statement(`return ${operand.value};`);
+      return;
+    }
+    const texts = [];
+    for (const operand of this.popSome(results.length)) {
+      texts.push(operand.value);
+      if (operand.type === I64) texts.push(operand.high);
+    }
+    this.statement(`return [${texts.join()}];`);
+  }
+
+  /** A select between i64: the condition is used twice. */
+  popHalvesOfSelect() {
+    const flags = this.stack[this.height - 1].flags | this.stack[this.height - 2].flags | this.stack[this.height - 3].flags;
+    const [a, b, c] = this.popAtoms(3);
+    this.pushText(I64, `(${c.value}?${a.text}:${b.text})`, `(${c.value}?${a.high}:${b.high})`, flags & READS, a.mask | b.mask | c.mask);
+  }
+}
+
+/**
+ * The source of a function of a module. `isTranslated` says which functions can be called by name;
+ * others are translated when they are first called.
+ */
+export function translateFunction(module, index, isTranslated) {
+  return new Translator(module, index, isTranslated).translate();
+}
