@@ -17,7 +17,7 @@ Messages of the first four begin with the words the official test suite expects.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 
 class WasmError(Exception):
@@ -110,6 +110,17 @@ class InterruptError(Trap):
     """Execution was stopped from outside."""
 
 
+class HeldException(Protocol):
+    """A wasm exception in native memory, kept alive (``runtime.exceptions``)."""
+
+    @property
+    def tag(self) -> object:
+        """Its tag."""
+
+    def payload(self) -> tuple[object, ...]:
+        """Its values."""
+
+
 class WasmException(WasmError):
     """A wasm exception: raised in Python where one leaves its outermost wasm frame uncaught, and
     by a Python function to throw one into the wasm code that called it.
@@ -120,15 +131,39 @@ class WasmException(WasmError):
 
     def __init__(self, tag: object, *payload: object) -> None:
         self.tag = tag
-        self.payload = payload
         self.frames: tuple[Frame, ...] = ()
-        # What keeps the native exception that this one stands for (runtime.exceptions).
-        self._hold: object | None = None
+        self._payload: tuple[object, ...] | None = payload
+        # The native exception that this one stands for, once there is one.
+        self._held: HeldException | None = None
         super().__init__(tag, *payload)
 
+    @classmethod
+    def _of(cls, held: HeldException) -> WasmException:
+        self = cls(held.tag)
+        self._payload = None
+        self._held = held
+        return self
+
+    @property
+    def payload(self) -> tuple[object, ...]:
+        """The values that it was thrown with."""
+        if self._payload is None:
+            assert self._held is not None
+            self._payload = self._held.payload()
+        return self._payload
+
+    def _values(self) -> list[str]:
+        # An exception in the payload of another may have others in its own, without end.
+        return [
+            f"<{type(each).__name__}>" if isinstance(each, WasmException) else repr(each)
+            for each in self.payload
+        ]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join([repr(self.tag), *self._values()])})"
+
     def __str__(self) -> str:
-        values = ", ".join(map(repr, self.payload))
-        text = f"{self.tag!r} thrown with ({values})"
+        text = f"{self.tag!r} with ({', '.join(self._values())})"
         if self.frames:
             text += "\n  wasm backtrace:" + "".join(f"\n    {frame}" for frame in self.frames)
         return text

@@ -20,6 +20,9 @@ HOST_STACK: Final = 3 * 1024 * 1024
 # its own.
 COMPILER_STACK: Final = 4 * 1024 * 1024
 
+# Seconds after which such a thread is taken not to come, for want of memory.
+COMPILER_START: Final = 2.0
+
 # Address space for machine code of wasm functions. Nothing is committed before it is used;
 # relative jumps inside it need it to stay below 2 GiB.
 CODE_ARENA: Final = 1 << 31

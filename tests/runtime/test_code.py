@@ -131,3 +131,43 @@ def test_an_error_of_the_compiler_is_an_exception_and_can_be_tried_again(binary,
         with pytest.raises(MemoryError, match="no room"):
             instance.exports.all(1)
     assert instance.exports.all(1) == _expected(1)
+
+
+INTERRUPTED = """
+import random, os, signal, threading, time
+
+class Stop(BaseException):
+    pass
+
+armed = False
+def stop(*_):
+    if armed:
+        raise Stop
+signal.signal(signal.SIGINT, stop)
+choose = random.Random(1)
+def watch():
+    while True:
+        time.sleep(choose.random() * 0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=watch, daemon=True).start()
+stopped = 0
+end = time.monotonic() + 4
+while time.monotonic() < end:
+    instance = ww.Instance(ww.Module(many.model.data))
+    try:
+        armed = True
+        instance.exports.all(3)
+    except Stop:
+        stopped += 1
+    finally:
+        armed = False
+    instance.exports.all(3)
+print(stopped > 5, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_compilation_may_be_interrupted_anywhere(script, monkeypatch):
+    monkeypatch.setenv("WASMWRIGHT_CACHE", "off")
+    done = script(INTERRUPTED, many=_many(12))
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr

@@ -1,106 +1,132 @@
 """Wasm exceptions (spec: Execution > Runtime Structure > Exception Instances) in Python.
 
-An exception is an object in native memory (``runtime.tag`` has its layout). What Python sees of it
-is a :class:`errors.WasmException`, one and the same as long as somebody holds it, which holds the
-native object by a :class:`Hold`.
+An exception is an object of a block's heap (``runtime.tag`` has its layout). What Python sees of it
+is a :class:`errors.WasmException`, one and the same as long as somebody holds it, which keeps the
+object alive by a :class:`Held`.
 """
 
 from __future__ import annotations
 
 import ctypes
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Final
 
 from wasmwright.codegen import heap_layout as layout
 from wasmwright.codegen.llvm import native as ir
 from wasmwright.errors import WasmException
 from wasmwright.model import types
-from wasmwright.runtime import native, references, traps
-from wasmwright.runtime.block import Block, join
+from wasmwright.runtime import heap, native, references, traps
+from wasmwright.runtime.block import Block
 from wasmwright.runtime.globals import from_cell, to_cell
 from wasmwright.runtime.references import Owner
 from wasmwright.runtime.tag import Tag, tags
 
+if TYPE_CHECKING:
 
-class Hold:
-    """Keeps an exception alive in the world of ``block``."""
+    class _Root:
+        """A native type; making one takes over a slot."""
+
+else:
+    _Root = heap.collector().root_type
+
+
+class Held(_Root):
+    """Keeps the exception at ``address``, in the heap of ``block``, alive."""
 
     __slots__ = ("address", "block")
 
-    def __init__(self, address: int, block: Block) -> None:
-        self.address = address
-        self.block = block
+    address: int
+    block: Block
+
+    @property
+    def tag(self) -> Tag:
+        """Implements HeldException."""
+        return tags[native.read64(self.address + layout.OBJECT_TYPE)]
+
+    def payload(self) -> tuple[object, ...]:
+        """Implements HeldException."""
+        tag = self.tag
+        places = [self.address + offset for offset in tag.offsets]
+        return tuple(map(self._read, places, tag.type.params))
+
+    def _read(self, place: int, valtype: int) -> object:
+        if types.is_ref(valtype):
+            return references.load(place, valtype, self.block)
+        return from_cell(ctypes.string_at(place, layout.storage_size(valtype)), valtype)
 
 
 # What Python has of exceptions, by their address.
-_seen: weakref.WeakValueDictionary[int, WasmException] = weakref.WeakValueDictionary()
+_seen: Final[weakref.WeakValueDictionary[int, WasmException]] = weakref.WeakValueDictionary()
 
 
-def to_python(address: int, block: Block) -> WasmException:
-    """The Python exception that stands for the exception at an address."""
+def proxy(address: int, slot: int, block: Block) -> WasmException:
+    """The Python exception for the one at ``address``; takes over a slot that keeps it alive."""
     found = _seen.get(address)
-    if found is None:
-        tag = tags[native.read64(address + layout.OBJECT_TYPE)]
-        payload = [
-            from_cell(ctypes.string_at(address + offset, _size(each)), each)
-            for offset, each in zip(tag.offsets, tag.type.params, strict=True)
-        ]
-        found = WasmException(tag, *payload)
-        _bind(found, Hold(address, block))
-    return found
+    if found is not None:
+        heap.collector().free_slot(slot)
+        return found
+    made = _seen[address] = WasmException._of(_hold(address, slot, block))
+    return made
 
 
-def from_python(error: WasmException, owner: Owner) -> int:
-    """The address of the exception that ``error`` stands for, made now if there is none yet.
+def _hold(address: int, slot: int, block: Block) -> Held:
+    held: Held = heap.collector().new_root(Held, slot)
+    held.address = address
+    held.block = block.root
+    return held
+
+
+def convert(error: WasmException, block: Block) -> tuple[int, Block]:
+    """The address of the exception that ``error`` stands for, and the block it is in: ``block``,
+    where it is made now, if there was none yet.
 
     Raises TypeError, ValueError or OverflowError where the payload does not fit the tag.
     """
-    hold = error._hold
-    if hold is None:
-        hold = Hold(_make(error, owner), owner.block.root)
-        _bind(error, hold)
-    assert isinstance(hold, Hold)
-    join(owner.block, hold.block.root)
-    return hold.address
+    held = error._held
+    if held is None:
+        held = error._held = _make(error, block)
+        _seen[held.address] = error
+    assert isinstance(held, Held)
+    return held.address, held.block.root
 
 
-def _bind(error: WasmException, hold: Hold) -> None:
-    error._hold = hold
-    _seen[hold.address] = error
-
-
-def _make(error: WasmException, owner: Owner) -> int:
+def _make(error: WasmException, block: Block) -> Held:
     tag, payload = error.tag, error.payload
     if not isinstance(tag, Tag):
         raise TypeError(f"a WasmException is thrown with a Tag, not a {type(tag).__name__}")
     params = tag.type.params
     if len(payload) != len(params):
         raise TypeError(f"{tag!r} takes {len(params)} values, not {len(payload)}")
-    tag.use(owner)
-    cells = [_cell(value, each, owner) for value, each in zip(payload, params, strict=True)]
-    address: int = native.get().new_exception(owner.context, tag.record)
-    for offset, each, cell in zip(tag.offsets, params, cells, strict=True):
-        ctypes.memmove(address + offset, cell, _size(each))
-    return address
-
-
-def _cell(value: Any, valtype: int, owner: Owner) -> bytes:
-    if types.is_ref(valtype):
-        return references.from_python(value, valtype, owner).to_bytes(16, "little")
-    return to_cell(value, valtype)
-
-
-def _size(valtype: int) -> int:
-    return layout.storage_size(valtype)
+    tag.enter(block)
+    with heap.paused(block):
+        address = heap.make(block, tag.record)
+        held = _hold(address, heap.hold(block, address), block)
+    for offset, valtype, value in zip(tag.offsets, params, payload, strict=True):
+        if types.is_ref(valtype):
+            references.store(address + offset, value, valtype, block)
+        else:
+            cell = to_cell(value, valtype)
+            ctypes.memmove(address + offset, cell, layout.storage_size(valtype))
+    return held
 
 
 def thrown(error: BaseException, owner: Owner) -> int:
     """The exception that wasm sees when a function of ``owner`` raised ``error``; 0 for none."""
-    return from_python(error, owner) if isinstance(error, WasmException) else 0
+    if not isinstance(error, WasmException):
+        return 0
+    try:
+        return references.from_python(error, types.EXNREF, owner)
+    except (TypeError, ValueError, OverflowError) as misfit:
+        raise misfit from error
 
 
 def uncaught(activation: int, owner: Owner) -> WasmException:
-    """The Python exception for the one that left the activation's outermost wasm frame."""
-    error = to_python(native.read64(activation + ir.ACT_EXCEPTION), owner.block.root)
+    """The Python exception for the one that left the activation's outermost wasm frame.
+
+    The thread is still in the block, and the activation on its stack.
+    """
+    word = native.read64(activation + ir.ACT_EXCEPTION)
+    error = references.to_python(word, types.EXNREF, owner.block)
+    assert isinstance(error, WasmException)
     error.frames = traps.frames(activation)
     return error

@@ -13,7 +13,7 @@ from wasmwright.codegen.llvm import native as ir
 from wasmwright.codegen.llvm import stubs
 from wasmwright.model import types
 from wasmwright.model.canon import CANON
-from wasmwright.runtime import atomics, block, exceptions, func, native, references, traps
+from wasmwright.runtime import atomics, block, func, native, references, traps
 
 _NAMES = {"i": "i32", "l": "i64", "f": "f32", "d": "f64", "v": "v128"}
 
@@ -86,12 +86,16 @@ def _call_site(_object: object, return_address: int, _b: int, _c: int, _d: int) 
 
 
 def _exception_in(error: BaseException, context: int, _b: int, _c: int, _d: int) -> int:
+    from wasmwright.runtime import exceptions
+
     return exceptions.thrown(error, references.owners[context])
 
 
 def _exception_out(
     function: Any, activation: int, _b: int, _c: int, _d: int
 ) -> errors.WasmException:
+    from wasmwright.runtime import exceptions
+
     return exceptions.uncaught(activation, function._info.owner)
 
 

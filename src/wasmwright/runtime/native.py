@@ -6,7 +6,10 @@ each signature, the fault and interrupt handlers, and a registry of reserved mem
 
 from __future__ import annotations
 
+import _thread
+import atexit
 import ctypes
+import gc
 import hashlib
 import platform
 import signal
@@ -138,6 +141,8 @@ class Native:
         self.heap_arena = HeapArena()
         self._gc: LoadedObject | None = None
         self._keep: list[object] = []
+        self._compiling = threading.Lock()
+        atexit.register(self._finish_compiling)
         # None before there is code to ask.
         self._stack_pointer: Callable[[], int] | None = None
         self._stubs: dict[str, tuple[int, int]] = {}
@@ -353,24 +358,38 @@ class Native:
             return call()
         outcome: list[_T] = []
         failure: list[BaseException] = []
+        begun, done = threading.Event(), threading.Event()
 
         def run() -> None:
+            begun.set()
             try:
-                outcome.append(call())
+                with self._compiling:
+                    outcome.append(_without_collector(call))
             except BaseException as error:
                 failure.append(error)
+            finally:
+                done.set()
 
+        # Not a threading.Thread: in want of memory its start waits for ever.
         with self._lock:
             usual = threading.stack_size(2 * tuning.COMPILER_STACK)
             try:
-                thread = threading.Thread(target=run, name="wasmwright compiler")
-                thread.start()
+                _thread.start_new_thread(run, ())
+            except RuntimeError:
+                return call()
             finally:
                 threading.stack_size(usual)
-        thread.join()
+        if not begun.wait(tuning.COMPILER_START):
+            return call()
+        done.wait()
         if failure:
             raise failure[0]
         return outcome[0]
+
+    def _finish_compiling(self) -> None:
+        # LLVM must not be at work in another thread while the process ends.
+        with self._compiling:
+            pass
 
     # -- Python types --------------------------------------------------------------------
 
@@ -440,6 +459,17 @@ class Native:
             [(_SLOT_GETBUFFER, self._core.symbols["ww_get_buffer"])],
             [],
         )
+
+
+def _without_collector(call: Callable[[], _T]) -> _T:
+    # A finaliser may call the instance that waits for this very compilation.
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return call()
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def func_record(func: object) -> int:

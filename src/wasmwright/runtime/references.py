@@ -14,6 +14,7 @@ import sys
 from typing import Any, Final, Protocol
 
 from wasmwright.codegen import abi
+from wasmwright.errors import WasmException
 from wasmwright.model import types
 from wasmwright.model.canon import CANON
 from wasmwright.runtime import heap, native
@@ -33,6 +34,7 @@ NAMED: Final[dict[str, int]] = {
         types.I31,
         types.STRUCT,
         types.ARRAY,
+        types.EXN,
     )
 }
 
@@ -149,8 +151,10 @@ def _in_arena(word: int) -> bool:
 
 
 def _proxy(word: int, slot: int, block: Block) -> Any:
-    from wasmwright.runtime import aggregates
+    from wasmwright.runtime import aggregates, exceptions, tag
 
+    if native.read64(word) in tag.tags:
+        return exceptions.proxy(word, slot, block)
     return aggregates.proxy(word, slot, block)
 
 
@@ -168,8 +172,11 @@ class Reference:
         self.block = block
 
 
-def convert(value: Any, valtype: int) -> Reference:
-    """The reference of this type that a Python value stands for; TypeError if there is none."""
+def convert(value: Any, valtype: int, block: Block | None = None) -> Reference:
+    """The reference of this type that a Python value stands for; TypeError if there is none.
+
+    An exception that wasm has not seen yet is made in ``block``, or in one of its own.
+    """
     if value is None:
         if not valtype & types.NULL:
             raise TypeError(f"None is no {_name(valtype)}")
@@ -181,6 +188,11 @@ def convert(value: Any, valtype: int) -> Reference:
         if not heap_matches(CANON, native.read64(record + abi.FUNCREF_TYPE), wanted):
             raise TypeError(f"the function is no {_name(valtype)}")
         return Reference(record, owner=owner_of(record))
+    if wanted == types.EXN and isinstance(value, WasmException):
+        from wasmwright.runtime import exceptions
+
+        address, home = exceptions.convert(value, block or Block())
+        return Reference(address, block=home)
     found = _convert_any(value, wanted if top == types.ANY else types.ANY)
     if found is None or wanted in (types.NOEXTERN, types.EXN, types.NOEXN):
         raise TypeError(f"a Python {type(value).__name__} is no {_name(valtype)}")
@@ -213,7 +225,7 @@ def from_python(value: Any, valtype: int, owner: Owner) -> int:
     Raises TypeError where the value is no reference of the type. A Python object must then be
     pinned by a thread that is in the block.
     """
-    found = convert(value, valtype)
+    found = convert(value, valtype, owner.block)
     if found.owner is not None and found.owner is not owner:
         link(owner, found.owner)
     if found.block is not None:

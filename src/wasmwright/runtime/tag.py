@@ -18,6 +18,7 @@ from wasmwright.model import types
 from wasmwright.model.canon import CANON
 from wasmwright.model.types import FieldType, FuncType, StructType, SubType
 from wasmwright.runtime import references
+from wasmwright.runtime.block import Block
 
 _VALTYPES = {
     **{types.NUMBER_NAMES[t]: t for t in (types.I32, types.I64, types.F32, types.F64, types.V128)},
@@ -80,9 +81,14 @@ class Tag:
         self._users: weakref.WeakSet[references.Owner] = weakref.WeakSet()
         tags[self.record] = self
 
+    def enter(self, block: Block) -> None:
+        """Notes that exceptions of this tag may be in the heap of a block."""
+        block.root.tags.add(self)
+        block.need_heap()
+
     def use(self, owner: references.Owner) -> None:
         """Notes that code of ``owner`` throws and catches with this tag."""
-        owner.block.root.tags.add(self)
+        self.enter(owner.block)
         if any(map(types.is_ref, self.type.params)):
             # What one throws another may keep.
             for other in list(self._users):

@@ -57,6 +57,12 @@ _ACTION_ERRORS: dict[str, type[WasmError]] = {
     "exception": WasmException,
 }
 
+# Where our message differs from the reference interpreter's on purpose: what begins ours.
+_OUR_MESSAGES = {
+    # Compiled code tells the kind of a trap, not the operands of the instruction.
+    "uninitialized element 2": "uninitialized element",
+}
+
 # The functions of a script run once or twice: what matters is how long LLVM takes.
 LEVEL = 0
 
@@ -187,7 +193,7 @@ class _Runner:
                 assert isinstance(command, AssertModule)
                 outcome = self.attempt(command)
         except error as raised:
-            if not str(raised).startswith(message):
+            if not str(raised).startswith(_OUR_MESSAGES.get(message, message)):
                 raise ScriptError(f"expected {message!r}, got: {describe(raised)}") from None
         else:
             raise ScriptError(f"expected {message!r}, but {outcome}")

@@ -21,7 +21,7 @@ from wasmwright.codegen.llvm.lower_control import TRY, TRY_BODY, branch, end, fi
 from wasmwright.codegen.llvm.lower_emitter import Emitter, Frame
 from wasmwright.codegen.llvm.lower_handler import Handler
 from wasmwright.codegen.llvm.lower_memory import runtime_function
-from wasmwright.codegen.llvm.lower_unit import FIXED, llvm_type
+from wasmwright.codegen.llvm.lower_unit import FIXED, STACK_MAP, llvm_type
 from wasmwright.errors import TRAP_NULL_EXCEPTION
 from wasmwright.isa import slot
 from wasmwright.model.types import EXN, REF, V128, FieldType, StructType
@@ -163,15 +163,17 @@ def _dispatch(e: Emitter, handler: Handler) -> bool:
         e.begin(handler.pad)
         landed = e.define("landingpad { ptr, i32 } cleanup")
         # Has LLVM tell the size of the frame, which the walk needs to restore the stack pointer.
-        e.out.append("call void (i64, i32, ...) @llvm.experimental.stackmap(i64 0, i32 0) nounwind\n")
+        e.out.append(f"{STACK_MAP}\n")
         handler.sources.append(handler.pad)
         handler.values.append(e.define(f"extractvalue {{ ptr, i32 }} {landed}, 0"))
         e.out.append(f"br label %{handler.dispatch}\n")
     if not handler.sources:
         return False
     e.begin_join(handler.dispatch)
-    pairs = [f"[ {value}, %{source} ]" for value, source in zip(handler.values, handler.sources)]
-    handler.exception = e.define(f"phi ptr {', '.join(pairs)}")
+    arms: list[str] = []
+    for i in range(len(handler.sources)):
+        arms.append(f"[ {handler.values[i]}, %{handler.sources[i]} ]")
+    handler.exception = e.define(f"phi ptr {', '.join(arms)}")
     return True
 
 

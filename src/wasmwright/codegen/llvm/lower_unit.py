@@ -112,8 +112,9 @@ attributes #2 = { nounwind noreturn cold }
 
 _UNWINDING_ATTRIBUTES: Final = _ATTRIBUTES.replace("nounwind", '"no-realign-stack"', 1)
 
-# Where functions that catch name it; see `native_throw`.
+# What a function with landing pads says at its head, and in each pad; see `native_throw`.
 PERSONALITY: Final = "personality ptr @__gxx_personality_v0 "
+STACK_MAP: Final = "call void (i64, i32, ...) @llvm.experimental.stackmap(i64 0, i32 0) nounwind"
 
 _THROW_HELPER: Final = f"""\
 declare void @__gxx_personality_v0()

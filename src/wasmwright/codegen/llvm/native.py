@@ -54,6 +54,7 @@ STATE_CHAINING: Final = 80  # whether a fault is with the handler that was there
 STATE_STRUCT_TYPE: Final = 88  # the Python types of structures and arrays, or 0
 STATE_ARRAY_TYPE: Final = 96
 STATE_UNWIND: Final = 104  # the table of native_throw
+STATE_STOPPING: Final = 120  # the activation that has yet to look at its stop word, or 0
 STATE_HELPERS: Final = 128
 STATE_SIZE: Final = 512
 
@@ -702,9 +703,16 @@ define ptr @ww_{name}(ptr %to, {kind} %from, i64 %size) #0 {{
   %result = call ptr @{name}(ptr %to, {kind} %from, i64 %size)
 {load("%interrupted", "ptr", "@ww_state", STATE_INTERRUPTED)}
   %none = icmp eq ptr %interrupted, null
-  br i1 %none, label %done, label %look
+  br i1 %none, label %quiet, label %look
 look:
   call void @ww_look(ptr %interrupted)
+  br label %quiet
+quiet:
+{load("%stopping", "ptr", "@ww_state", STATE_STOPPING)}
+  %nobody = icmp eq ptr %stopping, null
+  br i1 %nobody, label %done, label %stop
+stop:
+  call void @ww_stop_leaf(ptr %stopping)
   br label %done
 done:
   ret ptr %result
@@ -741,6 +749,7 @@ good:
 {finish}
   call void @Py_DecRef(ptr %result)
   %ignored = call ptr @PyEval_SaveThread()
+  call void @ww_stop_check(ptr %act)
   ret {"ptr" if name == "ww_lazy" else "i64"} %value
 fail:
 {store("count", "i64", "0", "%act", ACT_COUNT)}

@@ -19,6 +19,7 @@ from wasmwright.codegen import abi
 from wasmwright.codegen.heap_layout import OBJECT_TYPE, TYPE_SIZE
 from wasmwright.codegen.llvm import native
 from wasmwright.codegen.llvm.builder import I32, I64, PTR, VOID, Function, Value
+from wasmwright.errors import TRAP_HEAP
 
 # The table: {mask of an entry's offset}, then from TABLE_FIRST on entries, a power of two of them.
 # The search for a return address begins at its hash and goes on until that is an entry's key, or
@@ -51,7 +52,6 @@ _FILE_SIZE: Final = 64
 PERSONALITY: Final = "__gxx_personality_v0"
 
 _DECLARATIONS: Final = """
-declare ptr @malloc(i64)
 declare void @ww_throw(ptr, ptr)
 """
 
@@ -77,8 +77,7 @@ def throw_ir() -> str:
 
 
 def _throw_entry() -> str:
-    """Stores the callee-saved registers, which are those of the thrower's caller and further
-    frames, and goes on in the landing pad with the ones of its function."""
+    """Stores the callee-saved registers, and goes on in the landing pad with those of its frame."""
     registers = ("rbx", "r12", "r13", "r14", "r15")
     body = [
         ".intel_syntax noprefix",
@@ -132,14 +131,13 @@ def _find(f: Function, pc: Value, missing: str) -> Value:
 
 
 def _unwind() -> str:
-    """Finds the landing pad; the register file is then that of its function. Does not return if
-    there is none."""
+    """Makes the register file that of the landing pad's frame; does not return if there is none."""
     f = Function("ww_unwind", PTR, ctx=PTR, exception=PTR, file=PTR)
     ctx, exception, file = f.arg("ctx"), f.arg("exception"), f.arg("file")
     frame = f.var(PTR, f.load(PTR, file, _FILE_FRAME))
     pc = f.var(I64, f.load(I64, file, _FILE_PC))
     missing, found = f.label(), f.label()
-    with f.loop() as walk:
+    with f.loop():
         again = f.label()
         f.jump(again)
         f.begin(again)
@@ -215,18 +213,31 @@ def _helper(f: Function, number: int, subject: Value, argument: Value) -> Value:
 
 
 def _new_exception() -> str:
-    """A new exception of a tag; its payload is not set."""
+    """A new exception of a tag; its payload is all zeros."""
     f = Function("ww_new_exception", PTR, ctx=PTR, tag=PTR)
     tag = f.arg("tag")
-    exception = f.call("malloc", PTR, f.load(I32, tag, TYPE_SIZE).to(I64))
-    f.store(tag, exception, OBJECT_TYPE)
-    f.ret(exception)
+    runtime = f.load(PTR, f.arg("ctx"), abi.CTX_RT)
+    size = f.load(I32, tag, TYPE_SIZE).to(I64)
+    at = f.load(PTR, runtime, abi.RT_ALLOC)
+    end = at + size
+    with f.when(end.integer() <= f.load(I64, runtime, abi.RT_ALLOC_LIMIT)):
+        f.store(end, runtime, abi.RT_ALLOC)
+        f.store(tag, at, OBJECT_TYPE)
+        f.ret(at)
+    allocate = f.load(PTR, runtime, abi.RT_GC_ALLOC).use()
+    operands = f"ptr {runtime.use()}, ptr {tag.use()}, i64 {size.use()}, i64 0"
+    found = f.define(PTR, f"call ptr {allocate}({operands})")
+    with f.when(found.equals(0)):
+        f.call("ww_trap", VOID, f.arg("ctx"), f.const(TRAP_HEAP, I32), f.const(-1, I32))
+    f.ret(found)
     return f.text()
 
 
 def _host_exception() -> str:
-    """The wasm exception that a host stub has to throw for the Python exception that is set,
-    which is cleared; or null, and the Python exception stays, or another is set in its place."""
+    """The wasm exception that a host stub has to throw for the Python one that is set.
+
+    That one is cleared then; otherwise it stays, or another is set in its place.
+    """
     f = Function("ww_host_exception", PTR, ctx=PTR)
     parts = [f.define(PTR, "alloca ptr") for _ in range(3)]
     f.call("PyErr_Fetch", VOID, *parts)

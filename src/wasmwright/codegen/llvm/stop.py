@@ -4,8 +4,8 @@ A runtime block has a *stop word*: its activations at addresses below the word, 
 that began later than something, are to end; 0 ends none. Who wants that sets the word with the GIL
 held, so that it is about calls in progress and no others, and sends the thread inside a signal. If
 that finds the thread in wasm code, the handler leaves by a trap. If it does not, the sender tries
-again a little later (``runtime.interrupts``), and a host call looks at the word when it returns.
-So compiled loops need no poll. Leaving the last activation that is to end clears the word.
+again a little later (``runtime.interrupts``), and what wasm code calls looks at the word when it
+returns. So compiled loops need no poll. Leaving the last activation that is to end clears the word.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ EVERYTHING: Final = (1 << 64) - 1
 
 def stop_ir() -> str:
     """The handler and what sets and reads stop words; goes behind the core's IR."""
-    functions = (_handler(), _request(), _spread(), _pending(), _here())
+    functions = (_handler(), _check(), _leaf(), _request(), _spread(), _pending(), _here())
     return "\ndeclare i32 @pthread_kill(i64, i32)\n" + "\n".join(f.text() for f in functions)
 
 
@@ -48,16 +48,43 @@ def _handler() -> Function:
         pc = f.load(I64, f.arg("context"), native.UCONTEXT_PC)
         above = pc >= f.load(I64, state, native.STATE_CODE_START)
         below = pc < f.load(I64, state, native.STATE_CODE_END)
-        with f.when(above & below):
-            rt = f.load(PTR, act, native.ACT_BLOCK)
-            with f.when(_ending(f, rt, act)):
-                f.store(errors.TRAP_INTERRUPT, act, native.ACT_KIND, I32)
-                f.store(-1, act, native.ACT_OFFSET, I32)
+        with f.when(_ending(f, f.load(PTR, act, native.ACT_BLOCK), act)):
+            inside, outside = f.branch(above & below)
+            with inside:
                 f.store(pc + 1, act, native.ACT_TRACE)
-                f.store(1, act, native.ACT_COUNT)
-                frame = f.load(PTR, f.arg("context"), native.UCONTEXT_FP)
-                f.call("ww_walk", VOID, act, frame)
-                f.call("_longjmp", VOID, act, f.const(native.LANDED_TRAP, I32))
+                _end(f, act, 1, f.load(PTR, f.arg("context"), native.UCONTEXT_FP))
+            with outside:
+                f.store(act, state, native.STATE_STOPPING)
+    f.ret()
+    return f
+
+
+def _end(f: Function, act: Value, count: int, frame: Value) -> None:
+    """Leaves by a trap; ``count`` entries of the backtrace are there already."""
+    f.store(errors.TRAP_INTERRUPT, act, native.ACT_KIND, I32)
+    f.store(-1, act, native.ACT_OFFSET, I32)
+    f.store(count, act, native.ACT_COUNT)
+    f.call("ww_walk", VOID, act, frame)
+    f.call("_longjmp", VOID, act, f.const(native.LANDED_TRAP, I32))
+
+
+def _check() -> Function:
+    """What something that wasm code called does when it returns, without the GIL."""
+    f = Function("ww_stop_check", VOID, act=PTR)
+    act = f.arg("act")
+    with f.when(_ending(f, f.load(PTR, act, native.ACT_BLOCK), act)):
+        _end(f, act, 0, f.define(PTR, "call ptr @llvm.frameaddress.p0(i32 0)"))
+    f.ret()
+    return f
+
+
+def _leaf() -> Function:
+    """The same for functions that do not know their activation, if the signal came to it."""
+    f = Function("ww_stop_leaf", VOID, stopping=PTR)
+    act = _innermost(f)
+    with f.when(act.equals(f.arg("stopping"))):
+        f.store(f.const(0, PTR), f.symbol("ww_state"), native.STATE_STOPPING)
+        f.call("ww_stop_check", VOID, act)
     f.ret()
     return f
 

@@ -27,6 +27,7 @@ from wasmwright.codegen.llvm.native import (
     HOST_CALLABLE,
     HOST_SIZE,
     LANDED_EXCEPTION,
+    LANDED_WASM,
     STATE_ARRAY_TYPE,
     STATE_INTERRUPTED,
     STATE_STRUCT_TYPE,
@@ -401,6 +402,14 @@ restore:
   call void @PyEval_RestoreThread(ptr %ts)
   br label %unwound
 unwound:
+  %wasm = icmp eq i32 %how, {LANDED_WASM}
+  br i1 %wasm, label %thrown, label %left
+thrown:
+; an exception is kept alive by this thread's stack as long as the thread is inside
+  %ignored = call ptr @ww_landed(ptr %self, ptr %act, i32 %how)
+  call void @ww_leave(ptr %rt, ptr %act, ptr %outer)
+  ret ptr null
+left:
   call void @ww_leave(ptr %rt, ptr %act, ptr %outer)
   %nothing = call ptr @ww_landed(ptr %self, ptr %act, i32 %how)
   ret ptr null

@@ -118,11 +118,20 @@ export function instantiateModule(module, imports) {
   return exports;
 }
 
-/** The object for a new instance of a module object. */
-export function instanceObject(moduleGiven, importObject, object = Object.create(Instance.prototype)) {
-  const module = modules.get(moduleGiven);
-  instanceExports.set(object, instantiateModule(module, readImports(module, importObject)));
+/** The stores that a module object's imports are. */
+export function importsOf(moduleGiven, importObject) {
+  return readImports(modules.get(moduleGiven), importObject);
+}
+
+/** The object for a new instance of a module object with these stores. */
+export function instanceOf(moduleGiven, imports, object = Object.create(Instance.prototype)) {
+  instanceExports.set(object, instantiateModule(modules.get(moduleGiven), imports));
   return object;
+}
+
+/** The object for a new instance of a module object. */
+export function instanceObject(moduleGiven, importObject) {
+  return instanceOf(moduleGiven, importsOf(moduleGiven, importObject));
 }
 
 export function checkImportObject(importObject, what) {
@@ -137,7 +146,7 @@ export const Instance = defineInterface(
       const what = "WebAssembly.Instance()";
       moduleOf(module, what);
       checkImportObject(importObject, what);
-      instanceObject(module, importObject, this);
+      instanceOf(module, importsOf(module, importObject), this);
     }
 
     get exports() {

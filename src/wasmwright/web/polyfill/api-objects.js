@@ -28,11 +28,16 @@ function bind(object, stores, store) {
   stores.set(object, store);
 }
 
-/** The descriptor members `initial` and `maximum`, which Web IDL reads in alphabetical order. */
+/** A descriptor's limits, in the order in which Web IDL reads them. */
 function readLimits(descriptor, what, most) {
-  const { initial, maximum } = { initial: descriptor.initial, maximum: descriptor.maximum };
+  const { address } = descriptor;
+  if (address !== undefined && String(address) !== "i32") {
+    throw new TypeError(`${what}: Property 'address' must be "i32": this implementation has no 64-bit addresses`);
+  }
+  const { initial } = descriptor;
   if (initial === undefined) throw new TypeError(`${what}: Property 'initial' is required`);
   const min = enforceRange(initial, `${what}: Property 'initial'`);
+  const { maximum } = descriptor;
   const max = maximum === undefined ? undefined : enforceRange(maximum, `${what}: Property 'maximum'`);
   if (max < min) throw new RangeError(`${what}: Property 'maximum' is below 'initial'`);
   if (min > most) throw new RangeError(`${what}: Property 'initial' is above the upper bound`);
@@ -149,8 +154,9 @@ export const Global = defineInterface(
       const what = "WebAssembly.Global()";
       const given = dictionary(descriptor, `${what}: Argument 0`);
       const mutable = Boolean(given.mutable);
-      if (given.value === undefined) throw new TypeError(`${what}: Descriptor property 'value' is required`);
-      const type = valueKind(given.value, `${what}: Descriptor property 'value'`);
+      const kind = given.value;
+      if (kind === undefined) throw new TypeError(`${what}: Descriptor property 'value' is required`);
+      const type = valueKind(kind, `${what}: Descriptor property 'value'`);
       const global = new GlobalStore(type, mutable, 0, 0);
       if (type === V128) throw new TypeError(`${what}: a v128 cannot be made by JavaScript`);
       const isDefault = value === undefined && !(type === EXTERNREF && arguments.length > 1);
@@ -170,7 +176,6 @@ export const Global = defineInterface(
 
     set value(value) {
       const global = crossable(slotOf(globalStores, this, "Global"));
-      requireArguments(arguments.length, 1, "set WebAssembly.Global.value");
       if (!global.mutable) throw new TypeError("set WebAssembly.Global.value: Can't set the value of an immutable global");
       setGlobal(global, value);
     }

@@ -26,7 +26,7 @@ export function codeOf(func) {
 export function target(elements, index, type) {
   const func = elements[index];
   if (func === undefined || func === null) {
-    throw trap(func === null ? "uninitialized element" : "undefined element");
+    throw trap(func === null ? `uninitialized element ${index >>> 0}` : "undefined element");
   }
   if (func.type !== type) throw trap("indirect call type mismatch");
   return func;

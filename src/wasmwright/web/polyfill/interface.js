@@ -53,8 +53,14 @@ export function bytesOf(source, what) {
   return bytes.slice();
 }
 
-/** Whether a value is an ArrayBuffer or a SharedArrayBuffer, of whichever realm. */
+const byteLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength").get;
+
+/** Whether a value is an ArrayBuffer, of whichever realm. */
 function isBuffer(value) {
-  const tag = Object.prototype.toString.call(value);
-  return tag === "[object ArrayBuffer]" || tag === "[object SharedArrayBuffer]" || value instanceof ArrayBuffer;
+  try {
+    byteLength.call(value);
+    return true;
+  } catch (error) {
+    return false;
+  }
 }

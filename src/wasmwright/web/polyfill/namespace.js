@@ -1,6 +1,6 @@
 // The WebAssembly object: its functions and classes, and `install`, which gives it to a global object.
 import { Exception, Global, Memory, Table, Tag, tagObject } from "./api-objects.js";
-import { checkImportObject, compileBytes, Instance, instanceObject, isModule, Module, moduleObject } from "./api-modules.js";
+import { checkImportObject, compileBytes, importsOf, Instance, instanceObject, instanceOf, isModule, Module, moduleObject } from "./api-modules.js";
 import { CompileError, LinkError, RuntimeError } from "./errors.js";
 import { JS_TAG } from "./exceptions.js";
 import { bytesOf, requireArguments } from "./interface.js";
@@ -50,7 +50,9 @@ const functions = {
     const what = "WebAssembly.instantiate()";
     if (isModule(source)) {
       checkImportObject(importObject, what);
-      return later(() => instanceObject(source, importObject));
+      // Imports are read now, what they are used for happens later.
+      const imports = importsOf(source, importObject);
+      return later(() => instanceOf(source, imports));
     }
     const copy = bytesOf(source, what);
     checkImportObject(importObject, what);

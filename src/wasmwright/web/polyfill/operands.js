@@ -2,7 +2,7 @@
 //
 // An operand is evaluated where it is used, unless something between would change its value or the
 // order of effects: then it is first assigned to a temporary variable. The temporary of an operand
-// at height 5 is `i5`, `l5` and `h5` (the halves of an i64), `f5`, `d5` or `r5`, by its type.
+// at height 5 is `i5`, `l5` and `h5` (the halves of an i64), `s5`, `d5` or `r5`, by its type.
 import { F32, F64, I32, I64 } from "./types.js";
 
 /** What evaluating an operand does: reads what code can change, may trap, may change something. */
@@ -60,7 +60,7 @@ export function temporaryName(type, height) {
     case I64:
       return `l${height}`;
     case F32:
-      return `f${height}`;
+      return `s${height}`;
     case F64:
       return `d${height}`;
     default:
