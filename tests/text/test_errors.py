@@ -118,5 +118,6 @@ def test_sizes_had_32_bits_before_memory64() -> None:
 
     source = "(memory 0x1_0000_0000)"
     assert parse(source)
-    with pytest.raises(TextError, match="^i32 constant out of range"):
+    with pytest.raises(TextError) as raised:
         parse(source, WASM_2)
+    assert raised.value.message.startswith("i32 constant out of range")

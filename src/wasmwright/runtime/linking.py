@@ -29,6 +29,7 @@ from wasmwright.runtime.instance import Externs
 from wasmwright.runtime.memory import Memory
 from wasmwright.runtime.table import Table
 from wasmwright.runtime.tag import Tag
+from wasmwright.validate.subtyping import matches
 
 Imports = Mapping[str, Any]
 Adapt = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -183,7 +184,9 @@ def _global(wanted: GlobalType, value: Any, type_ids: list[int]) -> Global:
     if isinstance(value, Global):
         expected = map_valtype(wanted.valtype, type_ids)
         given = value.type
-        if given.mutable != wanted.mutable or given.valtype != expected:
+        # What only gives values may give them of a subtype; what takes them too may not.
+        fits = given.valtype == expected if wanted.mutable else matches(CANON, given.valtype, expected)
+        if given.mutable != wanted.mutable or not fits:
             raise _Mismatch(_what(value))
         return value
     if wanted.mutable or types.is_ref(wanted.valtype) or isinstance(value, str):

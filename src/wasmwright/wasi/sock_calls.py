@@ -26,7 +26,7 @@ from wasmwright.wasi.abi import (
 )
 from wasmwright.wasi.descriptors import Descriptor
 from wasmwright.wasi.hostcall import State, address, buffers_of, hostcall
-from wasmwright.wasi.waiting import await_ready, skip, write_all
+from wasmwright.wasi.waiting import skip, when_ready, write_all
 
 if TYPE_CHECKING:
     from wasmwright.wasi.sockets import SocketStream
@@ -62,19 +62,11 @@ class SockCalls:
         state.table.check_room()
         view = state.view()
         result = address(view, opened_fd, 4)
-        stream = self._accept(descriptor, listener)
+        stream = when_ready(
+            self.state, descriptor, listener, select.POLLIN, listener.accept, may_block=True
+        )
         connection = Descriptor(descriptor.inheriting, flags=flags, socket=stream)
         U32.pack_into(view, result, state.table.add(connection))
-
-    def _accept(self, descriptor: Descriptor, listener: SocketStream) -> SocketStream:
-        while True:
-            await_ready(self.state, descriptor, listener, select.POLLIN)
-            try:
-                return listener.accept()
-            except BlockingIOError:  # the client is gone again
-                if descriptor.flags & FDFLAG_NONBLOCK:
-                    raise
-                self.state.turn()
 
     @hostcall
     def sock_recv(
@@ -103,14 +95,16 @@ class SockCalls:
         fill = bool(ri_flags & RECV_WAITALL) and not peek and stream.filetype is not _DATAGRAM
         received = 0
         while True:
+            wanted = buffers
             try:
-                await_ready(self.state, descriptor, stream, select.POLLIN)
-                count, cut = stream.receive(buffers, peek=peek)
-            except BlockingIOError:
-                if descriptor.flags & FDFLAG_NONBLOCK:
-                    raise
-                self.state.turn()
-                continue
+                count, cut = when_ready(
+                    self.state,
+                    descriptor,
+                    stream,
+                    select.POLLIN,
+                    lambda: stream.receive(wanted, peek=peek),  # noqa: B023 - called at once
+                    may_block=False,
+                )
             except (OSError, WasiError):
                 if received:
                     return received, False

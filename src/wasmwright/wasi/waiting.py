@@ -8,13 +8,15 @@ waits.
 from __future__ import annotations
 
 import select
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeVar
 
 from wasmwright.wasi.abi import FDFLAG_NONBLOCK, Errno, WasiError
 from wasmwright.wasi.descriptors import Descriptor
 from wasmwright.wasi.hostcall import State
 from wasmwright.wasi.streams import Stream
+
+T = TypeVar("T")
 
 TURN_MS: Final = 50  # longest wait between two turns
 
@@ -24,8 +26,11 @@ _PIECE: Final = min(select.PIPE_BUF, 4096)
 
 def await_ready(state: State, descriptor: Descriptor, stream: Stream, event: int) -> None:
     """Wait until `stream` is ready for `event` (POLLIN, POLLOUT); AGAIN if non-blocking."""
+    fd = stream.fileno()
+    if fd < 0:  # closed by the host meanwhile
+        raise WasiError(Errno.BADF)
     poll = select.poll()
-    poll.register(stream.fileno(), event)
+    poll.register(fd, event)
     if descriptor.flags & FDFLAG_NONBLOCK:
         if not poll.poll(0):
             raise WasiError(Errno.AGAIN)
@@ -34,18 +39,44 @@ def await_ready(state: State, descriptor: Descriptor, stream: Stream, event: int
         state.turn()
 
 
+def when_ready(
+    state: State,
+    descriptor: Descriptor,
+    stream: Stream,
+    event: int,
+    operation: Callable[[], T],
+    *,
+    may_block: bool,
+) -> T:
+    """Do `operation` on `stream` as soon as that is ready for it: OSError, AGAIN.
+
+    One that never blocks is tried before anything is waited for: its error may be that there is
+    nothing to wait for.
+    """
+    if may_block:
+        await_ready(state, descriptor, stream, event)
+    while True:
+        try:
+            return operation()
+        except BlockingIOError:  # also where somebody else was faster
+            if descriptor.flags & FDFLAG_NONBLOCK:
+                raise
+        state.turn()
+        await_ready(state, descriptor, stream, event)
+
+
 def read_some(
     state: State, descriptor: Descriptor, stream: Stream, buffers: Sequence[memoryview]
 ) -> int:
     """Read what is there, waiting for something if nothing is: OSError, AGAIN."""
-    while True:
-        await_ready(state, descriptor, stream, select.POLLIN)
-        try:
-            return stream.read_into(buffers)
-        except BlockingIOError:  # somebody else was faster
-            if descriptor.flags & FDFLAG_NONBLOCK:
-                raise
-            state.turn()
+    return when_ready(
+        state,
+        descriptor,
+        stream,
+        select.POLLIN,
+        lambda: stream.read_into(buffers),
+        may_block=descriptor.socket is None,
+    )
 
 
 def write_all(
@@ -55,21 +86,21 @@ def write_all(
 
     An error after the first bytes ends it early, and comes again with the next call.
     """
+    may_block = descriptor.socket is None
     written = 0
-    pieces = [buffers] if descriptor.socket is not None else _pieces(buffers)
-    for piece in pieces:
+    for piece in _pieces(buffers) if may_block else [buffers]:
         rest = piece
         while rest:
+            now = rest
             try:
-                await_ready(state, descriptor, stream, select.POLLOUT)
-                count = stream.write_from(rest)
-            except BlockingIOError:
-                if not descriptor.flags & FDFLAG_NONBLOCK:
-                    state.turn()
-                    continue
-                if written:
-                    return written
-                raise
+                count = when_ready(
+                    state,
+                    descriptor,
+                    stream,
+                    select.POLLOUT,
+                    lambda: stream.write_from(now),  # noqa: B023 - called before `now` changes
+                    may_block=may_block,
+                )
             except (OSError, WasiError):
                 if written:
                     return written

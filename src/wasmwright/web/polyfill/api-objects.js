@@ -62,9 +62,7 @@ export const Memory = defineInterface(
     }
 
     get buffer() {
-      const memory = slotOf(memoryStores, this, "Memory");
-      memory.exposed = true;
-      return memory.buffer;
+      return slotOf(memoryStores, this, "Memory").buffer;
     }
   },
   "Memory",

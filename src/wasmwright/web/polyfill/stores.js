@@ -8,6 +8,22 @@ function detach(buffer) {
   else if (typeof structuredClone === "function") structuredClone(buffer, { transfer: [buffer] });
 }
 
+/** A buffer for so many pages, with room for half as many more if it can be had; null if not. */
+function roomyBuffer(pages, most) {
+  for (const capacity of [Math.min(most, pages + (pages >>> 1) + 16), pages]) {
+    try {
+      return new ArrayBuffer(capacity * PAGE_SIZE);
+    } catch (error) {
+      // Without the room, then.
+    }
+  }
+  return null;
+}
+
+/**
+ * A memory. Programs grow theirs by a page at a time, so that the buffer has room to spare after the
+ * first time: what is used of it is the length of `bytes` and `view`.
+ */
 export class MemoryStore {
   /** `min` and `max` in pages; throws RangeError where there is no room. */
   constructor(min, max) {
@@ -17,14 +33,24 @@ export class MemoryStore {
     this.object = null;
     this.exposed = false;
     this.watchers = [];
-    this.use(new ArrayBuffer(min * PAGE_SIZE));
+    this.use(new ArrayBuffer(min * PAGE_SIZE), min * PAGE_SIZE);
   }
 
-  use(buffer) {
-    this.buffer = buffer;
-    this.bytes = new Uint8Array(buffer);
-    this.view = new DataView(buffer);
+  use(buffer, size) {
+    this.bytes = new Uint8Array(buffer, 0, size);
+    this.view = new DataView(buffer, 0, size);
     for (const watcher of this.watchers) watcher(this);
+  }
+
+  /** The buffer as JavaScript sees it: of exactly the memory's size. */
+  get buffer() {
+    const { buffer, length } = this.bytes;
+    if (buffer.byteLength !== length) {
+      const exact = buffer.slice(0, length);
+      this.use(exact, length);
+    }
+    this.exposed = true;
+    return this.bytes.buffer;
   }
 
   /** Calls a function now and whenever there is a new buffer. */
@@ -41,19 +67,19 @@ export class MemoryStore {
   grow(delta) {
     const before = this.pages;
     const pages = before + delta;
-    if (pages > (this.max === undefined ? MAX_ALLOCATED_PAGES : Math.min(this.max, MAX_ALLOCATED_PAGES))) return -1;
+    const most = this.max === undefined ? MAX_ALLOCATED_PAGES : Math.min(this.max, MAX_ALLOCATED_PAGES);
+    if (pages > most) return -1;
     if (delta === 0 && !this.exposed) return before;
-    const old = this.buffer;
-    let buffer;
-    try {
-      buffer = new ArrayBuffer(pages * PAGE_SIZE);
-    } catch (error) {
-      return -1;
+    let { buffer } = this.bytes;
+    if (this.exposed || pages * PAGE_SIZE > buffer.byteLength) {
+      buffer = roomyBuffer(pages, most);
+      if (buffer === null) return -1;
+      new Uint8Array(buffer).set(this.bytes);
+      // What JavaScript has seen is of no use from now on.
+      if (this.exposed) detach(this.bytes.buffer);
+      this.exposed = false;
     }
-    new Uint8Array(buffer).set(this.bytes);
-    if (this.exposed) detach(old);
-    this.exposed = false;
-    this.use(buffer);
+    this.use(buffer, pages * PAGE_SIZE);
     return before;
   }
 }
