@@ -90,8 +90,8 @@ def test_a_trap_and_a_link_error_survive_pickling(instantiate):
 
 
 def test_an_invalid_module_names_the_function(wat):
-    binary = wat('(module (func) (func (result i32) i64.const 0))')
-    with pytest.raises(ww.InvalidError, match="^type mismatch") as caught:
+    binary = wat("(module (func) (func (result i32) i64.const 0))")
+    with pytest.raises(ww.InvalidError, match=r"^type mismatch") as caught:
         ww.Module(binary)
     assert caught.value.func == 1
 

@@ -45,6 +45,6 @@ def test_text_and_standard_input_give_the_same_report(cli, file):
 
 
 def test_an_invalid_module_can_be_looked_at(cli, file):
-    done = cli("dump", file("(module (func (result i32)) (export \"x\" (func 7)))"))
+    done = cli("dump", file('(module (func (result i32)) (export "x" (func 7)))'))
     assert done.returncode == 0
     assert b"x  func 7" in done.stdout

@@ -72,7 +72,7 @@ def test_released_space_is_used_again(data, arena, symbols):
 
 
 def test_an_unknown_symbol_is_named(data, arena):
-    with pytest.raises(ObjectError, match="undefined symbol (labs|word)"):
+    with pytest.raises(ObjectError, match=r"undefined symbol (labs|word)"):
         load(data, arena, {})
 
 

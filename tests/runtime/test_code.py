@@ -15,7 +15,9 @@ def _many(count):
         for i in range(count)
     )
     calls = "".join(f"(local.set 0 (call $f{i} (local.get 0)))" for i in range(count))
-    return f'(module {functions} (func (export "all") (param i32) (result i32) {calls} local.get 0))'
+    return (
+        f'(module {functions} (func (export "all") (param i32) (result i32) {calls} local.get 0))'
+    )
 
 
 @pytest.fixture

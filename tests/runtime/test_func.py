@@ -155,7 +155,7 @@ def test_keyword_arguments_are_rejected(identity):
         identity.i32(p0=1)
     with pytest.raises(TypeError, match="no keyword arguments"):
         identity.i32(1, more=1)
-    assert identity.i32(*[5], **{}) == 5
+    assert identity.i32(*[5]) == 5
 
 
 def test_a_function_without_results_gives_none(identity):

@@ -20,7 +20,7 @@ def test_segments_before_the_one_that_fails_stay_written(instantiate):
       (data (i32.const 0) "written")
       (data (i32.const 65530) "too long for it")
       (data (i32.const 100) "not reached"))"""
-    with pytest.raises(ww.Trap, match="^out of bounds memory access"):
+    with pytest.raises(ww.Trap, match=r"^out of bounds memory access"):
         instantiate(text, {"a": {"m": memory, "t": table}})
     assert memory[:7] == b"written"
     assert memory[65530:] == bytes(6)
@@ -37,7 +37,7 @@ def test_an_element_segment_that_does_not_fit_comes_before_all_data(instantiate)
       (data (i32.const 0) "data")
       (elem (i32.const 0) $f)
       (elem (i32.const 3) $f $f))"""
-    with pytest.raises(ww.Trap, match="^out of bounds table access"):
+    with pytest.raises(ww.Trap, match=r"^out of bounds table access"):
         instantiate(text, {"a": {"m": memory, "t": table}})
     assert memory[:4] == bytes(4)
     assert table[0] is not None
@@ -54,7 +54,7 @@ def test_a_start_function_that_traps_leaves_its_writes(instantiate):
       (elem (i32.const 0) $next)
       (func $start (i32.store (i32.const 8) (call $next)) unreachable)
       (start $start))"""
-    with pytest.raises(ww.Trap, match="^unreachable"):
+    with pytest.raises(ww.Trap, match=r"^unreachable"):
         instantiate(text, {"a": {"m": memory, "t": table}})
     gc.collect()
     assert memory[8] == 1
@@ -100,7 +100,8 @@ PLAIN = """(module (memory (export "m") 1) (table (export "t") 2 funcref)
   (global (export "g") (mut i32) (i32.const 0))
   (elem (i32.const 0) $f) (func $f (export "f") (result i32) (i32.load (i32.const 0))))"""
 
-CALLS = """(module (import "host" "f" (func $f)) (memory 1) (table 1 funcref) (elem (i32.const 0) $f)
+CALLS = """(module (import "host" "f" (func $f))
+  (memory 1) (table 1 funcref) (elem (i32.const 0) $f)
   (func (export "run") (call $f)))"""
 
 SWAPS = """(module (table (export "t") 1 funcref)
@@ -139,12 +140,15 @@ def test_an_export_keeps_its_instance(instantiate, what):
 
 
 def test_a_callback_that_refers_to_its_instance_is_collected_with_it(instantiate):
-    box = []
-    instance = instantiate(CALLS, {"host": {"f": lambda: box}})
-    box.append(instance)
-    instance.exports.run()
-    core = _core(instance)
-    del instance, box
+    def cycle():
+        box = []
+        instance = instantiate(CALLS, {"host": {"f": lambda: box}})
+        box.append(instance)
+        instance.exports.run()
+        return _core(instance)
+
+    core = cycle()
+    assert core() is not None
     gc.collect()
     assert core() is None
 

@@ -43,13 +43,17 @@ def test_every_missing_import_is_listed_with_its_type(link):
             "other.table",
             "other.global",
         ]
-        for line, text in zip(lines[1:], ("[i32 f64] -> [i64]", "1 2", "funcref", "mut f32"), strict=True):
+        for line, text in zip(
+            lines[1:], ("[i32 f64] -> [i64]", "1 2", "funcref", "mut f32"), strict=True
+        ):
             assert text in line
             assert line.endswith("is not given")
 
 
 def test_missing_and_mismatched_imports_are_listed_together(link):
-    imports = """(import "a" "x" (func)) (import "a" "y" (memory 1)) (import "a" "z" (global i32))"""
+    imports = (
+        """(import "a" "x" (func)) (import "a" "y" (memory 1)) (import "a" "z" (global i32))"""
+    )
     with pytest.raises(ww.LinkError) as caught:
         link(imports, {"a": {"y": 5, "z": "text"}})
     lines = str(caught.value).splitlines()
@@ -83,7 +87,9 @@ def test_missing_and_mismatched_imports_are_listed_together(link):
     ],
 )
 def test_an_extern_of_another_type_does_not_link(link, exporter, imported, name):
-    with pytest.raises(ww.LinkError, match=rf"^incompatible import type\n  a\.{name}: .* is given "):
+    with pytest.raises(
+        ww.LinkError, match=rf"^incompatible import type\n  a\.{name}: .* is given "
+    ):
         link(f'(import "a" "{name}" {imported})', {"a": exporter})
 
 
@@ -170,7 +176,9 @@ def test_reexports_are_the_same_objects(instantiate, exporter):
     assert exporter.exports.mutable.value == 77
 
 
-@pytest.mark.parametrize("given", [{"a": 5}, {"a": None}, {"a": object()}, 5, "text", {"a": "text"}])
+@pytest.mark.parametrize(
+    "given", [{"a": 5}, {"a": None}, {"a": object()}, 5, "text", {"a": "text"}]
+)
 def test_imports_that_are_no_mappings_are_an_error_and_no_crash(link, given):
     with pytest.raises((ww.LinkError, TypeError)):
         link('(import "a" "f" (func))', given)

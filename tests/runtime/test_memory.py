@@ -143,19 +143,19 @@ def test_memory_grows_to_its_maximum_and_no_further(access):
 @pytest.mark.parametrize("address", [PAGE, PAGE - 3, 1 << 20, (1 << 31) - 1, -4, -1])
 def test_an_access_outside_traps(access, address):
     for _ in range(2):
-        with pytest.raises(ww.Trap, match="^out of bounds memory access"):
+        with pytest.raises(ww.Trap, match=r"^out of bounds memory access"):
             access.load(address)
-        with pytest.raises(ww.Trap, match="^out of bounds memory access"):
+        with pytest.raises(ww.Trap, match=r"^out of bounds memory access"):
             access.store(address, 1)
-        with pytest.raises(ww.Trap, match="^out of bounds memory access"):
+        with pytest.raises(ww.Trap, match=r"^out of bounds memory access"):
             access.far(address)
     assert access.load(PAGE - 4) == 0
 
 
 def test_a_bulk_access_outside_traps_and_writes_nothing(access):
-    with pytest.raises(ww.Trap, match="^out of bounds memory access"):
+    with pytest.raises(ww.Trap, match=r"^out of bounds memory access"):
         access.fill(PAGE - 4, 5)
-    with pytest.raises(ww.Trap, match="^out of bounds memory access"):
+    with pytest.raises(ww.Trap, match=r"^out of bounds memory access"):
         access.fill(0, -1)
     assert access.load(PAGE - 4) == 0
     access.fill(PAGE, 0)

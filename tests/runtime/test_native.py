@@ -104,6 +104,7 @@ INTERRUPT = """
 import operator, os, signal, threading, time
 
 hosts = {"python": lambda value: value, "builtin": operator.neg, "sleep": lambda v: time.sleep(60)}
+loops.compile()
 instance = ww.Instance(loops, {"host": {"f": hosts[sys.argv[2]]}})
 instance.exports.count(10)
 
@@ -203,7 +204,8 @@ RECURSE = """(module
   (elem (i32.const 0) $indirect)
   (func $self (export "self") (param i32) (result i32)
     (i32.add (i32.const 1) (call $self (local.get 0))))
-  (func $a (export "mutual") (param i32) (result i32) (i32.sub (call $b (local.get 0)) (i32.const 1)))
+  (func $a (export "mutual") (param i32) (result i32)
+    (i32.sub (call $b (local.get 0)) (i32.const 1)))
   (func $b (param i32) (result i32) (i32.add (i32.const 1) (call $a (local.get 0))))
   (func $indirect (export "indirect") (param i32) (result i32)
     (i32.add (i32.const 1) (call_indirect (type $t) (local.get 0) (i32.const 0))))
@@ -219,7 +221,8 @@ RECURSE = """(module
       (else unreachable))))"""
 
 IMPORTER = """(module (import "a" "host" (func $f (param i32) (result i32)))
-  (func (export "back") (param i32) (result i32) (i32.add (i32.const 1) (call $f (local.get 0)))))"""
+  (func (export "back") (param i32) (result i32)
+    (i32.add (i32.const 1) (call $f (local.get 0)))))"""
 
 STACK = """
 import threading
@@ -282,9 +285,7 @@ print(results)
 
 def _huge(count, kind, size):
     locals_ = "".join(f"(local $l{i} {kind})" for i in range(count))
-    reads = "".join(
-        f"(local.set $l{i} ({kind}.load (i32.const {size * i})))" for i in range(count)
-    )
+    reads = "".join(f"(local.set $l{i} ({kind}.load (i32.const {size * i})))" for i in range(count))
     writes = "".join(
         f"({kind}.store (i32.const {size * i}) (local.get $l{i}))" for i in range(count)
     )
@@ -322,7 +323,7 @@ run()
     "work",
     [
         "def nest(n):\n    if n:\n        sorted([1], key=lambda _: nest(n - 1) or 0)",
-        "def nest(n):\n    value = []\n    for _ in range(2 * n):\n        value = [value]\n    repr(value)",
+        "def nest(n):\n    value = []\n    for _ in range(2 * n): value = [value]\n    repr(value)",
         "def nest(n):\n    import json\n    json.loads('[' * 2 * n + ']' * 2 * n)",
         "def nest(n):\n    import re\n    re.compile('(' * 90 + 'a' + ')' * 90)",
     ],

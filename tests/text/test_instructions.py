@@ -8,7 +8,7 @@ from wasmwright.binary.decode import decode
 from wasmwright.binary.instructions import Immediate, instructions
 from wasmwright.isa import BY_NAME, INSTRUCTIONS, Instruction, access_bytes
 from wasmwright.isa import immediates as imm
-from wasmwright.model.types import BLOCK_INDEX, BOT, FUNC, HEAP_MASK, I32, I64
+from wasmwright.model.types import ANY, BLOCK_INDEX, BOT, FUNC, HEAP_MASK, I31, I32, I64
 from wasmwright.text import parse
 
 # What the sources below refer to: two of everything, so that index 1 exists and is not the default.
@@ -50,8 +50,8 @@ SPECIAL: dict[str, tuple[str, tuple[Immediate, ...]]] = {
     "return_call_indirect": ("$u1 (type $t0)", (0, 1)),
     "memory.init": ("$m1 $d1", (1, 1)),
     "table.init": ("$u1 $e1", (1, 1)),
-    "br_on_cast": ("$a anyref (ref $t1)", (1, 0, BY_NAME and 0x6E | 1 << 39, 1)),
-    "br_on_cast_fail": ("$a (ref any) i31ref", (2, 0, 0x6E | 1 << 39, 0x6C | 1 << 39)),
+    "br_on_cast": ("$a anyref (ref $t1)", (1, 0, ANY, 1)),
+    "br_on_cast_fail": ("$a (ref any) i31ref", (2, 0, ANY, I31)),
     "atomic.fence": ("", (0,)),
 }
 BLOCKS = {

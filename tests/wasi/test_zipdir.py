@@ -20,9 +20,11 @@ from wasmwright.wasi.abi import (
     OFLAG_TRUNC,
     RIGHT_FD_READ,
     RIGHT_FD_READDIR,
+    RIGHT_FD_SEEK,
     RIGHT_FD_WRITE,
 )
 
+READ = RIGHT_FD_READ | RIGHT_FD_SEEK
 OUT, DATA, PATH2 = 8, 16384, 8192
 
 Make = Callable[..., Any]
@@ -71,7 +73,7 @@ def test_it_comes_from_paths_files_and_bytes(tmp_path: Path) -> None:
 
 
 def test_guests_read_it(guest: Any) -> None:
-    fd = guest.open("a.txt", 0, RIGHT_FD_READ)
+    fd = guest.open("a.txt", 0, READ)
     assert guest.read(fd, 4) == b"text"
     guest.ok("fd_seek", fd, -1, 2, OUT)
     assert guest.read(fd) == b"a"
@@ -132,7 +134,7 @@ def test_large_files_are_read_as_streams(
     data = b"".join(b"%07d " % index for index in range(5000))
     directory = ZipDirectory(archive(("big", data), method=method))
     guest = make_guest(dirs={"/": directory})
-    fd = guest.open("big", 0, RIGHT_FD_READ)
+    fd = guest.open("big", 0, READ)
     for offset in (39_990, 0, 20_000, 19_999, 40_000, 50_000, 7):
         guest.ok("fd_pread", fd, *guest.iovs((DATA, 10), (DATA + 10, 30)), offset, OUT)
         got = guest.u32()
@@ -235,7 +237,7 @@ def test_damage_inside_a_stream_is_an_errno(
     data = bytearray(archive(("f", os.urandom(50_000))))
     data[20_000:30_000] = bytes(10_000)
     guest = make_guest(dirs={"/": ZipDirectory(bytes(data))})
-    fd = guest.open("f", 0, RIGHT_FD_READ)
+    fd = guest.open("f", 0, READ)
     assert guest.call("fd_pread", fd, *guest.iovs((DATA, 9)), 49_000, OUT) is Errno.IO
 
 
@@ -249,7 +251,7 @@ def test_a_size_that_lies_bounds_what_is_decompressed(make_guest: Make) -> None:
 def test_too_many_entries_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zipdir, "MAX_ENTRIES", 100)
     with pytest.raises(ValueError, match="more than 100"):
-        ZipDirectory(archive(*((f"{'d/' * index}f", b"") for index in range(60, 63))))
+        ZipDirectory(archive(*((f"{index}/" * 50 + "f", b"") for index in range(60, 63))))
 
 
 @pytest.mark.parametrize("data", [b"", b"no archive", SAMPLE[:-30], SAMPLE[50:60]])

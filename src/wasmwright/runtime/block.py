@@ -30,7 +30,16 @@ class Member(Protocol):
 class Block:
     """One runtime block, alive as long as a member refers to it."""
 
-    __slots__ = ("__weakref__", "_joined", "_members", "_memory", "_residents", "address", "heap_object", "tags")
+    __slots__ = (
+        "__weakref__",
+        "_joined",
+        "_members",
+        "_memory",
+        "_residents",
+        "address",
+        "heap_object",
+        "tags",
+    )
 
     def __init__(self) -> None:
         core = native.get()

@@ -66,26 +66,41 @@ def interrupt(target: Block, reason: str = "") -> bool:
     a call that begins later is not meant.
     """
     root = target.root
-    if not _calls().request(root.address, 0, EVERYTHING):
-        return False
-    _reasons[root.address] = reason
-    watch(lambda: _spread(root, reason))
+    with _lock:
+        if not _calls().request(root.address, 0, EVERYTHING):
+            return False
+        _reasons[root.address] = reason
+        # One tick a block will do, however often it is asked for.
+        if root not in _stopping:
+            _stopping.add(root)
+            watch(lambda: _spread(root, reason))
     return True
+
+
+# Blocks for which there is a tick, and what keeps that true.
+_stopping: Final[set[Block]] = set()
+_lock = threading.RLock()
 
 
 def _spread(root: Block, reason: str) -> bool:
     calls = _calls()
-    going = calls.spread(root.address, root.address)
-    if going:
-        for other in _running():
-            if other is not root:
-                calls.spread(root.address, other.address)
-                _reasons.setdefault(other.address, reason)
-    return going
+    with _lock:
+        if not calls.spread(root.address, root.address):
+            _stopping.discard(root)
+            return False
+    for other in _running():
+        if other is not root:
+            calls.spread(root.address, other.address)
+            _reasons.setdefault(other.address, reason)
+    return True
 
 
 def _running() -> list[Block]:
-    return [each for each in list(block.live) if each.running]
+    while True:
+        try:
+            return [each for each in block.live if each.running]
+        except RuntimeError:  # another thread made one meanwhile
+            continue
 
 
 def reason(address: int) -> str:
@@ -243,7 +258,9 @@ def forget(timer: Timer) -> None:
 
 def _after_fork() -> None:
     # The child has no watchdog thread, and the lock may have been held.
-    global _watchdog
+    global _lock, _watchdog
+    _lock = threading.RLock()
+    _stopping.clear()
     _watchdog = _Watchdog()
 
 

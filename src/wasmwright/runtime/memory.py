@@ -16,8 +16,8 @@ from wasmwright import tuning
 from wasmwright.codegen import vm
 from wasmwright.model.types import Limits, MemoryType
 from wasmwright.runtime import native
-from wasmwright.runtime.typed import TypedAccess
 from wasmwright.runtime.resource import resource
+from wasmwright.runtime.typed import TypedAccess
 
 if TYPE_CHECKING:
     _Buffer: Any = object
@@ -69,9 +69,7 @@ class Memory(TypedAccess, _Buffer):
                 if guard:
                     raise MemoryError("guard pages cannot be reserved") from None
         if not base:
-            base, reserved = _reserve_checked(
-                size.min * self._page, self._limit_pages * self._page
-            )
+            base, reserved = _reserve_checked(size.min * self._page, self._limit_pages * self._page)
             self._limit_pages = min(self._limit_pages, reserved // self._page)
         self._base = base
         self._accessible = 0
@@ -218,5 +216,3 @@ def _release(base: int, reserved: int, slot: int, record: object) -> None:
     native.get().remove_region(slot)
     vm.release(base, reserved)
     del record
-
-

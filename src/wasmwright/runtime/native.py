@@ -328,16 +328,18 @@ class Native:
             )
 
     def _install_stop(self) -> int:
-        """Puts our handler on a real-time signal that nobody has, and gives its number."""
+        """Puts our handler on a signal that nobody has, and gives its number."""
         old = _SigAction()
-        for number in range(signal.SIGRTMAX - 2, signal.SIGRTMIN, -1):
+        # Nothing sends SIGSTKFLT any more; and a signal that is pending already is not queued
+        # again, as real-time signals would be.
+        for number in (signal.SIGSTKFLT, *range(signal.SIGRTMAX - 2, signal.SIGRTMIN, -1)):
             _libc.sigaction(number, None, ctypes.byref(old))
             if not old.handler:
-                flags = _SA_SIGINFO | _SA_NODEFER | _SA_RESTART
+                flags = _SA_SIGINFO | _SA_RESTART
                 new = _SigAction(self._core.symbols["ww_stop"], flags=flags)
                 _libc.sigaction(number, ctypes.byref(new), None)
                 return number
-        raise RuntimeError("no real-time signal is left for stopping wasm code")
+        raise RuntimeError("no signal is left for stopping wasm code")
 
     # -- stacks --------------------------------------------------------------------------
 
@@ -345,7 +347,8 @@ class Native:
         if self._stack_pointer is None:
             return 0
         low, _ = stack_bounds()
-        return self._stack_pointer() - low
+        left: int = self._stack_pointer() - low
+        return left
 
     def call_compiler(self, call: Callable[[], _T]) -> _T:
         """``call()``, in a thread of its own if this one is not fit to run LLVM.

@@ -92,9 +92,7 @@ class Table:
     @property
     def type(self) -> TableType:
         """The type, with the current size as its minimum."""
-        return TableType(
-            Limits(len(self), self._declared_max, self.address64), self.element
-        )
+        return TableType(Limits(len(self), self._declared_max, self.address64), self.element)
 
     def __len__(self) -> int:
         return native.read64(self.record + 8)

@@ -71,32 +71,29 @@ def append_string(out: BytesWriter, data: bytes, start: i64, end: i64) -> None:
     """Append what the string literal ``data[start:end]``, quotes included, stands for."""
     start += 1
     end -= 1
-    escape: i64 = data.find(b"\\", start, end)
-    if escape < 0:
-        out.write(data[start:end])
-        return
     pos = start
-    while pos < end:
-        char: i64 = data[pos]
-        if char != BACKSLASH:
-            out.append(char)
-            pos += 1
-            continue
-        char = data[pos + 1]
+    while True:
+        escape: i64 = data.find(b"\\", pos, end)
+        if escape < 0:
+            out.write(data[pos:end])
+            return
+        if escape != pos:
+            out.write(data[pos:escape])
+        char: i64 = data[escape + 1]
         simple: i64 = SIMPLE_ESCAPES[char]
         if simple != 0:
             out.append(simple)
-            pos += 2
+            pos = escape + 2
         elif char == _U:
-            close: i64 = data.find(b"}", pos)
-            digits = data[pos + 3 : close].replace(b"_", b"")
+            close: i64 = data.find(b"}", escape)
+            digits = data[escape + 3 : close].replace(b"_", b"")
             out.write(chr(int(digits, 16)).encode())
             pos = close + 1
         else:
             high: i64 = HEX_DIGITS[char]
-            low: i64 = HEX_DIGITS[data[pos + 2]]
+            low: i64 = HEX_DIGITS[data[escape + 2]]
             out.append(high << 4 | low)
-            pos += 3
+            pos = escape + 3
 
 
 def string(data: bytes, start: i64, end: i64) -> bytes:

@@ -68,7 +68,7 @@ class Preview1:
     guest path to host path, `Directory` or `ReadOnly`; nothing else of any file system can be
     reached. A `Directory` object stays the host's, to be handed to other guests as well. sockets:
     connected or listening sockets of the host, under the numbers after those of the directories
-    (3 and on); they stay the host's, connections that the guest accepts are closed with it.
+    (3 and on); they stay open for the host, connections that the guest accepts end with it.
 
     Raises OSError for a host directory that can't be opened, ValueError for arguments or
     environment with a NUL or a `=` in a name, TypeError for what can't be a stream or a socket.

@@ -6,24 +6,39 @@ and accept from a listening socket. All operations are non-blocking here; the ca
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Sequence
-from contextlib import suppress
 
 from wasmwright.wasi.abi import Filetype
 
 
 class SocketStream:
-    """A socket. `owned` ones are closed with their last descriptor, the others left to the host."""
+    """A socket of the host, through a descriptor of its own: closing it leaves the host's open."""
 
-    __slots__ = ("__weakref__", "_owned", "_socket")
+    __slots__ = ("__weakref__", "_socket")
 
-    def __init__(self, sock: socket.socket, *, owned: bool = False) -> None:
-        self._owned = False
+    def __init__(self, sock: socket.socket) -> None:
         if not isinstance(sock, socket.socket):
             raise TypeError(f"a socket must be a socket.socket, not {type(sock).__name__}")
+        if hasattr(sock, "do_handshake"):
+            raise TypeError("a TLS socket can't be handed over: a guest would write past the TLS")
+        # SOCK_NONBLOCK: Python's object is not to wait either, nor to change the blocking mode,
+        # which both descriptors share.
+        kind = sock.type | socket.SOCK_NONBLOCK
+        fd = os.dup(sock.fileno())
+        try:
+            self._socket = socket.socket(sock.family, kind, sock.proto, fileno=fd)
+        except BaseException:
+            os.close(fd)
+            raise
+
+    @classmethod
+    def adopt(cls, sock: socket.socket) -> SocketStream:
+        """Take over a socket that nobody else has."""
+        self = cls.__new__(cls)
         self._socket = sock
-        self._owned = owned
+        return self
 
     @property
     def filetype(self) -> Filetype:
@@ -54,8 +69,8 @@ class SocketStream:
     def accept(self) -> SocketStream:
         """The next connection."""
         connection, _ = self._socket.accept()
-        connection.setblocking(True)
-        return SocketStream(connection, owned=True)
+        connection.settimeout(0)
+        return SocketStream.adopt(connection)
 
     def shutdown(self, *, receive: bool, send: bool) -> None:
         """End one direction or both."""
@@ -69,9 +84,4 @@ class SocketStream:
         return self._socket.fileno()
 
     def close(self) -> None:
-        if self._owned:
-            self._socket.close()
-
-    def __del__(self) -> None:
-        with suppress(OSError):
-            self.close()
+        self._socket.close()

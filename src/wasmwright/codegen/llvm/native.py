@@ -95,6 +95,7 @@ HOST_SIZE: Final = 16
 # siginfo_t keeps the cause and the fault address.
 UCONTEXT_PC: Final = 168
 UCONTEXT_FP: Final = 120
+UCONTEXT_MASK: Final = 296
 _SIGINFO_CODE: Final = 8
 _SIGINFO_ADDRESS: Final = 16
 

@@ -20,11 +20,16 @@ from wasmwright.codegen.llvm.builder import I32, I64, PTR, VOID, Function, Value
 # The stop word that ends every activation of a block.
 EVERYTHING: Final = (1 << 64) - 1
 
+_SIG_SETMASK: Final = 2
+
 
 def stop_ir() -> str:
     """The handler and what sets and reads stop words; goes behind the core's IR."""
     functions = (_handler(), _check(), _leaf(), _request(), _spread(), _pending(), _here())
-    return "\ndeclare i32 @pthread_kill(i64, i32)\n" + "\n".join(f.text() for f in functions)
+    return (
+        "\ndeclare i32 @pthread_kill(i64, i32)\ndeclare i32 @pthread_sigmask(i32, ptr, ptr)\n"
+        + "\n".join(f.text() for f in functions)
+    )
 
 
 def _ending(f: Function, rt: Value, act: Value) -> Value:
@@ -52,6 +57,9 @@ def _handler() -> Function:
             inside, outside = f.branch(above & below)
             with inside:
                 f.store(pc + 1, act, native.ACT_TRACE)
+                # The signal is blocked while its handler runs, which does not return.
+                mask = f.arg("context") + native.UCONTEXT_MASK
+                f.call("pthread_sigmask", I32, f.const(_SIG_SETMASK, I32), mask, f.const(0, PTR))
                 _end(f, act, 1, f.load(PTR, f.arg("context"), native.UCONTEXT_FP))
             with outside:
                 f.store(act, state, native.STATE_STOPPING)

@@ -22,48 +22,6 @@ export function mulHigh(a, b) {
   return Math.imul(a1, b1) + (middle >>> 16) + (carry >>> 16) | 0;
 }
 
-export function shl64(low, upper, count) {
-  count &= 63;
-  if (count === 0) {
-    high = upper;
-    return low;
-  }
-  if (count < 32) {
-    high = (upper << count) | (low >>> (32 - count));
-    return low << count;
-  }
-  high = low << (count - 32);
-  return 0;
-}
-
-export function shrU64(low, upper, count) {
-  count &= 63;
-  if (count === 0) {
-    high = upper;
-    return low;
-  }
-  if (count < 32) {
-    high = (upper >>> count) | 0;
-    return (low >>> count) | (upper << (32 - count));
-  }
-  high = 0;
-  return (upper >>> (count - 32)) | 0;
-}
-
-export function shrS64(low, upper, count) {
-  count &= 63;
-  if (count === 0) {
-    high = upper;
-    return low;
-  }
-  if (count < 32) {
-    high = upper >> count;
-    return (low >>> count) | (upper << (32 - count));
-  }
-  high = upper >> 31;
-  return upper >> (count - 32);
-}
-
 export function rotl64(low, upper, count) {
   count &= 63;
   if (count & 32) {
@@ -117,22 +75,36 @@ function divide(low, upper, divisorLow, divisorHigh) {
 /** Divides by a number of 32 bits: digit by digit, each step exact in doubles. */
 function divideByWord(low, upper, divisor) {
   const word = upper >>> 0;
+  remainderHigh = 0;
   if (word < 0x200000) {
     // The dividend is a number that a double holds.
     const dividend = word * 4294967296 + (low >>> 0);
     const whole = Math.floor(dividend / divisor);
-    remainderHigh = 0;
     remainderLow = (dividend - whole * divisor) | 0;
     high = (whole / 4294967296) | 0;
     return whole | 0;
   }
-  const first = Math.floor(word / divisor);
+  const first = (word / divisor) >>> 0;
   let rest = word - first * divisor;
+  if (divisor < 0x40000000) {
+    // The estimate is off by one at most, and so the remainder by one divisor: 32 bits tell which.
+    let quotient = Math.floor((rest * 4294967296 + (low >>> 0)) / divisor);
+    let remainder = (low - Math.imul(quotient | 0, divisor)) | 0;
+    if (remainder < 0) {
+      remainder += divisor;
+      quotient--;
+    } else if (remainder >= divisor) {
+      remainder -= divisor;
+      quotient++;
+    }
+    remainderLow = remainder;
+    high = first | 0;
+    return quotient | 0;
+  }
   rest = rest * 65536 + (low >>> 16);
   const second = Math.floor(rest / divisor);
   rest = (rest - second * divisor) * 65536 + (low & 0xffff);
   const third = Math.floor(rest / divisor);
-  remainderHigh = 0;
   remainderLow = (rest - third * divisor) | 0;
   high = first | 0;
   return ((second << 16) + third) | 0;

@@ -249,10 +249,11 @@ function pushCall(t, type, call, mask) {
   if (results.length === 0) {
     t.statement(`${call};`);
   } else if (results.length === 1 && results[0] !== I64) {
-    t.pushText(results[0], call, null, ACTS | READS | TRAPS, mask);
+    const typed = results[0] === I32 ? `(${call}|0)` : call;
+    t.pushText(results[0], typed, null, ACTS | READS | TRAPS, mask);
   } else if (results.length === 1) {
     const low = t.next(I64);
-    t.statement(`${low}=${call};h${t.height}=high;`);
+    t.statement(`${low}=${call}|0;h${t.height}=high|0;`);
     t.pushTemporary(I64);
   } else {
     t.statement(`$=${call};`);

@@ -79,12 +79,18 @@ class Translator extends Operands {
       variables.push(`x${index}=${zero}`);
       if (type === I64) variables.push(`y${index}=0`);
     }
+    // Engines see only the values of parameters: what their types are is said once.
+    const typed = this.type.params.map((type, index) => {
+      if (type === I32) return `x${index}|=0;`;
+      if (type === I64) return `x${index}|=0;y${index}|=0;`;
+      return type === F32 || type === F64 ? `x${index}=+x${index};` : "";
+    }).join("");
     const temporaries = this.temporaries.size > 0 ? `var ${[...this.temporaries].join()};` : "";
     const body = this.out.join("");
     // Locals are zero again where the function begins again.
     const declared = `var ${variables.join()};`;
     const text = this.restarts ? `L:for(;;){${declared}${body}}` : declared + body;
-    if (!this.tails) return `function f${this.index}(${params}){${temporaries}${text}}`;
+    if (!this.tails) return `function f${this.index}(${params}){${typed}${temporaries}${text}}`;
     // What it leaves to its caller is done by a function around it.
     return `tailCaller(function(${params}){${temporaries}${text}})`;
   }

@@ -37,17 +37,29 @@ WIDE["i64.eqz"] = (t) => {
   t.pushCondition(`((${a.text}|${a.high})===0)`, a.flags, a.mask);
 };
 
+/** An expression that is 0 where two words are equal. */
+function difference(a, b) {
+  return b === "0" ? a : a === "0" ? b : `${a}^${b}`;
+}
+
 for (const [name, operator] of [["i64.eq", "==="], ["i64.ne", "!=="]]) {
   WIDE[name] = (t) => {
     const [a, b] = t.popSome(2);
-    t.pushCondition(`((${a.text}^${b.text}|${a.high}^${b.high})${operator}0)`, a.flags | b.flags, a.mask | b.mask);
+    const halves = `(${difference(a.text, b.text)}|${difference(a.high, b.high)})`;
+    t.pushCondition(`(${halves}${operator}0)`, a.flags | b.flags, a.mask | b.mask);
   };
+}
+
+/** A word as an operand of a comparison. */
+function comparable(text, sign) {
+  if (sign === "s") return text;
+  const constant = /^\(?(-?\d+)\)?$/.exec(text);
+  return constant === null ? `${text}>>>0` : `${constant[1] >>> 0}`;
 }
 
 /** Comparisons: by the high halves, and by the low ones where those are equal. */
 for (const [name, operator] of [["lt", "<"], ["gt", ">"], ["le", "<="], ["ge", ">="]]) {
   for (const sign of ["s", "u"]) {
-    const half = sign === "u" ? ">>>0" : "";
     WIDE[`i64.${name}_${sign}`] = (t) => {
       const [a, b] = t.popAtoms(2);
       const mask = a.mask | b.mask;
@@ -57,7 +69,11 @@ for (const [name, operator] of [["lt", "<"], ["gt", ">"], ["le", "<="], ["ge", "
       }
       const strict = operator[0];
       t.pushCondition(
-        `(${a.high}${half}${strict}${b.high}${half}||${a.high}===${b.high}&&${a.text}>>>0${operator}${b.text}>>>0)`, 0, mask);
+        `(${comparable(a.high, sign)}${strict}${comparable(b.high, sign)}||` +
+          `${a.high}===${b.high}&&${comparable(a.text, "u")}${operator}${comparable(b.text, "u")})`,
+        0,
+        mask,
+      );
     };
   }
 }
@@ -91,10 +107,12 @@ WIDE["i64.sub"] = (t) => {
 WIDE["i64.mul"] = (t) => {
   const [a, b] = t.popAtoms(2);
   setTemporary(t, (low, high) => {
-    let terms = `mulHigh(${a.text},${b.text})`;
+    // The product as a double, less its low half, is a multiple of 2 ** 32 but for an error below
+    // 2 ** 12: to divide and round is exact.
+    let terms = `(((${a.text}>>>0)*(${b.text}>>>0)-($>>>0))/4294967296+.5|0)`;
     if (a.high !== "0") terms += `+Math.imul(${a.high},${b.text})`;
     if (b.high !== "0") terms += `+Math.imul(${a.text},${b.high})`;
-    return `${high}=${terms}|0;${low}=Math.imul(${a.text},${b.text});`;
+    return `$=Math.imul(${a.text},${b.text});${high}=${terms}|0;${low}=$;`;
   });
 };
 
@@ -106,7 +124,7 @@ function byFunction(name, type, traps) {
     const given = type === I32 ? [operands[0].text, operands[0].high, operands[1].text]
       : operands.flatMap((operand) => [operand.text, operand.high]);
     const flags = (traps ? TRAPS : 0) | operands[0].flags | operands[1].flags;
-    setTemporary(t, (low, high) => `${low}=${name}(${given.join()});${high}=high;`, flags);
+    setTemporary(t, (low, high) => `${low}=${name}(${given.join()})|0;${high}=high|0;`, flags);
   };
 }
 
@@ -115,9 +133,27 @@ WIDE["i64.div_u"] = byFunction("divU64", I64, true);
 WIDE["i64.rem_s"] = byFunction("remS64", I64, true);
 WIDE["i64.rem_u"] = byFunction("remU64", I64, true);
 
-/** Shifts and rotations: expressions where the count is constant, a function where it is not. */
-function shift(name, general, constant) {
-  const byCount = byFunction(general, I32, false);
+/** A shift by a count that is not known, in line. JavaScript takes counts modulo 32. */
+function shiftBy(statements) {
+  return (t) => {
+    const [a, count] = t.popAtoms(2);
+    setTemporary(t, (low, high) => statements(low, high, a.text, a.high, count.text));
+  };
+}
+const SHIFTS = {
+  "i64.shl": shiftBy((low, high, a, b, count) =>
+    `if(${count}&32){${high}=${a}<<${count};${low}=0;}else{${high}=${b}<<${count}|${a}>>>1>>>~${count};${low}=${a}<<${count};}`),
+  "i64.shr_u": shiftBy((low, high, a, b, count) =>
+    `if(${count}&32){${low}=${b}>>>${count}|0;${high}=0;}else{${low}=${a}>>>${count}|${b}<<1<<~${count};${high}=${b}>>>${count}|0;}`),
+  "i64.shr_s": shiftBy((low, high, a, b, count) =>
+    `if(${count}&32){${low}=${b}>>${count};${high}=${b}>>31;}else{${low}=${a}>>>${count}|${b}<<1<<~${count};${high}=${b}>>${count};}`),
+  "i64.rotl": byFunction("rotl64", I32, false),
+  "i64.rotr": byFunction("rotr64", I32, false),
+};
+
+/** Shifts and rotations: expressions where the count is constant. */
+function shift(name, constant) {
+  const byCount = SHIFTS[name];
   WIDE[name] = (t) => {
     const count = t.stack[t.stack.length - 1];
     if (!/^(\d+|\(-\d+\))$/.test(count.text)) {
@@ -137,16 +173,16 @@ function shift(name, general, constant) {
 const joined = (upper, lower, by) => (by === 0 ? upper : `(${upper}<<${by}|${lower}>>>${32 - by})`);
 const shifted = (word, operator, by) => (by === 0 ? word : `(${word}${operator}${by}${operator === ">>>" ? "|0" : ""})`);
 
-shift("i64.shl", "shl64", (low, high, by) =>
+shift("i64.shl", (low, high, by) =>
   by < 32 ? [shifted(low, "<<", by), joined(high, low, by)] : ["0", shifted(low, "<<", by - 32)]);
-shift("i64.shr_u", "shrU64", (low, high, by) =>
+shift("i64.shr_u", (low, high, by) =>
   by < 32 ? [joined(high, low, 32 - by), shifted(high, ">>>", by)] : [shifted(high, ">>>", by - 32), "0"]);
-shift("i64.shr_s", "shrS64", (low, high, by) =>
+shift("i64.shr_s", (low, high, by) =>
   by < 32 ? [joined(high, low, 32 - by), shifted(high, ">>", by)] : [shifted(high, ">>", by - 32), `(${high}>>31)`]);
 const rotated = (low, high, by) =>
   by < 32 ? [joined(low, high, by), joined(high, low, by)] : [joined(high, low, by - 32), joined(low, high, by - 32)];
-shift("i64.rotl", "rotl64", rotated);
-shift("i64.rotr", "rotr64", (low, high, by) => rotated(low, high, 64 - by));
+shift("i64.rotl", rotated);
+shift("i64.rotr", (low, high, by) => rotated(low, high, 64 - by));
 
 WIDE["i64.clz"] = (t) => {
   const a = t.popAtom();
@@ -193,7 +229,7 @@ for (const sign of ["s", "u"]) {
     const convert = (name, traps) => (t) => {
       const a = t.pop();
       const flags = a.flags | (traps ? TRAPS : 0);
-      setTemporary(t, (low, high) => `${low}=${name}(${a.value});${high}=high;`, flags);
+      setTemporary(t, (low, high) => `${low}=${name}(${a.value})|0;${high}=high|0;`, flags);
     };
     WIDE[`i64.trunc_${type}_${sign}`] = convert(`trunc${sign.toUpperCase()}64`, true);
     WIDE[`i64.trunc_sat_${type}_${sign}`] = convert(`truncSat${sign.toUpperCase()}64`, false);
@@ -229,7 +265,7 @@ WIDE["f32.reinterpret_i32"] = (t) => {
 WIDE["i64.reinterpret_f64"] = (t) => {
   const a = t.pop();
   if (a.bits === null) {
-    setTemporary(t, (low, high) => `${low}=bitsOfDouble(${a.value});${high}=high;`, a.flags);
+    setTemporary(t, (low, high) => `${low}=bitsOfDouble(${a.value})|0;${high}=high|0;`, a.flags);
     return;
   }
   pushHalves(t, a.bits[0], a.bits[1], a);
