@@ -103,7 +103,7 @@ class Trap(WasmError):
 
 
 class ExhaustionError(Trap):
-    """The call stack (or another bounded resource) ran out."""
+    """The call stack, the fuel or another bounded resource ran out."""
 
 
 class InterruptError(Trap):
@@ -193,6 +193,7 @@ TRAP_CAST: Final = 20
 TRAP_ARRAY: Final = 21
 TRAP_HEAP: Final = 22
 TRAP_NULL_EXCEPTION: Final = 23
+TRAP_FUEL: Final = 24
 
 TRAP_KINDS: Final[dict[int, str]] = {
     TRAP_UNREACHABLE: "unreachable",
@@ -218,4 +219,5 @@ TRAP_KINDS: Final[dict[int, str]] = {
     TRAP_ARRAY: "out of bounds array access",
     TRAP_HEAP: "out of memory for garbage-collected objects",
     TRAP_NULL_EXCEPTION: "null exception reference",
+    TRAP_FUEL: "all fuel consumed",
 }

@@ -91,13 +91,8 @@ def test_a_mutated_module_is_used_or_refused_with_a_wasm_error(which, other, mut
         module = ww.Module(data)
         if module.model.start is None:
             ww.Instance(module, imports_of(module))
-    except ww.WasmError as error:
-        # LinkError and Trap go on with indented lines.
-        message = str(error)
-    else:
-        return
-    assert message
-    assert all(line.startswith("  ") for line in message.splitlines()[1:])
+    except ww.WasmError:
+        pass
 
 
 @pytest.mark.parametrize("sample", range(0, len(SAMPLES), 5))

@@ -874,3 +874,87 @@ def test_one_module_under_many_stores() -> None:
     for _ in range(100):
         store = w.Store(engine)
         assert w.Instance(store, module, []).exports(store)["next"](store) == 1
+
+
+# -- fuel --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fuelled() -> w.Store:
+    config = w.Config()
+    config.consume_fuel = True
+    return w.Store(w.Engine(config))
+
+
+FUEL = """
+(module (import "" "host" (func $host))
+  (func (export "three") (result i32) (i32.add (i32.const 1) (i32.const 2)))
+  (func (export "loop") (loop (br 0)))
+  (func $recurse (export "recurse") (call $recurse))
+  (func (export "call_host") (call $host)))
+"""
+
+
+def nothing(store: w.Store) -> w.Func:
+    return w.Func(store, w.FuncType([], []), lambda: None)
+
+
+def test_fuel_is_consumed_and_runs_out(fuelled: w.Store) -> None:
+    exports = instance(fuelled, FUEL, nothing(fuelled))
+    assert fuelled.get_fuel() == 0
+    with pytest.raises(w.Trap, match="all fuel consumed by WebAssembly"):
+        exports["three"](fuelled)
+    fuelled.set_fuel(10_000)
+    assert exports["three"](fuelled) == 3
+    assert fuelled.get_fuel() == 9996  # what the package gives, too
+    for name in ("loop", "recurse"):
+        fuelled.set_fuel(100)
+        with pytest.raises(w.Trap) as caught:
+            exports[name](fuelled)
+        assert caught.value.trap_code == w.TrapCode.OUT_OF_FUEL
+        assert fuelled.get_fuel() == 0
+    fuelled.set_fuel(10)
+    assert exports["three"](fuelled) == 3
+
+
+def test_fuel_belongs_to_the_store_whatever_runs(fuelled: w.Store) -> None:
+    left = []
+
+    def host() -> None:
+        left.append(fuelled.get_fuel())
+        assert other["three"](fuelled) == 3
+        left.append(fuelled.get_fuel())
+        fuelled.set_fuel(50)
+
+    other = instance(fuelled, FUEL, nothing(fuelled))
+    exports = instance(fuelled, FUEL, w.Func(fuelled, w.FuncType([], []), host))
+    fuelled.set_fuel(1000)
+    exports["call_host"](fuelled)
+    assert left == [998, 994]
+    assert fuelled.get_fuel() == 50
+
+
+def test_a_start_function_consumes_fuel(fuelled: w.Store) -> None:
+    module = w.Module(fuelled.engine, "(module (func $s (loop (br 0))) (start $s))")
+    fuelled.set_fuel(100)
+    with pytest.raises(w.Trap, match="all fuel consumed"):
+        w.Instance(fuelled, module, [])
+    assert fuelled.get_fuel() == 0
+
+
+def test_older_names_of_fuel(fuelled: w.Store) -> None:
+    exports = instance(fuelled, FUEL, nothing(fuelled))
+    fuelled.add_fuel(100)
+    exports["three"](fuelled)
+    assert fuelled.fuel_consumed() == 4
+    assert fuelled.consume_fuel(6) == 90
+    with pytest.raises(w.WasmtimeError, match="not enough fuel"):
+        fuelled.consume_fuel(91)
+
+
+def test_fuel_without_its_setting_is_an_error(store: w.Store) -> None:
+    for call in (store.get_fuel, store.fuel_consumed):
+        with pytest.raises(w.WasmtimeError, match="fuel is not configured in this store"):
+            call()
+    with pytest.raises(w.WasmtimeError, match="fuel is not configured"):
+        store.set_fuel(1)

@@ -58,7 +58,7 @@ def test_modules_of_every_form() -> None:
     instances = [each for each in commands if isinstance(each, Instantiation)]
     assert [(each.id, each.module) for each in instances] == [("i", "a"), (None, "a"), (None, None)]
     binaries = [each.module.binary(DEFAULT) for each in definitions]
-    assert binaries[:3] == [parse("(module $a (func))"), parse("(memory 1)"), parse("")]
+    assert binaries[:3] == [parse("(module $a (func))"), parse("(module $b (memory 1))"), parse("")]
     assert binaries[3:] == [b"", parse("(func)")]
 
 
@@ -133,7 +133,7 @@ def test_results_of_every_kind(text: str, pattern: object) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "(foo)",
+        "(module) (foo)",
         "(module) foo",
         '(assert_foo (module) "")',
         '(assert_return (module) "")',

@@ -67,7 +67,7 @@ SOURCES = [
       (import "a" "b" (func $i (type $t))) (memory (export "m") 1 2) (table $u funcref (elem $f))
       (func $f (type $t) (local $x i64) (block $l (br_if $l (local.get 0)))
         (call_indirect $u (type $t) (i32.load offset=4 align=2 (local.get 0)) (i32.const -1))))""",
-    """(rec (type $s (sub (struct (field $a (mut i8)) (field (ref null $s))))) (type $z (array f32)))
+    """(rec (type $s (sub (struct (field $a (mut i8)) (field (ref null $s))))) (type (array f32)))
       (global $g (ref null $s) (ref.null $s)) (data $d "\\00b") (elem $e declare func 0)
       (func (@name "n") (result i32) i32.const 1 (@metadata.code.branch_hint "\\01")
         if (result i32) (ref.test (ref $s) (global.get $g)) else i32.const 0x1F end)

@@ -15,8 +15,8 @@ import pytest
 import wasmwright as ww
 from wasmwright import wasi
 
-# Each at its start: an iovec of 10 bytes at 1024; a subscription to an hour's sleep at 2048; one
-# to standard input at 2096; and a function for each way to take long.
+# In memory: at 0 an iovec of 10 bytes, at 8 one of 64 KiB; at 2048 a subscription to 18 minutes of
+# sleep, at 2096 one to standard input. And a function for each way to take long.
 SLOW = """(module
     (import "wasi_snapshot_preview1" "fd_read"
         (func $fd_read (param i32 i32 i32 i32) (result i32)))

@@ -14,6 +14,7 @@ from wasmwright.errors import LinkError
 from wasmwright.model.module import KIND_FUNC, KIND_GLOBAL, KIND_MEMORY, KIND_TABLE, Export
 from wasmwright.runtime import instance as runtime
 from wasmwright.runtime import interrupts, linking
+from wasmwright.runtime.block import Block
 
 
 class Instance:
@@ -26,8 +27,9 @@ class Instance:
     LinkError for imports that are missing or do not match, and Trap if a segment does not fit or
     the start function traps.
 
-    ``limits`` bounds its memories and tables. ``before_start`` is called with the instance when
-    it has its exports and nothing has run yet.
+    ``limits`` bounds its memories and tables, ``fuel`` is what a module that consumes it begins
+    with. ``before_start`` is called with the instance when it has its exports and nothing has run
+    yet.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Instance:
         imports: Mapping[str, Any] | None = None,
         *,
         limits: Limits | None = None,
+        fuel: int = 0,
         before_start: Callable[[Instance], object] | None = None,
     ) -> None:
         if limits is not None:
@@ -52,6 +55,8 @@ class Instance:
         caller.core = weakref.ref(core)
         # Set up before the start function runs: that may call a function which gets this.
         self._set_up(core, module)
+        if fuel:
+            self.fuel = fuel + self.fuel
         if before_start is not None:
             before_start(self)
         core.initialize()
@@ -83,6 +88,30 @@ class Instance:
         if exports is None:
             raise ValueError("the instance is closed")
         return exports
+
+    @property
+    def fuel(self) -> int:
+        """How many instructions may still be executed, in a module with ``fuel=True``.
+
+        About one is consumed for each instruction. Code that has none left traps with
+        ExhaustionError; it may then be given more, and called again. Instances that can call one
+        another share it: linking puts together what they have. Raises ValueError for a module
+        that does not consume fuel, and after `close`.
+        """
+        return max(0, self._fuel_block().fuel)
+
+    @fuel.setter
+    def fuel(self, value: int) -> None:
+        if not 0 <= value < 1 << 63:
+            raise ValueError(f"fuel is from 0 to 2**63 - 1, not {value}")
+        self._fuel_block().fuel = value
+
+    def _fuel_block(self) -> Block:
+        if self._core is None:
+            raise ValueError("the instance is closed")
+        if not self._module.consumes_fuel:
+            raise ValueError("the module does not consume fuel: Module(source, fuel=True) does")
+        return self._core.block.root
 
     def close(self) -> None:
         """Lets go of the instance; its ``exports`` are no more.

@@ -90,8 +90,9 @@ class Module:
     ``source`` is a module in the binary or the text format, or a path to a file. Functions are
     compiled when they are first called, or all at once by :meth:`compile`. ``guard=False`` has
     every memory access checked by an explicit comparison instead of guard pages. ``level`` is
-    LLVM's optimisation level, 0 to 3, where the default does not suit. Raises MalformedError or
-    InvalidError.
+    LLVM's optimisation level, 0 to 3, where the default does not suit. With ``fuel=True``
+    instructions consume fuel, so that how much an instance may do can be bounded the same way
+    in every run (``Instance.fuel``); that costs time. Raises MalformedError or InvalidError.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Module:
         features: int = DEFAULT,
         guard: bool | None = None,
         level: int | None = None,
+        fuel: bool = False,
     ) -> None:
         data = read_source(source)
         self._module = decode(data, features)
@@ -108,6 +110,7 @@ class Module:
         self._features = features
         self._guard = guard
         self._level = level
+        self._fuel = fuel
         self._lock = threading.Lock()
         self._code: dict[bool, ModuleCode] = {}
 
@@ -120,6 +123,11 @@ class Module:
     def name(self) -> str | None:
         """The module's name from its name section, or None."""
         return decode_names(self._module, 0).module
+
+    @property
+    def consumes_fuel(self) -> bool:
+        """Whether its instructions consume fuel."""
+        return self._fuel
 
     @property
     def imports(self) -> list[ImportType]:
@@ -169,7 +177,9 @@ class Module:
         with self._lock:
             found = self._code.get(guard)
             if found is None:
-                found = self._code[guard] = ModuleCode(self._module, guard, self._level)
+                found = self._code[guard] = ModuleCode(
+                    self._module, guard, self._level, self._fuel
+                )
             return found
 
     def new_memories(self) -> list[Memory]:
@@ -186,7 +196,8 @@ class Module:
         return self.code(guard)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickle, (self._module.data, self._features, self._guard, self._level)
+        options = (self._features, self._guard, self._level, self._fuel)
+        return _unpickle, (self._module.data, *options)
 
     def _repr_html_(self) -> str:
         imports = [(f"{each.module}.{each.name}", str(each.type)) for each in self.imports]
@@ -200,8 +211,10 @@ class Module:
         return f"<wasmwright.Module{name}: {len(self._module.data)} bytes>"
 
 
-def _unpickle(data: bytes, features: int, guard: bool | None, level: int | None) -> Module:
-    return Module(data, features=features, guard=guard, level=level)
+def _unpickle(
+    data: bytes, features: int, guard: bool | None, level: int | None, fuel: bool
+) -> Module:
+    return Module(data, features=features, guard=guard, level=level, fuel=fuel)
 
 
 def validate(source: Source, *, features: int = DEFAULT) -> bool:

@@ -99,6 +99,7 @@ RT_STOP: Final = 80  # codegen.llvm.stop
 #   atomic_notify(ptr ctx, ptr at, i64 count) -> i64
 RT_ATOMIC_WAIT: Final = 88
 RT_ATOMIC_NOTIFY: Final = 96
+RT_FUEL: Final = 104  # what code that consumes fuel has left; signed
 # Garbage collection (see :mod:`wasmwright.codegen.heap_layout`): where the next object goes and up
 # to where, the block's heap (null if it has none), the arena's address and size, and
 #   gc_alloc(ptr rt, ptr type, i64 size, i64 length) -> ptr     null where the heap is full

@@ -89,6 +89,16 @@ class Block:
         self.root._residents.add(instance)
 
     @property
+    def fuel(self) -> int:
+        """What its code has left, if it consumes fuel; negative where it ran out."""
+        value = native.read64(self.address + abi.RT_FUEL)
+        return value - (1 << 64) if value >> 63 else value
+
+    @fuel.setter
+    def fuel(self, value: int) -> None:
+        native.write64(self.address + abi.RT_FUEL, value & (1 << 64) - 1)
+
+    @property
     def running(self) -> bool:
         """Whether a thread is inside."""
         return native.read64(self.address + abi.RT_OWNER) != 0
@@ -139,6 +149,7 @@ def join(first: Block, second: Block) -> Block:
     second._residents.clear()
     for member in list(second._members):
         first.add(member)
+    first.fuel += second.fuel
     second._joined = first
     return first
 

@@ -54,11 +54,16 @@ class Client(Protocol):
 
 
 class ModuleCode:
-    """Compiled code of ``module``; ``guard`` says that its memories have guard pages."""
+    """Compiled code of ``module``; ``guard`` says that its memories have guard pages, ``fuel``
+    that it consumes fuel.
+    """
 
-    def __init__(self, module: Module, guard: bool, level: int | None = None) -> None:
+    def __init__(
+        self, module: Module, guard: bool, level: int | None = None, fuel: bool = False
+    ) -> None:
         self.module = module
         self.guard = guard
+        self.fuel = fuel
         self.level = level
         self.layout = abi.Layout(module)
         self.needs = HeapNeeds(module)
@@ -149,7 +154,7 @@ class ModuleCode:
             return found
         from wasmwright.codegen.llvm import compiler, lower
 
-        options = lower.Options(guard=self.guard)
+        options = lower.Options(guard=self.guard, fuel=self.fuel)
         text = lower.lower_unit(self.module, self.layout, wanted, options)
         data = native.get().call_compiler(lambda: compiler.compile_ir(text, level))
         cached.add(tuple(wanted), data)
@@ -159,7 +164,7 @@ class ModuleCode:
         pack = self._packs.get(level)
         if pack is None:
             digest = hashlib.blake2b(self.module.data, digest_size=20).digest()
-            pack = Pack(digest + bytes((self.guard, level)))
+            pack = Pack(digest + bytes((self.guard, level, self.fuel)))
             self._packs[level] = pack
         return pack
 

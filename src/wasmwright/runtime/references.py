@@ -98,6 +98,11 @@ def owner_of(record: int) -> Owner:
     return owner
 
 
+def block_of(function: object) -> Block:
+    """The runtime block that a wasm function's code runs in."""
+    return owner_of(record_of(function)).block.root
+
+
 def is_func(valtype: int) -> bool:
     """Whether references of this type are functions."""
     return top_of(CANON, valtype & types.HEAP_MASK) == types.FUNC

@@ -1,8 +1,8 @@
 """Calls of exported functions with every bit kept.
 
 A Python float is a double, and turning an f32 into one quiets its NaN. So floats cross as the
-integers of their bits: a function whose type has floats is called through a module that does nothing
-but reinterpret, made once for each type.
+integers of their bits: a function whose type has floats is called through a module that does
+nothing but reinterpret, made once for each type.
 """
 
 from __future__ import annotations

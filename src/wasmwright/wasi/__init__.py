@@ -19,7 +19,7 @@ from wasmwright.wasi.random import Random, SeededRandom, SystemRandom
 from wasmwright.wasi.streams import Stream
 
 if TYPE_CHECKING:
-    from wasmwright.wasi.contents import Symlink
+    from wasmwright.wasi.contents import Symlink, read_tree
     from wasmwright.wasi.memdir import MemoryDirectory
     from wasmwright.wasi.overlay import OverlayDirectory
     from wasmwright.wasi.readonly import ReadOnlyDirectory, ReadOnlyFile
@@ -33,6 +33,7 @@ _MODULES = {
     "ReadOnlyFile": "readonly",
     "Symlink": "contents",
     "ZipDirectory": "zipdir",
+    "read_tree": "contents",
 }
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "SystemRandom",
     "ZipDirectory",
     "instantiate",
+    "read_tree",
     "run",
 ]
 

@@ -16,6 +16,17 @@ from wasmwright.isa import immediates as immediate
 
 PATH: Final = Path(__file__).with_name("polyfill") / "opcodes.js"
 
+# The proposals whose instructions the polyfill knows but does not execute: of these only the slots
+# are in the table, so that it can name the proposal.
+REFUSED: Final = (
+    "simd",
+    "gc",
+    "relaxed-simd",
+    "threads",
+    "wide-arithmetic",
+    "legacy-exceptions",
+)
+
 # One letter for each type and kind of immediate, as the table's reader in the polyfill knows them.
 _TYPES: Final = {0x7F: "i", 0x7E: "l", 0x7D: "f", 0x7C: "d", 0x7B: "v", AT: "a"}
 
@@ -35,16 +46,20 @@ export const IMMEDIATES = {kinds};
 export const FEATURES = {features};
 
 /**
- * The instructions: slot, name, immediates, stack type, feature, a line each. Numbers are
+ * The instructions: slot, name, immediates, stack type, a line each. Numbers are
  * hexadecimal, `-` is nothing. Where a row has a stack type, it alone types the instruction:
  * `i` i32, `l` i64, `f` f32, `d` f64, `v` v128, `a` the memory's address type.
  */
 export const ROWS = `
 {rows}`;
+
+/** The slots of instructions that this library does not execute: first, last, feature, a line each. */
+export const REFUSED_ROWS = `
+{refused}`;
 """
 
 
-def _row(row: Instruction, features: list[str]) -> str:
+def _row(row: Instruction) -> str:
     kinds = "".join(f"{kind:02x}" for kind in row.immediates) or "-"
     stack = "-"
     if row.params is not None and row.results is not None:
@@ -52,8 +67,21 @@ def _row(row: Instruction, features: list[str]) -> str:
             "".join(_TYPES[code] for code in side) for side in (row.params, row.results)
         )
         stack = f"{params}:{results}"
-    feature = features.index(NAMES[row.feature]) if row.feature else 0
-    return f"{row.slot:x} {row.name} {kinds} {stack} {feature:x}"
+    return f"{row.slot:x} {row.name} {kinds} {stack}"
+
+
+def _refused(features: list[str]) -> list[str]:
+    """Runs of slots, each of one refused feature."""
+    runs: list[list[int]] = []
+    for row in INSTRUCTIONS:
+        if not row.feature or NAMES[row.feature] not in REFUSED:
+            continue
+        feature = features.index(NAMES[row.feature])
+        if runs and runs[-1][2] == feature and runs[-1][1] == row.slot - 1:
+            runs[-1][1] = row.slot
+        else:
+            runs.append([row.slot, row.slot, feature])
+    return [f"{first:x} {last:x} {feature:x}" for first, last, feature in runs]
 
 
 def _object(numbers: dict[int, int]) -> str:
@@ -79,7 +107,12 @@ def table() -> str:
         slots=f"0x{SLOTS:x}",
         kinds=_array(list(immediate.NAMES)),
         features=_array(features),
-        rows="\n".join(_row(row, features) for row in INSTRUCTIONS),
+        rows="\n".join(
+            _row(row)
+            for row in INSTRUCTIONS
+            if not row.feature or NAMES[row.feature] not in REFUSED
+        ),
+        refused="\n".join(_refused(features)),
     )
 
 

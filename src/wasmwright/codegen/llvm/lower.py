@@ -128,6 +128,11 @@ def _handlers() -> list[int]:
 # By slot.
 _HANDLERS: Final[list[int]] = _handlers()
 
+# Instructions that consume no fuel, since they do nothing by themselves.
+_FREE_NAMES: Final = "nop drop block loop unreachable return else end".split()
+_FREE_SLOTS: Final = [slot(name) for name in _FREE_NAMES]
+_FREE: Final[list[bool]] = [number in _FREE_SLOTS for number in range(SLOTS)]
+
 _ELSE: Final = slot("else")
 _END: Final = slot("end")
 _DELEGATE: Final = slot("delegate")
@@ -152,12 +157,15 @@ def _function(unit: Unit, func: int) -> list[str]:
     e = Emitter(unit, func)
     reader = e.reader
     open_function(e)
+    fuel = unit.options.fuel
     while e.frames:
         e.offset = reader.pos
         opcode = read_opcode(reader)
         if e.dead:
             _dead(e, opcode)
             continue
+        if fuel and not _FREE[opcode]:
+            e.consume(1)
         handler: i64 = _HANDLERS[opcode]
         if handler == _LOCAL_GET:
             e.local_get(reader.u32())
@@ -211,6 +219,8 @@ def _function(unit: Unit, func: int) -> list[str]:
         depth: i64 = len(e.vals)
         if depth > e.max_stack:
             e.max_stack = depth
+    if e.fuel_place >= 0:
+        e.charge()
     return e.text()
 
 

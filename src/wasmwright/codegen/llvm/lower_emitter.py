@@ -17,7 +17,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from wasmwright.binary.reader import Reader
-from wasmwright.codegen.abi import CTX_RT, RT_STACK_LIMIT
+from wasmwright.codegen.abi import CTX_RT, RT_FUEL, RT_STACK_LIMIT
 from wasmwright.codegen.llvm.lower_handler import Handler
 from wasmwright.codegen.llvm.lower_loop_plan import LoopPlan
 from wasmwright.codegen.llvm.lower_unit import (
@@ -31,7 +31,7 @@ from wasmwright.codegen.llvm.lower_unit import (
     llvm_type,
     zero,
 )
-from wasmwright.errors import TRAP_STACK
+from wasmwright.errors import TRAP_FUEL, TRAP_STACK
 from wasmwright.model.types import F32, F64, I32, I64, V128
 
 # The type of a comparison's result while nothing needs it as an i32: an LLVM i1.
@@ -116,6 +116,12 @@ class Emitter:
         self.max_stack: i64 = 0
         self.plan: LoopPlan | None = None  # of the loop being written without checks
         self.calls: bool = False
+        # Where in `out` the fuel of the present stretch of code is charged, once its cost is
+        # known (-1: nowhere), whether it is then checked, and the label behind the check.
+        self.fuel_place: i64 = -1
+        self.fuel_cost: i64 = 0
+        self.fuel_check: bool = False
+        self.fuel_label: str = ""
         self.local_types: list[int] = list(self.signature.params)
         for count, valtype in code.locals:
             self.local_types.extend([valtype] * count)
@@ -281,6 +287,8 @@ class Emitter:
 
     def begin(self, label: str) -> None:
         """Start a block that is reached only from the one before: what is known stays."""
+        if self.fuel_place >= 0:
+            self.charge()
         self.out.append(f"{label}:\n")
         self.block = label
 
@@ -294,6 +302,46 @@ class Emitter:
         self.locals = {}
         self.known = {}
         self.lengths = {}
+
+    # Fuel
+
+    def consume(self, cost: int) -> None:
+        """Have the present stretch of code cost more."""
+        if self.fuel_place < 0:
+            self.fuel_place = len(self.out)
+            self.fuel_cost = 0
+            self.fuel_label = ""
+            self.out.append("")
+            if self.fuel_check:
+                self.fuel_check = False
+                self.fuel_label = self.label()
+                self.block = self.fuel_label
+        self.fuel_cost += cost
+
+    def charge(self) -> None:
+        """End a stretch of code: write what takes its cost from the fuel."""
+        at = self.fuel_place
+        self.fuel_place = -1
+        name = f"%fuel{at}"  # LLVM counts numbered values in the order of the text
+        text = (
+            f"{name}.slot = getelementptr i8, ptr %ctx, i64 {CTX_RT}\n"
+            f"{name}.rt = load ptr, ptr {name}.slot{FIXED_POINTER}\n"
+            f"{name}.at = getelementptr i8, ptr {name}.rt, i64 {RT_FUEL}\n"
+            f"{name}.old = load i64, ptr {name}.at{TAG_RUNTIME}\n"
+            f"{name}.left = sub i64 {name}.old, {self.fuel_cost}\n"
+            f"store i64 {name}.left, ptr {name}.at{TAG_RUNTIME}\n"
+        )
+        if self.fuel_label:
+            trap = self.label()
+            text += (
+                f"{name}.out = icmp slt i64 {name}.left, 0\n"
+                f"br i1 {name}.out, label %{trap}, label %{self.fuel_label}{UNLIKELY}\n"
+                f"{self.fuel_label}:\n"
+            )
+            self.cold.append(f"{trap}:\n{self.trap_call(str(TRAP_FUEL))}")
+        self.out[at] = text
+
+    # What is known
 
     def snapshot(self, frame: Frame) -> None:
         """Keep what is known for the other branch of an ``if``."""

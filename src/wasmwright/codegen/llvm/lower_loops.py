@@ -109,7 +109,10 @@ def _group(e: Emitter, plan: LoopPlan, group: Group, last: str, conditions: list
     conditions.append(e.define(f"icmp sge i64 {low}, 0"))
     conditions.append(e.define(f"icmp sle i64 {top}, {e.memory_length(group.memory)}"))
     base = e.memory_base(group.memory)
-    plan.bases.append(e.define(f"getelementptr i8, ptr {base}, i64 {first}"))
+    pointer = e.define(f"getelementptr i8, ptr {base}, i64 {first}")
+    # As if each group had an object of its own: the vectoriser then compares the ranges of
+    # groups when it runs, and knows by itself that accesses of one group do not collide.
+    plan.bases.append(e.define(f'call ptr asm "", "=r,0"(ptr {pointer})'))
     plan.steps.append(step)
 
 

@@ -202,7 +202,8 @@ class Options:
     ``guard``: 32-bit memories have address space reserved behind them, so that the hardware
     checks bounds. ``precise_loads``: accesses that may trap happen exactly as written (off
     only to measure what that costs). ``double_loops``: write loops twice, where one copy can
-    do without checks. ``arch``: the target, as ``platform.machine()`` has it.
+    do without checks. ``fuel``: instructions consume fuel, and code traps at a loop's head or a
+    function's where none is left. ``arch``: the target, as ``platform.machine()`` has it.
     """
 
     def __init__(
@@ -210,11 +211,13 @@ class Options:
         guard: bool = True,
         precise_loads: bool = True,
         double_loops: bool = True,
+        fuel: bool = False,
         arch: str | None = None,
     ) -> None:
         self.guard: bool = guard
         self.precise_loads: bool = precise_loads
-        self.double_loops: bool = double_loops
+        self.double_loops: bool = double_loops and not fuel
+        self.fuel: bool = fuel
         self.arch: str = platform.machine() if arch is None else arch
 
 

@@ -9,7 +9,7 @@
 
 Code that is written for that package then runs unchanged. Stores are a formality here: they say
 what is limited and interrupted together, and keep alive what was made in them. What this engine
-cannot do (fuel, the component model) raises a WasmtimeError that names it. See
+cannot do (the component model) raises a WasmtimeError that names it. See
 ``docs/moving-from-wasmtime.md``.
 """
 

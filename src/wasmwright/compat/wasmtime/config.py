@@ -80,6 +80,7 @@ class Config(Closeable):
     def __init__(self) -> None:
         self.features = features.DEFAULT
         self.epochs = False
+        self.fuel = False
 
     wasm_threads = _feature(features.THREADS, "The threads proposal.")
     wasm_tail_call = _feature(features.TAIL_CALL, "The tail call proposal.")
@@ -102,7 +103,7 @@ class Config(Closeable):
     wasm_component_model_implements = _ignored(bool, "The component model's implements.")
 
     epoch_interruption = _stored("epochs", "Whether code stops at its store's epoch deadline.")
-    consume_fuel = _missing("fuel", "Whether code consumes fuel.")
+    consume_fuel = _stored("fuel", "Whether code consumes fuel.")
 
     debug_info = _ignored(bool, "Native debug information.")
     wasm_relaxed_simd_deterministic = _ignored(bool, "One result on every CPU.")
@@ -170,6 +171,7 @@ class Engine(Closeable):
             raise TypeError("expected Config")
         self.features = config.features
         self.epochs = config.epochs
+        self.fuel = config.fuel
         self.epoch = 0
         self._stores: weakref.WeakSet[Store] = weakref.WeakSet()
         self._lock = threading.Lock()

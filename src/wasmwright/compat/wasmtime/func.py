@@ -67,7 +67,7 @@ class Func:
                 f"too {few} parameters provided: given {len(params)}, expected {len(converters)}"
             )
         args = [convert(param) for convert, param in zip(converters, params, strict=True)]
-        result = store_of(store).run(self.native, args)
+        result = store_of(store).call(self.native, args)
         results = self._results
         if len(results) == 1:
             convert_result = results[0]

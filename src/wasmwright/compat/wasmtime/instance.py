@@ -140,14 +140,22 @@ def make(
     def keep(instance: ApiInstance) -> None:
         # From the start: it can be interrupted, and its exports may outlive a trap.
         store.add_instance(instance, len(native.memories), len(native.tables))
+        if store.fuel.configured:
+            store.fuel.begin(instance)
+            fuelled.append(instance)
         if prepare is not None:
             prepare(instance)
 
     def instantiate() -> ApiInstance:
         return ApiInstance(module.native, spaces, limits=limits, before_start=keep)
 
-    instance: ApiInstance = store.run(instantiate, [], native.start is not None)
-    return instance
+    fuelled: list[ApiInstance] = []
+    try:
+        made: ApiInstance = store.run(instantiate, [], native.start is not None)
+        return made
+    finally:
+        if fuelled:
+            store.fuel.end()
 
 
 def _check_caller(item: ImportType, given: Any) -> None:

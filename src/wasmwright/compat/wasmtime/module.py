@@ -44,7 +44,7 @@ class Module(Closeable):
         if not isinstance(engine, Engine):
             raise TypeError("expected an Engine")
         try:
-            self.native = ApiModule(_binary(wasm), features=engine.features)
+            self.native = ApiModule(_binary(wasm), features=engine.features, fuel=engine.fuel)
         except CompileError as error:
             raise WasmtimeError(f"failed to parse WebAssembly module: {error}") from error
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from wasmwright import errors
+from wasmwright.api import Func as ApiFunc
 from wasmwright.api import Instance as ApiInstance
 from wasmwright.api import Limits
 from wasmwright.compat.wasmtime.config import Engine
 from wasmwright.compat.wasmtime.errors import OURS, Closeable, WasmtimeError, translate
+from wasmwright.compat.wasmtime.fuel import Supply
 from wasmwright.runtime import interrupts
+from wasmwright.runtime.references import block_of
 from wasmwright.wasi import Preview1
 
 if TYPE_CHECKING:
@@ -42,6 +46,9 @@ class Store(Closeable):
         self._wasi: Preview1 | None = None
         self._deadline = 0
         self._depth = 0
+        self._watched = False
+        self._lock = threading.Lock()
+        self.fuel = Supply(engine.fuel)
         if engine.epochs:
             engine.add_store(self)
 
@@ -117,41 +124,51 @@ class Store(Closeable):
 
     def epoch_changed(self) -> None:
         """Called by the engine, from any thread."""
-        if self._overdue():
-            interrupts.watch(self.stop_if_overdue)
+        with self._lock:
+            if self._overdue() and not self._watched:
+                self._watched = True
+                interrupts.watch(self.stop_if_overdue)
 
     def _overdue(self) -> bool:
         return self._depth > 0 and self.engine.epoch >= self._deadline
 
     def stop_if_overdue(self) -> bool:
         """Stop what runs past its deadline; gives whether anything still does."""
-        if not self._overdue():
-            return False
+        with self._lock:
+            if not self._overdue():
+                self._watched = False
+                return False
         for instance in list(self.instances):
             instance.interrupt()
         return True
 
+    # -- fuel --------------------------------------------------------------------------------
+
     def set_fuel(self, fuel: int) -> None:
-        """Not supported."""
-        raise WasmtimeError("fuel is not configured in this store")
+        """Have so much fuel be left; WasmtimeError if the engine does not consume any."""
+        self.fuel.set(fuel)
 
     def get_fuel(self) -> int:
-        """Not supported."""
-        raise WasmtimeError("fuel is not configured in this store")
+        """How much fuel is left; WasmtimeError if the engine does not consume any."""
+        return self.fuel.get()
 
     # Names of versions before 15.
 
     def add_fuel(self, fuel: int) -> None:
-        """Not supported."""
-        self.set_fuel(fuel)
-
-    def consume_fuel(self, fuel: int) -> int:
-        """Not supported."""
-        return self.get_fuel()
+        """Have more fuel be left."""
+        self.fuel.set(self.fuel.get() + fuel)
 
     def fuel_consumed(self) -> int:
-        """Not supported."""
-        return self.get_fuel()
+        """How much fuel is used up."""
+        return self.fuel.consumed()
+
+    def consume_fuel(self, fuel: int) -> int:
+        """Use up some fuel; gives what is left. WasmtimeError where there is less."""
+        left = self.fuel.get() - fuel
+        if left < 0:
+            raise WasmtimeError("not enough fuel remaining in store")
+        self.fuel.set(left)
+        return left
 
     # -- WASI ----------------------------------------------------------------------------------
 
@@ -180,6 +197,17 @@ class Store(Closeable):
     def _check(self) -> None:
         if self._closed:
             raise ValueError("already closed")
+
+    def call(self, function: ApiFunc, args: list[Any]) -> Any:
+        """``function(*args)``, with the store's fuel."""
+        if not self.fuel.configured:
+            return self.run(function, args)
+        self._check()
+        self.fuel.begin(block_of(function))
+        try:
+            return self.run(function, args)
+        finally:
+            self.fuel.end()
 
     def run(self, function: Callable[..., Any], args: list[Any], wasm: bool = True) -> Any:
         """``function(*args)``, its exceptions as the package's; ``wasm``: it may run code."""

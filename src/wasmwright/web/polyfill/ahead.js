@@ -1,9 +1,10 @@
 // A module translated ahead of time: the source of all its functions and of the border functions that
 // their types need, for a file that needs no `eval`.
-import { compileBytes } from "./api-modules.js";
+import { compileBytes } from "./compile.js";
 import { withoutCode } from "./decode.js";
-import { exportedSource, hostSource, shapeOf } from "./exported.js";
+import { shapeOf } from "./exported.js";
 import { scopeSource } from "./scope.js";
+import { exportedSource, hostSource } from "./shapes.js";
 import { translateFunction } from "./translate.js";
 
 /**

@@ -1,32 +1,13 @@
-// The classes Module and Instance of the JavaScript API, and how instances get their exports object.
-import { globalObject, memoryObject, tableObject, tagObject } from "./api-objects.js";
-import { decode, FUNC, GLOBAL, KIND_NAMES, MEMORY, TABLE, TAG } from "./decode.js";
+// The classes Module and Instance of the JavaScript API.
+import { compileBytes } from "./compile.js";
+import { KIND_NAMES } from "./decode.js";
 import { CompileError } from "./errors.js";
-import { exportedFunction } from "./exported.js";
-import { InstanceStore, isObject, readImports } from "./instance.js";
+import { instantiateModule } from "./instantiate.js";
+import { isObject, readImports } from "./instance.js";
 import { bytesOf, defineInterface, requireArguments, slotOf } from "./interface.js";
-import { sharedGlobals } from "./scope.js";
-import { validateModule } from "./validate.js";
 
 const modules = new WeakMap();
 const instanceExports = new WeakMap();
-
-/** A module from its bytes: decoded, validated, ready to be instantiated. Throws CompileError. */
-export function compileBytes(bytes) {
-  const module = decode(bytes);
-  validateModule(module);
-  return prepare(module);
-}
-
-/** Adds to a decoded module what instances keep with it. */
-export function prepare(module) {
-  module.shared = sharedGlobals(module);
-  /** The scope that instances enter, and the sources of functions that have been translated. */
-  module.scope = null;
-  module.sources = [];
-  module.ahead = false;
-  return module;
-}
 
 /** A compile error with the name of the API's function in front. */
 function named(error, what) {
@@ -97,26 +78,6 @@ export const Module = defineInterface(
   },
   "Module",
 );
-
-const EXPORTERS = {
-  [FUNC]: (instance, index) => exportedFunction(instance.func(index)),
-  [TABLE]: (instance, index) => tableObject(instance.tables[index]),
-  [MEMORY]: (instance, index) => memoryObject(instance.memories[index]),
-  [GLOBAL]: (instance, index) => globalObject(instance.globals[index]),
-  [TAG]: (instance, index) => tagObject(instance.tags[index]),
-};
-
-/** Instantiates a module; the exports object. */
-export function instantiateModule(module, imports) {
-  const instance = new InstanceStore(module, imports);
-  const exports = Object.create(null);
-  for (const { name, kind, index } of module.exports) {
-    Object.defineProperty(exports, name, { value: EXPORTERS[kind](instance, index), enumerable: true });
-  }
-  Object.preventExtensions(exports);
-  instance.start();
-  return exports;
-}
 
 /** The stores that a module object's imports are. */
 export function importsOf(moduleGiven, importObject) {

@@ -6,11 +6,8 @@ import { evaluateConstant } from "./constant.js";
 import { funcOf, setGlobal } from "./convert.js";
 import { FUNC, GLOBAL, MEMORY, TABLE, TAG } from "./decode.js";
 import { fault, LinkError } from "./errors.js";
-import { evaluate } from "./evaluate.js";
 import { hostCode } from "./exported.js";
-import { scopeSource } from "./scope.js";
 import { GlobalStore, MemoryStore, TableStore, TagStore } from "./stores.js";
-import { translateFunction } from "./translate.js";
 import { I64, isReference, matches, showFunctionType, typeName, V128 } from "./types.js";
 
 /** An instance, as its code sees it: `E`. Its members are stores, by index. */
@@ -31,8 +28,8 @@ export class InstanceStore {
       spaces[entry.kind][entry.index] = imports[index];
     });
     this.allocate();
-    this.scope = null;
-    this.enter();
+    /** The way into the scope of the instance's code; what it takes and gives is the linker's matter. */
+    this.scope = module.linker.enter(this);
     this.initialise();
   }
 
@@ -53,13 +50,6 @@ export class InstanceStore {
       this.elems.push(funcs !== null ? funcs.map((index) => this.func(index)) : inits.map((init) => evaluateConstant(this, init)[0]));
     }
     for (const { start, end } of module.datas) this.datas.push(module.bytes.subarray(start, end));
-  }
-
-  /** Makes the scope of the instance's code. */
-  enter() {
-    const { module } = this;
-    if (module.scope === null) module.scope = evaluate(scopeSource(module, null));
-    this.scope = module.scope(this);
   }
 
   /** Copies the active segments. */
@@ -102,12 +92,7 @@ export class InstanceStore {
 
   /** The code of a function, translated now where it was not. */
   link(index) {
-    const { module } = this;
-    if (module.ahead) return this.scope(index);
-    if (module.sources[index] === undefined) {
-      module.sources[index] = translateFunction(module, index, (callee) => callee < module.imported.funcs);
-    }
-    const code = this.scope(`f${index}=(${module.sources[index]})`);
+    const code = this.module.linker.link(this, index);
     if (this.funcs[index] !== undefined) this.funcs[index].code = code;
     return code;
   }

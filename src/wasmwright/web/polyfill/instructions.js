@@ -1,5 +1,5 @@
 // The instruction table, by slot (see opcodes.js), and the immediates of an instruction that is skipped.
-import { FEATURES, IMMEDIATES, PREFIX_BASE, PREFIX_SIZE, ROWS, SLOTS } from "./opcodes.js";
+import { FEATURES, IMMEDIATES, PREFIX_BASE, PREFIX_SIZE, REFUSED_ROWS, ROWS, SLOTS } from "./opcodes.js";
 import { compileError, unsupported } from "./errors.js";
 import { EXNREF, F32, F64, I32, I64, V128 } from "./types.js";
 
@@ -12,8 +12,6 @@ export const OPERANDS = new Array(SLOTS).fill(undefined);
 export const RESULTS = new Array(SLOTS).fill(undefined);
 /** The kinds of immediates, by slot, each a function's name below. */
 const KINDS = new Array(SLOTS).fill(undefined);
-/** The proposal that brought the instruction, by slot; empty for the first version. */
-export const FEATURE_OF = new Array(SLOTS).fill("");
 /** How many bytes a load or store touches, as a power of two, by slot. */
 export const ACCESS_WIDTH = new Uint8Array(SLOTS);
 
@@ -29,13 +27,12 @@ function accessWidth(name, kinds, params, results) {
 }
 
 for (const row of ROWS.trim().split("\n")) {
-  const [slotText, name, kindsText, stack, feature] = row.split(" ");
+  const [slotText, name, kindsText, stack] = row.split(" ");
   const slot = parseInt(slotText, 16);
   MNEMONICS[slot] = name;
   if (!(name in SLOT_OF)) SLOT_OF[name] = slot;
   const kinds = (kindsText.match(/[0-9a-f]{2}/g) || []).map((kind) => IMMEDIATES[parseInt(kind, 16)]);
   KINDS[slot] = kinds;
-  FEATURE_OF[slot] = FEATURES[parseInt(feature, 16)];
   if (stack !== "-") {
     const [params, results] = stack.split(":");
     OPERANDS[slot] = [...params].map((letter) => LETTERS[letter]);
@@ -44,9 +41,19 @@ for (const row of ROWS.trim().split("\n")) {
   }
 }
 
-/** What this library does not execute. */
-const UNSUPPORTED = new Set(["gc", "threads", "memory64", "simd", "relaxed-simd", "wide-arithmetic", "legacy-exceptions"]);
-const REFUSED = FEATURE_OF.map((feature) => UNSUPPORTED.has(feature));
+/** The proposal of an instruction that this library does not execute, by slot; empty for others. */
+const REFUSED = new Array(SLOTS).fill("");
+for (const row of REFUSED_ROWS.trim().split("\n")) {
+  const [first, last, feature] = row.split(" ").map((number) => parseInt(number, 16));
+  REFUSED.fill(FEATURES[feature], first, last + 1);
+}
+
+/** The error for an opcode, with its bytes, that is none or that this library does not execute. */
+function unknownOpcode(reader, start, slot) {
+  const bytes = Array.from(reader.bytes.slice(start, reader.pos), (byte) => `0x${byte.toString(16)}`).join(" ");
+  if (REFUSED[slot]) return unsupported(REFUSED[slot], `opcode ${bytes}`, start);
+  return compileError(`illegal opcode ${bytes}`, start);
+}
 
 /** Reads an opcode: its slot, which holds an instruction that this library executes. */
 export function readOpcode(reader) {
@@ -55,14 +62,9 @@ export function readOpcode(reader) {
   const base = PREFIX_BASE[slot];
   if (base !== undefined) {
     const code = reader.u32();
-    if (code >= PREFIX_SIZE[slot] || MNEMONICS[base + code] === undefined) {
-      throw compileError(`illegal opcode 0x${slot.toString(16)} 0x${code.toString(16)}`, start);
-    }
-    slot = base + code;
-  } else if (MNEMONICS[slot] === undefined) {
-    throw compileError(`illegal opcode 0x${slot.toString(16)}`, start);
+    slot = code < PREFIX_SIZE[slot] ? base + code : -1;
   }
-  if (REFUSED[slot]) throw unsupported(FEATURE_OF[slot], MNEMONICS[slot], start);
+  if (MNEMONICS[slot] === undefined) throw unknownOpcode(reader, start, slot);
   return slot;
 }
 

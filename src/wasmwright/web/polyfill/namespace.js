@@ -1,6 +1,7 @@
 // The WebAssembly object: its functions and classes, and `install`, which gives it to a global object.
 import { Exception, Global, Memory, Table, Tag, tagObject } from "./api-objects.js";
-import { checkImportObject, compileBytes, importsOf, Instance, instanceObject, instanceOf, isModule, Module, moduleObject } from "./api-modules.js";
+import { checkImportObject, importsOf, Instance, instanceObject, instanceOf, isModule, Module, moduleObject } from "./api-modules.js";
+import { compileBytes } from "./compile.js";
 import { CompileError, LinkError, RuntimeError } from "./errors.js";
 import { JS_TAG } from "./exceptions.js";
 import { bytesOf, requireArguments } from "./interface.js";

@@ -22,583 +22,244 @@ export const FEATURES = [
 ];
 
 /**
- * The instructions: slot, name, immediates, stack type, feature, a line each. Numbers are
+ * The instructions: slot, name, immediates, stack type, a line each. Numbers are
  * hexadecimal, `-` is nothing. Where a row has a stack type, it alone types the instruction:
  * `i` i32, `l` i64, `f` f32, `d` f64, `v` v128, `a` the memory's address type.
  */
 export const ROWS = `
-0 unreachable - - 0
-1 nop - - 0
-2 block 01 - 0
-3 loop 01 - 0
-4 if 01 - 0
-5 else - - 0
-6 try 01 - 12
-7 catch 0a - 12
-8 throw 0a - e
-9 rethrow 02 - 12
-a throw_ref - - e
-b end - - 0
-c br 02 - 0
-d br_if 02 - 0
-e br_table 0302 - 0
-f return - - 0
-10 call 04 - 0
-11 call_indirect 0506 - 0
-12 return_call 04 - 9
-13 return_call_indirect 0506 - 9
-14 call_ref 05 - c
-15 return_call_ref 05 - c
-18 delegate 02 - 12
-19 catch_all - - 12
-1a drop - - 0
-1b select - - 0
-1c select 18 - 5
-1f try_table 0119 - e
-20 local.get 07 - 0
-21 local.set 07 - 0
-22 local.tee 07 - 0
-23 global.get 08 - 0
-24 global.set 08 - 0
-25 table.get 06 - 5
-26 table.set 06 - 5
-28 i32.load 0f a:i 0
-29 i64.load 0f a:l 0
-2a f32.load 0f a:f 0
-2b f64.load 0f a:d 0
-2c i32.load8_s 0f a:i 0
-2d i32.load8_u 0f a:i 0
-2e i32.load16_s 0f a:i 0
-2f i32.load16_u 0f a:i 0
-30 i64.load8_s 0f a:l 0
-31 i64.load8_u 0f a:l 0
-32 i64.load16_s 0f a:l 0
-33 i64.load16_u 0f a:l 0
-34 i64.load32_s 0f a:l 0
-35 i64.load32_u 0f a:l 0
-36 i32.store 0f ai: 0
-37 i64.store 0f al: 0
-38 f32.store 0f af: 0
-39 f64.store 0f ad: 0
-3a i32.store8 0f ai: 0
-3b i32.store16 0f ai: 0
-3c i64.store8 0f al: 0
-3d i64.store16 0f al: 0
-3e i64.store32 0f al: 0
-3f memory.size 09 - 0
-40 memory.grow 09 - 0
-41 i32.const 12 :i 0
-42 i64.const 13 :l 0
-43 f32.const 14 :f 0
-44 f64.const 15 :d 0
-45 i32.eqz - i:i 0
-46 i32.eq - ii:i 0
-47 i32.ne - ii:i 0
-48 i32.lt_s - ii:i 0
-49 i32.lt_u - ii:i 0
-4a i32.gt_s - ii:i 0
-4b i32.gt_u - ii:i 0
-4c i32.le_s - ii:i 0
-4d i32.le_u - ii:i 0
-4e i32.ge_s - ii:i 0
-4f i32.ge_u - ii:i 0
-50 i64.eqz - l:i 0
-51 i64.eq - ll:i 0
-52 i64.ne - ll:i 0
-53 i64.lt_s - ll:i 0
-54 i64.lt_u - ll:i 0
-55 i64.gt_s - ll:i 0
-56 i64.gt_u - ll:i 0
-57 i64.le_s - ll:i 0
-58 i64.le_u - ll:i 0
-59 i64.ge_s - ll:i 0
-5a i64.ge_u - ll:i 0
-5b f32.eq - ff:i 0
-5c f32.ne - ff:i 0
-5d f32.lt - ff:i 0
-5e f32.gt - ff:i 0
-5f f32.le - ff:i 0
-60 f32.ge - ff:i 0
-61 f64.eq - dd:i 0
-62 f64.ne - dd:i 0
-63 f64.lt - dd:i 0
-64 f64.gt - dd:i 0
-65 f64.le - dd:i 0
-66 f64.ge - dd:i 0
-67 i32.clz - i:i 0
-68 i32.ctz - i:i 0
-69 i32.popcnt - i:i 0
-6a i32.add - ii:i 0
-6b i32.sub - ii:i 0
-6c i32.mul - ii:i 0
-6d i32.div_s - ii:i 0
-6e i32.div_u - ii:i 0
-6f i32.rem_s - ii:i 0
-70 i32.rem_u - ii:i 0
-71 i32.and - ii:i 0
-72 i32.or - ii:i 0
-73 i32.xor - ii:i 0
-74 i32.shl - ii:i 0
-75 i32.shr_s - ii:i 0
-76 i32.shr_u - ii:i 0
-77 i32.rotl - ii:i 0
-78 i32.rotr - ii:i 0
-79 i64.clz - l:l 0
-7a i64.ctz - l:l 0
-7b i64.popcnt - l:l 0
-7c i64.add - ll:l 0
-7d i64.sub - ll:l 0
-7e i64.mul - ll:l 0
-7f i64.div_s - ll:l 0
-80 i64.div_u - ll:l 0
-81 i64.rem_s - ll:l 0
-82 i64.rem_u - ll:l 0
-83 i64.and - ll:l 0
-84 i64.or - ll:l 0
-85 i64.xor - ll:l 0
-86 i64.shl - ll:l 0
-87 i64.shr_s - ll:l 0
-88 i64.shr_u - ll:l 0
-89 i64.rotl - ll:l 0
-8a i64.rotr - ll:l 0
-8b f32.abs - f:f 0
-8c f32.neg - f:f 0
-8d f32.ceil - f:f 0
-8e f32.floor - f:f 0
-8f f32.trunc - f:f 0
-90 f32.nearest - f:f 0
-91 f32.sqrt - f:f 0
-92 f32.add - ff:f 0
-93 f32.sub - ff:f 0
-94 f32.mul - ff:f 0
-95 f32.div - ff:f 0
-96 f32.min - ff:f 0
-97 f32.max - ff:f 0
-98 f32.copysign - ff:f 0
-99 f64.abs - d:d 0
-9a f64.neg - d:d 0
-9b f64.ceil - d:d 0
-9c f64.floor - d:d 0
-9d f64.trunc - d:d 0
-9e f64.nearest - d:d 0
-9f f64.sqrt - d:d 0
-a0 f64.add - dd:d 0
-a1 f64.sub - dd:d 0
-a2 f64.mul - dd:d 0
-a3 f64.div - dd:d 0
-a4 f64.min - dd:d 0
-a5 f64.max - dd:d 0
-a6 f64.copysign - dd:d 0
-a7 i32.wrap_i64 - l:i 0
-a8 i32.trunc_f32_s - f:i 0
-a9 i32.trunc_f32_u - f:i 0
-aa i32.trunc_f64_s - d:i 0
-ab i32.trunc_f64_u - d:i 0
-ac i64.extend_i32_s - i:l 0
-ad i64.extend_i32_u - i:l 0
-ae i64.trunc_f32_s - f:l 0
-af i64.trunc_f32_u - f:l 0
-b0 i64.trunc_f64_s - d:l 0
-b1 i64.trunc_f64_u - d:l 0
-b2 f32.convert_i32_s - i:f 0
-b3 f32.convert_i32_u - i:f 0
-b4 f32.convert_i64_s - l:f 0
-b5 f32.convert_i64_u - l:f 0
-b6 f32.demote_f64 - d:f 0
-b7 f64.convert_i32_s - i:d 0
-b8 f64.convert_i32_u - i:d 0
-b9 f64.convert_i64_s - l:d 0
-ba f64.convert_i64_u - l:d 0
-bb f64.promote_f32 - f:d 0
-bc i32.reinterpret_f32 - f:i 0
-bd i64.reinterpret_f64 - d:l 0
-be f32.reinterpret_i32 - i:f 0
-bf f64.reinterpret_i64 - l:d 0
-c0 i32.extend8_s - i:i 1
-c1 i32.extend16_s - i:i 1
-c2 i64.extend8_s - l:l 1
-c3 i64.extend16_s - l:l 1
-c4 i64.extend32_s - l:l 1
-d0 ref.null 17 - 5
-d1 ref.is_null - - 5
-d2 ref.func 04 - 5
-d3 ref.eq - - d
-d4 ref.as_non_null - - c
-d5 br_on_null 02 - c
-d6 br_on_non_null 02 - c
-100 struct.new 05 - d
-101 struct.new_default 05 - d
-102 struct.get 050d - d
-103 struct.get_s 050d - d
-104 struct.get_u 050d - d
-105 struct.set 050d - d
-106 array.new 05 - d
-107 array.new_default 05 - d
-108 array.new_fixed 050e - d
-109 array.new_data 050b - d
-10a array.new_elem 050c - d
-10b array.get 05 - d
-10c array.get_s 05 - d
-10d array.get_u 05 - d
-10e array.set 05 - d
-10f array.len - - d
-110 array.fill 05 - d
-111 array.copy 0505 - d
-112 array.init_data 050b - d
-113 array.init_elem 050c - d
-114 ref.test 17 - d
-115 ref.test 17 - d
-116 ref.cast 17 - d
-117 ref.cast 17 - d
-118 br_on_cast 1a021717 - d
-119 br_on_cast_fail 1a021717 - d
-11a any.convert_extern - - d
-11b extern.convert_any - - d
-11c ref.i31 - - d
-11d i31.get_s - - d
-11e i31.get_u - - d
-200 i32.trunc_sat_f32_s - f:i 2
-201 i32.trunc_sat_f32_u - f:i 2
-202 i32.trunc_sat_f64_s - d:i 2
-203 i32.trunc_sat_f64_u - d:i 2
-204 i64.trunc_sat_f32_s - f:l 2
-205 i64.trunc_sat_f32_u - f:l 2
-206 i64.trunc_sat_f64_s - d:l 2
-207 i64.trunc_sat_f64_u - d:l 2
-208 memory.init 0b09 - 6
-209 data.drop 0b - 6
-20a memory.copy 0909 - 6
-20b memory.fill 09 - 6
-20c table.init 0c06 - 6
-20d elem.drop 0c - 6
-20e table.copy 0606 - 6
-20f table.grow 06 - 5
-210 table.size 06 - 5
-211 table.fill 06 - 5
-213 i64.add128 - llll:ll 11
-214 i64.sub128 - llll:ll 11
-215 i64.mul_wide_s - ll:ll 11
-216 i64.mul_wide_u - ll:ll 11
-300 v128.load 0f a:v 7
-301 v128.load8x8_s 0f a:v 7
-302 v128.load8x8_u 0f a:v 7
-303 v128.load16x4_s 0f a:v 7
-304 v128.load16x4_u 0f a:v 7
-305 v128.load32x2_s 0f a:v 7
-306 v128.load32x2_u 0f a:v 7
-307 v128.load8_splat 0f a:v 7
-308 v128.load16_splat 0f a:v 7
-309 v128.load32_splat 0f a:v 7
-30a v128.load64_splat 0f a:v 7
-30b v128.store 0f av: 7
-30c v128.const 16 :v 7
-30d i8x16.shuffle 11 vv:v 7
-30e i8x16.swizzle - vv:v 7
-30f i8x16.splat - i:v 7
-310 i16x8.splat - i:v 7
-311 i32x4.splat - i:v 7
-312 i64x2.splat - l:v 7
-313 f32x4.splat - f:v 7
-314 f64x2.splat - d:v 7
-315 i8x16.extract_lane_s 10 v:i 7
-316 i8x16.extract_lane_u 10 v:i 7
-317 i8x16.replace_lane 10 vi:v 7
-318 i16x8.extract_lane_s 10 v:i 7
-319 i16x8.extract_lane_u 10 v:i 7
-31a i16x8.replace_lane 10 vi:v 7
-31b i32x4.extract_lane 10 v:i 7
-31c i32x4.replace_lane 10 vi:v 7
-31d i64x2.extract_lane 10 v:l 7
-31e i64x2.replace_lane 10 vl:v 7
-31f f32x4.extract_lane 10 v:f 7
-320 f32x4.replace_lane 10 vf:v 7
-321 f64x2.extract_lane 10 v:d 7
-322 f64x2.replace_lane 10 vd:v 7
-323 i8x16.eq - vv:v 7
-324 i8x16.ne - vv:v 7
-325 i8x16.lt_s - vv:v 7
-326 i8x16.lt_u - vv:v 7
-327 i8x16.gt_s - vv:v 7
-328 i8x16.gt_u - vv:v 7
-329 i8x16.le_s - vv:v 7
-32a i8x16.le_u - vv:v 7
-32b i8x16.ge_s - vv:v 7
-32c i8x16.ge_u - vv:v 7
-32d i16x8.eq - vv:v 7
-32e i16x8.ne - vv:v 7
-32f i16x8.lt_s - vv:v 7
-330 i16x8.lt_u - vv:v 7
-331 i16x8.gt_s - vv:v 7
-332 i16x8.gt_u - vv:v 7
-333 i16x8.le_s - vv:v 7
-334 i16x8.le_u - vv:v 7
-335 i16x8.ge_s - vv:v 7
-336 i16x8.ge_u - vv:v 7
-337 i32x4.eq - vv:v 7
-338 i32x4.ne - vv:v 7
-339 i32x4.lt_s - vv:v 7
-33a i32x4.lt_u - vv:v 7
-33b i32x4.gt_s - vv:v 7
-33c i32x4.gt_u - vv:v 7
-33d i32x4.le_s - vv:v 7
-33e i32x4.le_u - vv:v 7
-33f i32x4.ge_s - vv:v 7
-340 i32x4.ge_u - vv:v 7
-341 f32x4.eq - vv:v 7
-342 f32x4.ne - vv:v 7
-343 f32x4.lt - vv:v 7
-344 f32x4.gt - vv:v 7
-345 f32x4.le - vv:v 7
-346 f32x4.ge - vv:v 7
-347 f64x2.eq - vv:v 7
-348 f64x2.ne - vv:v 7
-349 f64x2.lt - vv:v 7
-34a f64x2.gt - vv:v 7
-34b f64x2.le - vv:v 7
-34c f64x2.ge - vv:v 7
-34d v128.not - v:v 7
-34e v128.and - vv:v 7
-34f v128.andnot - vv:v 7
-350 v128.or - vv:v 7
-351 v128.xor - vv:v 7
-352 v128.bitselect - vvv:v 7
-353 v128.any_true - v:i 7
-354 v128.load8_lane 0f10 av:v 7
-355 v128.load16_lane 0f10 av:v 7
-356 v128.load32_lane 0f10 av:v 7
-357 v128.load64_lane 0f10 av:v 7
-358 v128.store8_lane 0f10 av: 7
-359 v128.store16_lane 0f10 av: 7
-35a v128.store32_lane 0f10 av: 7
-35b v128.store64_lane 0f10 av: 7
-35c v128.load32_zero 0f a:v 7
-35d v128.load64_zero 0f a:v 7
-35e f32x4.demote_f64x2_zero - v:v 7
-35f f64x2.promote_low_f32x4 - v:v 7
-360 i8x16.abs - v:v 7
-361 i8x16.neg - v:v 7
-362 i8x16.popcnt - v:v 7
-363 i8x16.all_true - v:i 7
-364 i8x16.bitmask - v:i 7
-365 i8x16.narrow_i16x8_s - vv:v 7
-366 i8x16.narrow_i16x8_u - vv:v 7
-367 f32x4.ceil - v:v 7
-368 f32x4.floor - v:v 7
-369 f32x4.trunc - v:v 7
-36a f32x4.nearest - v:v 7
-36b i8x16.shl - vi:v 7
-36c i8x16.shr_s - vi:v 7
-36d i8x16.shr_u - vi:v 7
-36e i8x16.add - vv:v 7
-36f i8x16.add_sat_s - vv:v 7
-370 i8x16.add_sat_u - vv:v 7
-371 i8x16.sub - vv:v 7
-372 i8x16.sub_sat_s - vv:v 7
-373 i8x16.sub_sat_u - vv:v 7
-374 f64x2.ceil - v:v 7
-375 f64x2.floor - v:v 7
-376 i8x16.min_s - vv:v 7
-377 i8x16.min_u - vv:v 7
-378 i8x16.max_s - vv:v 7
-379 i8x16.max_u - vv:v 7
-37a f64x2.trunc - v:v 7
-37b i8x16.avgr_u - vv:v 7
-37c i16x8.extadd_pairwise_i8x16_s - v:v 7
-37d i16x8.extadd_pairwise_i8x16_u - v:v 7
-37e i32x4.extadd_pairwise_i16x8_s - v:v 7
-37f i32x4.extadd_pairwise_i16x8_u - v:v 7
-380 i16x8.abs - v:v 7
-381 i16x8.neg - v:v 7
-382 i16x8.q15mulr_sat_s - vv:v 7
-383 i16x8.all_true - v:i 7
-384 i16x8.bitmask - v:i 7
-385 i16x8.narrow_i32x4_s - vv:v 7
-386 i16x8.narrow_i32x4_u - vv:v 7
-387 i16x8.extend_low_i8x16_s - v:v 7
-388 i16x8.extend_high_i8x16_s - v:v 7
-389 i16x8.extend_low_i8x16_u - v:v 7
-38a i16x8.extend_high_i8x16_u - v:v 7
-38b i16x8.shl - vi:v 7
-38c i16x8.shr_s - vi:v 7
-38d i16x8.shr_u - vi:v 7
-38e i16x8.add - vv:v 7
-38f i16x8.add_sat_s - vv:v 7
-390 i16x8.add_sat_u - vv:v 7
-391 i16x8.sub - vv:v 7
-392 i16x8.sub_sat_s - vv:v 7
-393 i16x8.sub_sat_u - vv:v 7
-394 f64x2.nearest - v:v 7
-395 i16x8.mul - vv:v 7
-396 i16x8.min_s - vv:v 7
-397 i16x8.min_u - vv:v 7
-398 i16x8.max_s - vv:v 7
-399 i16x8.max_u - vv:v 7
-39b i16x8.avgr_u - vv:v 7
-39c i16x8.extmul_low_i8x16_s - vv:v 7
-39d i16x8.extmul_high_i8x16_s - vv:v 7
-39e i16x8.extmul_low_i8x16_u - vv:v 7
-39f i16x8.extmul_high_i8x16_u - vv:v 7
-3a0 i32x4.abs - v:v 7
-3a1 i32x4.neg - v:v 7
-3a3 i32x4.all_true - v:i 7
-3a4 i32x4.bitmask - v:i 7
-3a7 i32x4.extend_low_i16x8_s - v:v 7
-3a8 i32x4.extend_high_i16x8_s - v:v 7
-3a9 i32x4.extend_low_i16x8_u - v:v 7
-3aa i32x4.extend_high_i16x8_u - v:v 7
-3ab i32x4.shl - vi:v 7
-3ac i32x4.shr_s - vi:v 7
-3ad i32x4.shr_u - vi:v 7
-3ae i32x4.add - vv:v 7
-3b1 i32x4.sub - vv:v 7
-3b5 i32x4.mul - vv:v 7
-3b6 i32x4.min_s - vv:v 7
-3b7 i32x4.min_u - vv:v 7
-3b8 i32x4.max_s - vv:v 7
-3b9 i32x4.max_u - vv:v 7
-3ba i32x4.dot_i16x8_s - vv:v 7
-3bc i32x4.extmul_low_i16x8_s - vv:v 7
-3bd i32x4.extmul_high_i16x8_s - vv:v 7
-3be i32x4.extmul_low_i16x8_u - vv:v 7
-3bf i32x4.extmul_high_i16x8_u - vv:v 7
-3c0 i64x2.abs - v:v 7
-3c1 i64x2.neg - v:v 7
-3c3 i64x2.all_true - v:i 7
-3c4 i64x2.bitmask - v:i 7
-3c7 i64x2.extend_low_i32x4_s - v:v 7
-3c8 i64x2.extend_high_i32x4_s - v:v 7
-3c9 i64x2.extend_low_i32x4_u - v:v 7
-3ca i64x2.extend_high_i32x4_u - v:v 7
-3cb i64x2.shl - vi:v 7
-3cc i64x2.shr_s - vi:v 7
-3cd i64x2.shr_u - vi:v 7
-3ce i64x2.add - vv:v 7
-3d1 i64x2.sub - vv:v 7
-3d5 i64x2.mul - vv:v 7
-3d6 i64x2.eq - vv:v 7
-3d7 i64x2.ne - vv:v 7
-3d8 i64x2.lt_s - vv:v 7
-3d9 i64x2.gt_s - vv:v 7
-3da i64x2.le_s - vv:v 7
-3db i64x2.ge_s - vv:v 7
-3dc i64x2.extmul_low_i32x4_s - vv:v 7
-3dd i64x2.extmul_high_i32x4_s - vv:v 7
-3de i64x2.extmul_low_i32x4_u - vv:v 7
-3df i64x2.extmul_high_i32x4_u - vv:v 7
-3e0 f32x4.abs - v:v 7
-3e1 f32x4.neg - v:v 7
-3e3 f32x4.sqrt - v:v 7
-3e4 f32x4.add - vv:v 7
-3e5 f32x4.sub - vv:v 7
-3e6 f32x4.mul - vv:v 7
-3e7 f32x4.div - vv:v 7
-3e8 f32x4.min - vv:v 7
-3e9 f32x4.max - vv:v 7
-3ea f32x4.pmin - vv:v 7
-3eb f32x4.pmax - vv:v 7
-3ec f64x2.abs - v:v 7
-3ed f64x2.neg - v:v 7
-3ef f64x2.sqrt - v:v 7
-3f0 f64x2.add - vv:v 7
-3f1 f64x2.sub - vv:v 7
-3f2 f64x2.mul - vv:v 7
-3f3 f64x2.div - vv:v 7
-3f4 f64x2.min - vv:v 7
-3f5 f64x2.max - vv:v 7
-3f6 f64x2.pmin - vv:v 7
-3f7 f64x2.pmax - vv:v 7
-3f8 i32x4.trunc_sat_f32x4_s - v:v 7
-3f9 i32x4.trunc_sat_f32x4_u - v:v 7
-3fa f32x4.convert_i32x4_s - v:v 7
-3fb f32x4.convert_i32x4_u - v:v 7
-3fc i32x4.trunc_sat_f64x2_s_zero - v:v 7
-3fd i32x4.trunc_sat_f64x2_u_zero - v:v 7
-3fe f64x2.convert_low_i32x4_s - v:v 7
-3ff f64x2.convert_low_i32x4_u - v:v 7
-400 i8x16.relaxed_swizzle - vv:v f
-401 i32x4.relaxed_trunc_f32x4_s - v:v f
-402 i32x4.relaxed_trunc_f32x4_u - v:v f
-403 i32x4.relaxed_trunc_f64x2_s_zero - v:v f
-404 i32x4.relaxed_trunc_f64x2_u_zero - v:v f
-405 f32x4.relaxed_madd - vvv:v f
-406 f32x4.relaxed_nmadd - vvv:v f
-407 f64x2.relaxed_madd - vvv:v f
-408 f64x2.relaxed_nmadd - vvv:v f
-409 i8x16.relaxed_laneselect - vvv:v f
-40a i16x8.relaxed_laneselect - vvv:v f
-40b i32x4.relaxed_laneselect - vvv:v f
-40c i64x2.relaxed_laneselect - vvv:v f
-40d f32x4.relaxed_min - vv:v f
-40e f32x4.relaxed_max - vv:v f
-40f f64x2.relaxed_min - vv:v f
-410 f64x2.relaxed_max - vv:v f
-411 i16x8.relaxed_q15mulr_s - vv:v f
-412 i16x8.relaxed_dot_i8x16_i7x16_s - vv:v f
-413 i32x4.relaxed_dot_i8x16_i7x16_add_s - vvv:v f
-500 memory.atomic.notify 0f ai:i 10
-501 memory.atomic.wait32 0f ail:i 10
-502 memory.atomic.wait64 0f all:i 10
-503 atomic.fence 1b : 10
-510 i32.atomic.load 0f a:i 10
-511 i64.atomic.load 0f a:l 10
-512 i32.atomic.load8_u 0f a:i 10
-513 i32.atomic.load16_u 0f a:i 10
-514 i64.atomic.load8_u 0f a:l 10
-515 i64.atomic.load16_u 0f a:l 10
-516 i64.atomic.load32_u 0f a:l 10
-517 i32.atomic.store 0f ai: 10
-518 i64.atomic.store 0f al: 10
-519 i32.atomic.store8 0f ai: 10
-51a i32.atomic.store16 0f ai: 10
-51b i64.atomic.store8 0f al: 10
-51c i64.atomic.store16 0f al: 10
-51d i64.atomic.store32 0f al: 10
-51e i32.atomic.rmw.add 0f ai:i 10
-51f i64.atomic.rmw.add 0f al:l 10
-520 i32.atomic.rmw8.add_u 0f ai:i 10
-521 i32.atomic.rmw16.add_u 0f ai:i 10
-522 i64.atomic.rmw8.add_u 0f al:l 10
-523 i64.atomic.rmw16.add_u 0f al:l 10
-524 i64.atomic.rmw32.add_u 0f al:l 10
-525 i32.atomic.rmw.sub 0f ai:i 10
-526 i64.atomic.rmw.sub 0f al:l 10
-527 i32.atomic.rmw8.sub_u 0f ai:i 10
-528 i32.atomic.rmw16.sub_u 0f ai:i 10
-529 i64.atomic.rmw8.sub_u 0f al:l 10
-52a i64.atomic.rmw16.sub_u 0f al:l 10
-52b i64.atomic.rmw32.sub_u 0f al:l 10
-52c i32.atomic.rmw.and 0f ai:i 10
-52d i64.atomic.rmw.and 0f al:l 10
-52e i32.atomic.rmw8.and_u 0f ai:i 10
-52f i32.atomic.rmw16.and_u 0f ai:i 10
-530 i64.atomic.rmw8.and_u 0f al:l 10
-531 i64.atomic.rmw16.and_u 0f al:l 10
-532 i64.atomic.rmw32.and_u 0f al:l 10
-533 i32.atomic.rmw.or 0f ai:i 10
-534 i64.atomic.rmw.or 0f al:l 10
-535 i32.atomic.rmw8.or_u 0f ai:i 10
-536 i32.atomic.rmw16.or_u 0f ai:i 10
-537 i64.atomic.rmw8.or_u 0f al:l 10
-538 i64.atomic.rmw16.or_u 0f al:l 10
-539 i64.atomic.rmw32.or_u 0f al:l 10
-53a i32.atomic.rmw.xor 0f ai:i 10
-53b i64.atomic.rmw.xor 0f al:l 10
-53c i32.atomic.rmw8.xor_u 0f ai:i 10
-53d i32.atomic.rmw16.xor_u 0f ai:i 10
-53e i64.atomic.rmw8.xor_u 0f al:l 10
-53f i64.atomic.rmw16.xor_u 0f al:l 10
-540 i64.atomic.rmw32.xor_u 0f al:l 10
-541 i32.atomic.rmw.xchg 0f ai:i 10
-542 i64.atomic.rmw.xchg 0f al:l 10
-543 i32.atomic.rmw8.xchg_u 0f ai:i 10
-544 i32.atomic.rmw16.xchg_u 0f ai:i 10
-545 i64.atomic.rmw8.xchg_u 0f al:l 10
-546 i64.atomic.rmw16.xchg_u 0f al:l 10
-547 i64.atomic.rmw32.xchg_u 0f al:l 10
-548 i32.atomic.rmw.cmpxchg 0f aii:i 10
-549 i64.atomic.rmw.cmpxchg 0f all:l 10
-54a i32.atomic.rmw8.cmpxchg_u 0f aii:i 10
-54b i32.atomic.rmw16.cmpxchg_u 0f aii:i 10
-54c i64.atomic.rmw8.cmpxchg_u 0f all:l 10
-54d i64.atomic.rmw16.cmpxchg_u 0f all:l 10
-54e i64.atomic.rmw32.cmpxchg_u 0f all:l 10`;
+0 unreachable - -
+1 nop - -
+2 block 01 -
+3 loop 01 -
+4 if 01 -
+5 else - -
+8 throw 0a -
+a throw_ref - -
+b end - -
+c br 02 -
+d br_if 02 -
+e br_table 0302 -
+f return - -
+10 call 04 -
+11 call_indirect 0506 -
+12 return_call 04 -
+13 return_call_indirect 0506 -
+14 call_ref 05 -
+15 return_call_ref 05 -
+1a drop - -
+1b select - -
+1c select 18 -
+1f try_table 0119 -
+20 local.get 07 -
+21 local.set 07 -
+22 local.tee 07 -
+23 global.get 08 -
+24 global.set 08 -
+25 table.get 06 -
+26 table.set 06 -
+28 i32.load 0f a:i
+29 i64.load 0f a:l
+2a f32.load 0f a:f
+2b f64.load 0f a:d
+2c i32.load8_s 0f a:i
+2d i32.load8_u 0f a:i
+2e i32.load16_s 0f a:i
+2f i32.load16_u 0f a:i
+30 i64.load8_s 0f a:l
+31 i64.load8_u 0f a:l
+32 i64.load16_s 0f a:l
+33 i64.load16_u 0f a:l
+34 i64.load32_s 0f a:l
+35 i64.load32_u 0f a:l
+36 i32.store 0f ai:
+37 i64.store 0f al:
+38 f32.store 0f af:
+39 f64.store 0f ad:
+3a i32.store8 0f ai:
+3b i32.store16 0f ai:
+3c i64.store8 0f al:
+3d i64.store16 0f al:
+3e i64.store32 0f al:
+3f memory.size 09 -
+40 memory.grow 09 -
+41 i32.const 12 :i
+42 i64.const 13 :l
+43 f32.const 14 :f
+44 f64.const 15 :d
+45 i32.eqz - i:i
+46 i32.eq - ii:i
+47 i32.ne - ii:i
+48 i32.lt_s - ii:i
+49 i32.lt_u - ii:i
+4a i32.gt_s - ii:i
+4b i32.gt_u - ii:i
+4c i32.le_s - ii:i
+4d i32.le_u - ii:i
+4e i32.ge_s - ii:i
+4f i32.ge_u - ii:i
+50 i64.eqz - l:i
+51 i64.eq - ll:i
+52 i64.ne - ll:i
+53 i64.lt_s - ll:i
+54 i64.lt_u - ll:i
+55 i64.gt_s - ll:i
+56 i64.gt_u - ll:i
+57 i64.le_s - ll:i
+58 i64.le_u - ll:i
+59 i64.ge_s - ll:i
+5a i64.ge_u - ll:i
+5b f32.eq - ff:i
+5c f32.ne - ff:i
+5d f32.lt - ff:i
+5e f32.gt - ff:i
+5f f32.le - ff:i
+60 f32.ge - ff:i
+61 f64.eq - dd:i
+62 f64.ne - dd:i
+63 f64.lt - dd:i
+64 f64.gt - dd:i
+65 f64.le - dd:i
+66 f64.ge - dd:i
+67 i32.clz - i:i
+68 i32.ctz - i:i
+69 i32.popcnt - i:i
+6a i32.add - ii:i
+6b i32.sub - ii:i
+6c i32.mul - ii:i
+6d i32.div_s - ii:i
+6e i32.div_u - ii:i
+6f i32.rem_s - ii:i
+70 i32.rem_u - ii:i
+71 i32.and - ii:i
+72 i32.or - ii:i
+73 i32.xor - ii:i
+74 i32.shl - ii:i
+75 i32.shr_s - ii:i
+76 i32.shr_u - ii:i
+77 i32.rotl - ii:i
+78 i32.rotr - ii:i
+79 i64.clz - l:l
+7a i64.ctz - l:l
+7b i64.popcnt - l:l
+7c i64.add - ll:l
+7d i64.sub - ll:l
+7e i64.mul - ll:l
+7f i64.div_s - ll:l
+80 i64.div_u - ll:l
+81 i64.rem_s - ll:l
+82 i64.rem_u - ll:l
+83 i64.and - ll:l
+84 i64.or - ll:l
+85 i64.xor - ll:l
+86 i64.shl - ll:l
+87 i64.shr_s - ll:l
+88 i64.shr_u - ll:l
+89 i64.rotl - ll:l
+8a i64.rotr - ll:l
+8b f32.abs - f:f
+8c f32.neg - f:f
+8d f32.ceil - f:f
+8e f32.floor - f:f
+8f f32.trunc - f:f
+90 f32.nearest - f:f
+91 f32.sqrt - f:f
+92 f32.add - ff:f
+93 f32.sub - ff:f
+94 f32.mul - ff:f
+95 f32.div - ff:f
+96 f32.min - ff:f
+97 f32.max - ff:f
+98 f32.copysign - ff:f
+99 f64.abs - d:d
+9a f64.neg - d:d
+9b f64.ceil - d:d
+9c f64.floor - d:d
+9d f64.trunc - d:d
+9e f64.nearest - d:d
+9f f64.sqrt - d:d
+a0 f64.add - dd:d
+a1 f64.sub - dd:d
+a2 f64.mul - dd:d
+a3 f64.div - dd:d
+a4 f64.min - dd:d
+a5 f64.max - dd:d
+a6 f64.copysign - dd:d
+a7 i32.wrap_i64 - l:i
+a8 i32.trunc_f32_s - f:i
+a9 i32.trunc_f32_u - f:i
+aa i32.trunc_f64_s - d:i
+ab i32.trunc_f64_u - d:i
+ac i64.extend_i32_s - i:l
+ad i64.extend_i32_u - i:l
+ae i64.trunc_f32_s - f:l
+af i64.trunc_f32_u - f:l
+b0 i64.trunc_f64_s - d:l
+b1 i64.trunc_f64_u - d:l
+b2 f32.convert_i32_s - i:f
+b3 f32.convert_i32_u - i:f
+b4 f32.convert_i64_s - l:f
+b5 f32.convert_i64_u - l:f
+b6 f32.demote_f64 - d:f
+b7 f64.convert_i32_s - i:d
+b8 f64.convert_i32_u - i:d
+b9 f64.convert_i64_s - l:d
+ba f64.convert_i64_u - l:d
+bb f64.promote_f32 - f:d
+bc i32.reinterpret_f32 - f:i
+bd i64.reinterpret_f64 - d:l
+be f32.reinterpret_i32 - i:f
+bf f64.reinterpret_i64 - l:d
+c0 i32.extend8_s - i:i
+c1 i32.extend16_s - i:i
+c2 i64.extend8_s - l:l
+c3 i64.extend16_s - l:l
+c4 i64.extend32_s - l:l
+d0 ref.null 17 -
+d1 ref.is_null - -
+d2 ref.func 04 -
+d4 ref.as_non_null - -
+d5 br_on_null 02 -
+d6 br_on_non_null 02 -
+200 i32.trunc_sat_f32_s - f:i
+201 i32.trunc_sat_f32_u - f:i
+202 i32.trunc_sat_f64_s - d:i
+203 i32.trunc_sat_f64_u - d:i
+204 i64.trunc_sat_f32_s - f:l
+205 i64.trunc_sat_f32_u - f:l
+206 i64.trunc_sat_f64_s - d:l
+207 i64.trunc_sat_f64_u - d:l
+208 memory.init 0b09 -
+209 data.drop 0b -
+20a memory.copy 0909 -
+20b memory.fill 09 -
+20c table.init 0c06 -
+20d elem.drop 0c -
+20e table.copy 0606 -
+20f table.grow 06 -
+210 table.size 06 -
+211 table.fill 06 -`;
+
+/** The slots of instructions that this library does not execute: first, last, feature, a line each. */
+export const REFUSED_ROWS = `
+6 7 12
+9 9 12
+18 19 12
+d3 d3 d
+100 11e d
+213 216 11
+300 399 7
+39b 3a1 7
+3a3 3a4 7
+3a7 3ae 7
+3b1 3b1 7
+3b5 3ba 7
+3bc 3c1 7
+3c3 3c4 7
+3c7 3ce 7
+3d1 3d1 7
+3d5 3e1 7
+3e3 3ed 7
+3ef 3ff 7
+400 413 f
+500 503 10
+510 54e 10`;

@@ -2,7 +2,27 @@
 import { compileError, unsupported } from "./errors.js";
 import { EXNREF, EXTERNREF, FUNCREF, GC_HEAP_TYPES, I32, INDEXED, NOEXN, NOEXTERN, NOFUNC, NONNULL, SELF, V128 } from "./types.js";
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** The text of UTF-8; null where it is malformed. Not every engine has a TextDecoder. */
+function decodeUtf8(bytes, start, end) {
+  let text = "";
+  for (let at = start; at < end; ) {
+    const first = bytes[at++];
+    if (first < 0x80) {
+      text += String.fromCharCode(first);
+      continue;
+    }
+    const more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
+    if (first < 0xc2 || first > 0xf4 || at + more > end) return null;
+    let code = first & (0x3f >> more);
+    for (const last = at + more; at < last; at++) {
+      if ((bytes[at] & 0xc0) !== 0x80) return null;
+      code = (code << 6) | (bytes[at] & 0x3f);
+    }
+    if (code < [0, 0x80, 0x800, 0x10000][more] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return null;
+    text += String.fromCodePoint(code);
+  }
+  return text;
+}
 
 /** Reads forward from `pos`, not past `end`. `types` are the function types that indices mean. */
 export class Reader {
@@ -134,11 +154,9 @@ export class Reader {
   name() {
     const size = this.u32();
     const start = this.skip(size);
-    try {
-      return utf8.decode(this.bytes.subarray(start, start + size));
-    } catch (error) {
-      throw compileError("malformed UTF-8 encoding", start);
-    }
+    const text = decodeUtf8(this.bytes, start, start + size);
+    if (text === null) throw compileError("malformed UTF-8 encoding", start);
+    return text;
   }
 
   /** How many entries follow, which take at least a byte each. */

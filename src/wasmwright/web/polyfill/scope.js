@@ -15,6 +15,7 @@ export function sharedGlobals(module) {
   return shared;
 }
 
+// Texts for each member of a list, by index.
 const each = (list, text) => list.map((_, index) => text(index)).join("");
 
 /** Functions for memory accesses from code that is too long to have them inline. */

@@ -1,0 +1,201 @@
+"""Modules to ES modules ahead of time, by the polyfill's translator in a JavaScript engine.
+
+Reads a module's bytes; produces the text of an ES module that exports ``instantiate(imports)`` and
+needs no ``eval``, so that it runs under a Content Security Policy without ``unsafe-eval``. The engine
+is a ``node`` on the PATH, or QuickJS through the package ``quickjs`` (extra ``js``).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from wasmwright.binary.decode import decode
+from wasmwright.errors import CompileError
+from wasmwright.model import types
+from wasmwright.model.module import KIND_FUNC, KIND_GLOBAL, KIND_MEMORY, KIND_TABLE, Module
+from wasmwright.web.build import join, library, modules, shorten
+
+ENGINES: Final = ("node", "quickjs")
+_TIMEOUT: Final = 600  # seconds for a translation; the largest module known takes ten
+
+_TEMPLATE: Final = """\
+// Made by `wasmwright js`. WebAssembly, translated to JavaScript ahead of time.
+{runtime}
+/** The classes to make imports of, and the errors that the code throws. */
+export {{ Memory, Table, Global, Tag, Exception, LinkError, RuntimeError }};
+
+/** An instance's exports, from an object of imports as WebAssembly.Instance takes it. */
+export const instantiate = aheadModule(
+"{data}",
+{scope},
+{{{exported}}},
+{{{host}}},
+);
+"""
+
+# What runs in node: the library is the first argument, the module comes on stdin, in base64.
+_DRIVER: Final = """\
+delete globalThis.WebAssembly;
+const library = require(process.argv[1]);
+const input = Buffer.from(require("fs").readFileSync(0, "latin1"), "base64");
+let result;
+try {
+  const { bytes, ...rest } = library.aheadOfTime(new Uint8Array(input));
+  result = { ...rest, bytes: Buffer.from(bytes).toString("base64") };
+} catch (error) {
+  if (!(error instanceof library.WebAssembly.CompileError)) throw error;
+  result = { error: error.message };
+}
+process.stdout.write(JSON.stringify(result));
+"""
+
+_QUICKJS: Final = """\
+(function (numbers) {
+  try {
+    const { bytes, ...rest } = wasmwright.aheadOfTime(Uint8Array.from(JSON.parse(numbers)));
+    return JSON.stringify({ ...rest, bytes: Array.from(bytes) });
+  } catch (error) {
+    if (!(error instanceof wasmwright.WebAssembly.CompileError)) throw error;
+    return JSON.stringify({ error: error.message });
+  }
+})
+"""
+
+
+class NoEngineError(Exception):
+    """There is no JavaScript engine to translate with."""
+
+
+@dataclass(frozen=True)
+class Translation:
+    """What the translator gives: sources, and the module's bytes without its code in base64."""
+
+    data: str
+    scope: str
+    exported: dict[str, str]
+    host: dict[str, str]
+
+
+def translate(binary: bytes, engine: str | None = None) -> Translation:
+    """Translate a module; ``engine`` is one of ``ENGINES``, or the first that is there.
+
+    Raises CompileError where the module is malformed, invalid or uses what the polyfill does not
+    execute, and NoEngineError where there is no engine.
+    """
+    result = _run(binary, engine)
+    if "error" in result:
+        raise CompileError(str(result["error"]))
+    data = result["bytes"]
+    if not isinstance(data, str):
+        data = base64.b64encode(bytes(data)).decode()
+    return Translation(data, result["scope"], dict(result["exported"]), dict(result["host"]))
+
+
+def es_module(binary: bytes, *, engine: str | None = None, minify: bool = False) -> str:
+    """The text of the ES module for a module. Raises as :func:`translate`."""
+    translation = translate(binary, engine)
+    runtime = join(modules("ahead-runtime.js"))
+    makers = {
+        side: ",".join(f"{json.dumps(shape)}:{source}" for shape, source in sources.items())
+        for side, sources in (("exported", translation.exported), ("host", translation.host))
+    }
+    return _TEMPLATE.format(
+        runtime=shorten(runtime) if minify else runtime,
+        data=translation.data,
+        scope=translation.scope,
+        **makers,
+    )
+
+
+def _run(binary: bytes, engine: str | None) -> dict[str, Any]:
+    wanted = ENGINES if engine is None else (engine,)
+    for name in wanted:
+        if name == "node" and shutil.which("node"):
+            return _node(binary)
+        if name == "quickjs":
+            try:
+                import quickjs
+            except ImportError:
+                continue
+            context = quickjs.Context()
+            context.eval(library(minify=True))
+            function = context.eval(_QUICKJS)
+            found: dict[str, Any] = json.loads(function(json.dumps(list(binary))))
+            return found
+    raise NoEngineError(
+        "no JavaScript engine: install node, or the package quickjs (pip install 'wasmwright[js]')"
+    )
+
+
+def _node(binary: bytes) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "wasmwright.cjs"
+        path.write_text(library())
+        done = subprocess.run(
+            ["node", "--stack-size=4000", "-e", _DRIVER, str(path)],
+            input=base64.b64encode(binary),
+            capture_output=True,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+    if done.returncode != 0:
+        raise NoEngineError(f"node failed: {done.stderr.decode(errors='replace').strip()[-2000:]}")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+_TYPESCRIPT: Final = {
+    types.I32: "number",
+    types.I64: "bigint",
+    types.F32: "number",
+    types.F64: "number",
+}
+_CLASSES: Final = {KIND_TABLE: "Table", KIND_MEMORY: "Memory", KIND_GLOBAL: "Global"}
+
+
+def declarations(binary: bytes) -> str:
+    """TypeScript declarations (``.d.mts``) for the ES module of a module."""
+    module = decode(binary)
+    imports: dict[str, list[str]] = {}
+    for index, entry in enumerate(module.imports):
+        text = _import_type(module, index)
+        imports.setdefault(entry.module, []).append(f"    {json.dumps(entry.name)}: {text};")
+    lines = [
+        f"export declare class {name} extends WebAssembly.{name} {{}}"
+        for name in ("Memory", "Table", "Global")
+    ]
+    lines += ["", "export interface Imports {"]
+    for name, members in imports.items():
+        lines += [f"  {json.dumps(name)}: {{", *members, "  };"]
+    lines += ["}", "", "export interface Exports {"]
+    for export in module.exports:
+        if export.kind == KIND_FUNC:
+            text = _function(module.func_type(export.index))
+        else:
+            text = _CLASSES.get(export.kind, "unknown")
+        lines.append(f"  readonly {json.dumps(export.name)}: {text};")
+    lines += ["}", "", "export declare function instantiate(imports: Imports): Exports;", ""]
+    return "\n".join(lines)
+
+
+def _import_type(module: Module, index: int) -> str:
+    entry = module.imports[index]
+    if entry.kind == KIND_FUNC:
+        position = sum(other.kind == KIND_FUNC for other in module.imports[:index])
+        return _function(module.func_type(position))
+    return _CLASSES.get(entry.kind, "unknown")
+
+
+def _function(type: types.FuncType) -> str:
+    names = [_TYPESCRIPT.get(each, "unknown") for each in type.params]
+    params = ", ".join(f"x{index}: {name}" for index, name in enumerate(names))
+    results = [_TYPESCRIPT.get(each, "unknown") for each in type.results]
+    result = "void" if not results else results[0] if len(results) == 1 else f"[{', '.join(results)}]"
+    return f"({params}) => {result}"
