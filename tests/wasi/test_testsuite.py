@@ -28,16 +28,30 @@ def programs() -> list[Path]:
     return sorted(Path(folder).glob("tests/*/testsuite/wasm32-wasip1/*.wasm")) if folder else []
 
 
+def expectations(path: Path) -> dict[str, Any]:
+    file = path.with_suffix(".json")
+    return json.loads(file.read_text()) if file.exists() else {}  # type: ignore[no-any-return]
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "path" in metafunc.fixturenames:
-        found = programs()
-        ids = [f"{path.parents[2].name}/{path.stem}" for path in found]
-        metafunc.parametrize("path", found, ids=ids)
+    """An item for each program and kind of directory; for programs without one, just one."""
+    if "kind" in metafunc.fixturenames:
+        cases = [
+            pytest.param(path, kind, id=f"{path.parents[2].name}/{path.stem}-{kind}")
+            for path in programs()
+            for kind in (
+                ["host", "memory", "overlay"] if "root" in expectations(path) else ["none"]
+            )
+        ]
+        missing = pytest.mark.skip(reason=f"the WASI test suite is not here: {GET}")
+        metafunc.parametrize(
+            ("path", "kind"), cases or [pytest.param(None, None, marks=missing, id="missing")]
+        )
 
 
-def test_the_suite_is_there_and_whole() -> None:
+def test_the_suite_is_whole() -> None:
     if "WASI_TESTSUITE" not in os.environ:
-        pytest.skip(f"the WASI test suite is not here: {GET}")
+        pytest.skip("there is none")
     assert len(programs()) >= 72, f"the built programs are missing: {GET}"
 
 
@@ -46,23 +60,17 @@ def command(path: Path) -> wasi.Command:
     return wasi.Command(path)
 
 
-@pytest.mark.parametrize("kind", ["host", "memory", "overlay"])
 def test_program(path: Path, kind: str, tmp_path: Path) -> None:
-    expected: dict[str, Any] = {}
-    if path.with_suffix(".json").exists():
-        expected = json.loads(path.with_suffix(".json").read_text())
+    expected = expectations(path)
     dirs: dict[str, Any] = {}
-    if root := expected.get("root"):
-        shutil.copytree(path.parent / root, tmp_path / "root", symlinks=True)
+    if kind != "none":
+        root = tmp_path / "root"  # a copy: programs leave things behind
+        shutil.copytree(path.parent / expected["root"], root, symlinks=True)
         dirs["/"] = {
-            "host": lambda: tmp_path / "root",
-            "memory": lambda: wasi.MemoryDirectory(
-                wasi.read_tree(wasi.HostDirectory(tmp_path / "root"))
-            ),
-            "overlay": lambda: wasi.OverlayDirectory(tmp_path / "root"),
+            "host": lambda: root,
+            "memory": lambda: wasi.MemoryDirectory(wasi.read_tree(wasi.HostDirectory(root))),
+            "overlay": lambda: wasi.OverlayDirectory(root),
         }[kind]()
-    elif kind != "host":
-        pytest.skip("uses no directory")
     result = command(path)(
         expected.get("args", []), argv0="command", env=expected.get("env", {}), dirs=dirs
     )

@@ -105,6 +105,8 @@ class Pack:
         body = struct.pack(f"<{len(funcs)}I", *funcs) + data
         record = _HEAD.pack(len(funcs), len(data), _checksum(body)) + body
         with self._lock:
+            for func in funcs:
+                self._objects[func] = (funcs, data)
             self._fresh.append(record)
             self._fresh_size += len(record)
         if self._fresh_size > tuning.CACHE_FLUSH:

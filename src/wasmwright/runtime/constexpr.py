@@ -12,6 +12,7 @@ from wasmwright import isa
 from wasmwright.binary.reader import Reader
 from wasmwright.codegen import heap_layout as layout
 from wasmwright.codegen import vm
+from wasmwright.errors import WasmError
 from wasmwright.model.module import Expr, Module
 from wasmwright.model.types import ArrayType, StructType
 
@@ -45,7 +46,7 @@ _ARITHMETIC = {
 }
 
 
-class UnsupportedConstant(Exception):
+class UnsupportedConstant(WasmError):
     """A constant instruction that instantiation cannot evaluate yet; the text is its name."""
 
 

@@ -57,7 +57,7 @@ def resolve(module: Module, imports: Imports | None, adapt: Adapt) -> Externs:
     problems: list[str] = []
     type_ids = canonicalize(module)
     for imported in module.imports:
-        place = f"{imported.module}.{imported.name}: {describe(module, imported)}"
+        place = f"{_shown(imported.module)}.{_shown(imported.name)}: {describe(module, imported)}"
         try:
             value = _lookup(imports, imported)
         except KeyError:
@@ -72,6 +72,11 @@ def resolve(module: Module, imports: Imports | None, adapt: Adapt) -> Externs:
         head = "unknown import" if missing else "incompatible import type"
         raise LinkError(head + "".join(f"\n  {problem}" for problem in problems))
     return externs
+
+
+def _shown(name: str) -> str:
+    """A name of the module's, fit for a terminal: what does not print is escaped."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
 
 
 class _Mismatch(Exception):

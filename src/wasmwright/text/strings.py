@@ -17,6 +17,8 @@ _CLOSE_BRACE: Final = 0x7D
 _U: Final = 0x75
 _UNDERSCORE: Final = 0x5F
 
+_SHORT_RUN: Final = 8  # characters between escapes that are cheaper one by one
+
 NO_DIGIT: Final = 255
 # By character: the value of a hexadecimal digit, NO_DIGIT for anything else.
 HEX_DIGITS: Final = bytes(
@@ -34,13 +36,13 @@ def escape_end(data: bytes, pos: i64) -> i64:
     if pos + 1 >= size:
         return -1
     char: i64 = data[pos + 1]
+    if HEX_DIGITS[char] != NO_DIGIT:
+        if pos + 2 < size and HEX_DIGITS[data[pos + 2]] != NO_DIGIT:
+            return pos + 3
+        return -1
     if SIMPLE_ESCAPES[char] != 0:
         return pos + 2
-    if char == _U:
-        return _code_point_end(data, pos)
-    if pos + 2 < size and HEX_DIGITS[char] != NO_DIGIT and HEX_DIGITS[data[pos + 2]] != NO_DIGIT:
-        return pos + 3
-    return -1
+    return _code_point_end(data, pos) if char == _U else -1
 
 
 def _code_point_end(data: bytes, pos: i64) -> i64:
@@ -71,29 +73,37 @@ def append_string(out: BytesWriter, data: bytes, start: i64, end: i64) -> None:
     """Append what the string literal ``data[start:end]``, quotes included, stands for."""
     start += 1
     end -= 1
+    if data.find(b"\\", start, end) < 0:
+        out.write(data[start:end])
+        return
     pos = start
-    while True:
-        escape: i64 = data.find(b"\\", pos, end)
-        if escape < 0:
-            out.write(data[pos:end])
-            return
-        if escape != pos:
-            out.write(data[pos:escape])
-        char: i64 = data[escape + 1]
-        simple: i64 = SIMPLE_ESCAPES[char]
-        if simple != 0:
-            out.append(simple)
-            pos = escape + 2
+    while pos < end:
+        char: i64 = data[pos]
+        if char != BACKSLASH:
+            first = pos
+            while pos < end and data[pos] != BACKSLASH:
+                pos += 1
+            if pos - first < _SHORT_RUN:
+                for at in range(first, pos):
+                    out.append(data[at])
+            else:
+                out.write(data[first:pos])
+            continue
+        char = data[pos + 1]
+        high: i64 = HEX_DIGITS[char]
+        if high != NO_DIGIT:
+            low: i64 = HEX_DIGITS[data[pos + 2]]
+            out.append(high << 4 | low)
+            pos += 3
         elif char == _U:
-            close: i64 = data.find(b"}", escape)
-            digits = data[escape + 3 : close].replace(b"_", b"")
+            close: i64 = data.find(b"}", pos)
+            digits = data[pos + 3 : close].replace(b"_", b"")
             out.write(chr(int(digits, 16)).encode())
             pos = close + 1
         else:
-            high: i64 = HEX_DIGITS[char]
-            low: i64 = HEX_DIGITS[data[escape + 2]]
-            out.append(high << 4 | low)
-            pos = escape + 3
+            simple: i64 = SIMPLE_ESCAPES[char]
+            out.append(simple)
+            pos += 2
 
 
 def string(data: bytes, start: i64, end: i64) -> bytes:

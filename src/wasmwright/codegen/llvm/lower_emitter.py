@@ -49,7 +49,7 @@ _SPECIAL: Final = frozenset(
 
 _MEMORY_RECORD: Final = 8  # in a memory's entry in the context, after the base
 _CACHE_COPY_LIMIT: Final = 64  # entries; a bigger cache is dropped rather than copied
-_SMALL_FRAME: Final = 1 << 16  # bytes of stack that need not be told to the prologue's check
+_SMALL_FRAME: Final = 1 << 12  # bytes of stack that need not be told to the prologue's check
 _ALL_FEATURES: Final = (1 << 62) - 1
 
 

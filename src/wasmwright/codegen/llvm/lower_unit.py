@@ -23,6 +23,7 @@ from wasmwright.codegen.abi import (
 from wasmwright.codegen.heap_layout import StructLayout
 from wasmwright.isa import INSTRUCTIONS, SLOTS
 from wasmwright.isa.immediates import BLOCKTYPE
+from wasmwright.errors import WasmError
 from wasmwright.model.module import Module
 from wasmwright.model.types import (
     F32,
@@ -192,7 +193,7 @@ def zero(valtype: int) -> str:
     return "null" if valtype & REF else _ZEROS[valtype]
 
 
-class Unsupported(Exception):
+class Unsupported(WasmError):
     """The backend has no lowering for an instruction (or a use of it); the text names it."""
 
 

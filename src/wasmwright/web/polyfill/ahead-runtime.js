@@ -10,7 +10,6 @@ import { exportedFunction, exportedShapes, hostShapes, listOf } from "./exported
 import { bitsOfDouble, convertS64, convertU64, divS64, divU64, fromBigInt, high, remS64, remU64, rotl64, rotr64, toBigInt, truncS64, truncSatS64, truncSatU64, truncU64 } from "./int64.js";
 import { readImports } from "./instance.js";
 import { instantiateModule } from "./instantiate.js";
-import { sharedGlobals } from "./scope.js";
 
 /**
  * What instantiates a module: from its bytes without the code (base64), its scope, and the makers of
@@ -23,7 +22,6 @@ function aheadModule(base64, scope, exported, host) {
   const bytes = new Uint8Array(text.length);
   for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index);
   const module = decode(bytes, false);
-  module.shared = sharedGlobals(module);
   module.linker = { enter: scope, link: (instance, index) => instance.scope(index) };
   return (imports) => instantiateModule(module, readImports(module, imports));
 }

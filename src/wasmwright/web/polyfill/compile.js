@@ -2,7 +2,7 @@
 import { decode } from "./decode.js";
 import { evaluate } from "./evaluate.js";
 import { setShapeMaker } from "./exported.js";
-import { scopeSource, sharedGlobals } from "./scope.js";
+import { scopeSource } from "./scope.js";
 import { exportedSource, hostSource } from "./shapes.js";
 import { translateFunction } from "./translate.js";
 import { validateModule } from "./validate.js";
@@ -37,7 +37,6 @@ class LazyLinker {
 export function compileBytes(bytes) {
   const module = decode(bytes);
   validateModule(module);
-  module.shared = sharedGlobals(module);
   module.linker = new LazyLinker(module);
   return module;
 }

@@ -60,6 +60,7 @@ const SECTION_PLACES = [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 11, 6];
  * @property {{locals, start, end}[]} codes locals as pairs of count and type
  * @property {{name, start, end}[]} customs
  * @property {{funcs, tables, memories, globals, tags}} imported how many of each are imported
+ * @property {Set<number>} shared the mutable globals that are imported or exported
  *
  * An expression is where it begins in `bytes`.
  */
@@ -113,7 +114,19 @@ export function decode(bytes, bodies = true) {
   if (module.dataCount >= 0 && module.dataCount !== module.datas.length) {
     throw compileError("data count and data section have inconsistent lengths", bytes.length);
   }
-  return module;
+  return { ...module, shared: sharedGlobals(module) };
+}
+
+/** The globals that code outside of the instance sees change. */
+function sharedGlobals(module) {
+  const shared = new Set();
+  module.globals.forEach((global, index) => {
+    if (global.mutable && index < module.imported.globals) shared.add(index);
+  });
+  for (const { kind, index } of module.exports) {
+    if (kind === GLOBAL && module.globals[index].mutable) shared.add(index);
+  }
+  return shared;
 }
 
 function header(reader) {

@@ -1,20 +1,6 @@
 // The scope in which an instance's translated functions stand: the source of a function of the instance
 // that declares what they name and gives a way in. Function 12 is `f12` there, global 3 `g3` (and `k3`,
 // the high half of an i64) or, where others see it, `G3`; memories are `M0`, `B0`, tables `T0`, types `t0`.
-import { GLOBAL } from "./decode.js";
-
-/** The globals that code outside of the instance sees change. */
-export function sharedGlobals(module) {
-  const shared = new Set();
-  module.globals.forEach((global, index) => {
-    if (global.mutable && index < module.imported.globals) shared.add(index);
-  });
-  for (const { kind, index } of module.exports) {
-    if (kind === GLOBAL && module.globals[index].mutable) shared.add(index);
-  }
-  return shared;
-}
-
 // Texts for each member of a list, by index.
 const each = (list, text) => list.map((_, index) => text(index)).join("");
 

@@ -1,0 +1,91 @@
+import subprocess
+
+import pytest
+
+from wasmwright.errors import CompileError
+from wasmwright.text import parse
+from wasmwright.web import ahead
+
+TEXT = """
+(module
+  (import "env" "log" (func $log (param i32 i64) (result f32)))
+  (memory (export "memory") 1)
+  (data (i32.const 8) "hi")
+  (table (export "table") 2 funcref)
+  (elem (i32.const 0) $add)
+  (global (export "global") (mut i64) (i64.const 5))
+  (func $add (export "add") (param i64 i64) (result i64)
+    (i64.add (local.get 0) (local.get 1)))
+  (func (export "call") (param i32) (result f32) (call $log (local.get 0) (i64.const -1)))
+  (func (export "divide") (param i32 i32) (result i32)
+    (i32.div_s (local.get 0) (local.get 1)))
+  (func (export "load") (param i32) (result i32) (i32.load (local.get 0)))
+  (func $fac (export "fac") (param i64 i64) (result i64)
+    (if (result i64) (i64.eqz (local.get 0))
+      (then (local.get 1))
+      (else (return_call $fac
+        (i64.sub (local.get 0) (i64.const 1)) (i64.mul (local.get 0) (local.get 1)))))))
+"""
+
+CHECK = """
+delete globalThis.WebAssembly;
+globalThis.eval = globalThis.Function = undefined;
+const { instantiate, RuntimeError } = await import(process.argv[2]);
+const calls = [];
+const exports = instantiate({ env: { log: (a, b) => { calls.push(a, b); return 1.5; } } });
+const thrown = (f) => { try { f(); } catch (e) { return `${e instanceof RuntimeError} ${e.message}`; } };
+console.log([
+  exports.add(1n, 2n), exports.call(7), calls, exports.global.value, exports.fac(20n, 1n),
+  new Uint8Array(exports.memory.buffer, 8, 2), exports.table.get(0) === exports.add,
+  thrown(() => exports.divide(1, 0)), thrown(() => exports.load(65533)),
+].join());
+"""
+
+
+def run(node, folder, text):
+    path = folder / "module.mjs"
+    path.write_text(text)
+    script = folder / "check.mjs"
+    script.write_text(CHECK)
+    done = subprocess.run([node, str(script), str(path)], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("minify", [False, True])
+def test_a_translated_module_runs_without_webassembly_and_eval(node, tmp_path, minify):
+    text = ahead.es_module(parse(TEXT), minify=minify)
+    assert run(node, tmp_path, text) == (
+        "3,1.5,7,-1,5,2432902008176640000,104,105,true,"
+        "true integer divide by zero,true out of bounds memory access"
+    )
+
+
+def test_quickjs_gives_the_same_text_as_node(node):
+    pytest.importorskip("quickjs")
+    binary = parse(TEXT)
+    assert ahead.es_module(binary, engine="quickjs") == ahead.es_module(binary, engine="node")
+
+
+def test_what_is_wrong_with_a_module_is_a_compile_error(node):
+    binary = parse("(module (func (result i32)))")
+    with pytest.raises(CompileError, match="^type mismatch"):
+        ahead.translate(binary)
+
+
+def test_a_feature_that_is_not_executed_is_named(node):
+    with pytest.raises(CompileError, match="unsupported feature: gc"):
+        ahead.translate(parse("(module (type (struct)))"))
+
+
+def test_no_engine_is_said(monkeypatch):
+    monkeypatch.setattr(ahead.shutil, "which", lambda name: None)
+    with pytest.raises(ahead.NoEngineError, match="install node"):
+        ahead.translate(parse("(module)"), engine="node")
+
+
+def test_declarations_have_the_types_of_imports_and_exports():
+    text = ahead.declarations(parse(TEXT))
+    assert '"log": (x0: number, x1: bigint) => number;' in text
+    assert 'readonly "add": (x0: bigint, x1: bigint) => bigint;' in text
+    assert 'readonly "memory": Memory;' in text
