@@ -37,7 +37,9 @@ def main() -> int:
     parser.add_argument("--flag", action="append", default=[], help="flag for node")
     parser.add_argument("--library", type=Path, help="another library to measure")
     options = parser.parse_args()
-    names = options.programs or [p.stem for p in sorted(PROGRAMS.glob("*.wasm")) if p.stem != "strings"]
+    names = options.programs or [
+        p.stem for p in sorted(PROGRAMS.glob("*.wasm")) if p.stem != "strings"
+    ]
     logs = []
     status = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -48,7 +50,10 @@ def main() -> int:
             times: dict[str, list[float]] = {"native": [], "polyfill": []}
             digests = set()
             for _ in range(options.repeat):
-                for engine, path in (("native", "native"), ("polyfill", str(options.library or file))):
+                for engine, path in (
+                    ("native", "native"),
+                    ("polyfill", str(options.library or file)),
+                ):
                     found = run(options.flag, path, PROGRAMS / f"{name}.wasm", options.size)
                     times[engine].append(float(found["time_ns"]) / 1e6)
                     digests.add(found["digest"])
@@ -58,7 +63,10 @@ def main() -> int:
                 note, status = " (results differ)", 1
             else:
                 logs.append(math.log(polyfill / native))
-            print(f"| {name} | {native:.1f} | {polyfill:.1f} | {polyfill / native:.2f}{note} |", flush=True)
+            print(
+                f"| {name} | {native:.1f} | {polyfill:.1f} | {polyfill / native:.2f}{note} |",
+                flush=True,
+            )
     print(f"\ngeometric mean: {math.exp(sum(logs) / len(logs)):.2f}")
     return status
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wasmwright._build_info import VERSION as __version__
+from wasmwright._build_info import VERSION as __version__  # noqa: N811  (the usual name)
 from wasmwright.errors import (
     CompileError,
     ExhaustionError,

@@ -8,8 +8,8 @@ what ``wasmwright stubs`` writes.
 
 What the file itself imports comes from the Python module beside it whose name ends with
 ``_imports``, and from nowhere else: ``codec_imports.py`` has an attribute for each module name
-that ``codec.wasm`` imports from (``env = {"log": print}``, or an object with such attributes). WASI,
-where that module does not give it, is there with nothing handed over: no arguments, no
+that ``codec.wasm`` imports from (``env = {"log": print}``, or an object with such attributes).
+WASI, where that module does not give it, is there with nothing handed over: no arguments, no
 files, output to nowhere. A reactor's ``_initialize`` is called.
 """
 
@@ -52,8 +52,8 @@ class WasmFinder(MetaPathFinder):
 
 def _read(entry: str, name: str) -> tuple[str, bytes] | None:
     """Where a file on a path is, and its content; None if there is none."""
-    if not isinstance(entry, str):
-        return None
+    if not isinstance(entry, str):  # sys.path may hold anything
+        return None  # type: ignore[unreachable]
     location = os.path.join(entry or os.getcwd(), name)
     if os.path.isdir(entry or "."):
         if not os.path.isfile(location):

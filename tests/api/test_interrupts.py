@@ -301,9 +301,8 @@ def test_deadlines_in_many_threads(module: ww.Module) -> None:
 
 def test_a_deadline_can_be_used_again_but_not_twice_at_once(instance: ww.Instance) -> None:
     limit = ww.deadline(30)
-    with limit:
-        with pytest.raises(RuntimeError), limit:
-            pass
+    with limit, pytest.raises(RuntimeError), limit:
+        pass
     with limit:
         assert instance.exports.one() == 1
 
@@ -342,7 +341,7 @@ def test_a_signal_mask_that_blocks_everything_does_not_block_a_deadline(
 
 
 def _in_child(queue: multiprocessing.Queue[str]) -> None:
-    instance = ww.Instance(ww.Module("(module (func (export \"spin\") (loop (br 0))))"))
+    instance = ww.Instance(ww.Module('(module (func (export "spin") (loop (br 0))))'))
     try:
         with ww.deadline(0.05):
             instance.exports.spin()
@@ -363,9 +362,7 @@ def test_a_deadline_works_in_a_forked_child(instance: ww.Instance) -> None:
 
 
 def test_the_timeout_of_a_run_ends_a_loop_and_a_wait() -> None:
-    loop = ww.Module(
-        '(module (memory (export "memory") 1) (func (export "_start") (loop (br 0))))'
-    )
+    loop = ww.Module('(module (memory (export "memory") 1) (func (export "_start") (loop (br 0))))')
     with pytest.raises(ww.InterruptError):
         wasi.run(loop, timeout=0.05)
     reads = ww.Module(

@@ -37,7 +37,9 @@ def test_it_can_stand_in_for_the_package(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "wasmtime", w)
     monkeypatch.delitem(sys.modules, "wasmtime.component", raising=False)
     namespace: dict[str, object] = {}
-    exec("import wasmtime\nfrom wasmtime import Store, Engine\nimport wasmtime.component", namespace)
+    exec(
+        "import wasmtime\nfrom wasmtime import Store, Engine\nimport wasmtime.component", namespace
+    )
     assert namespace["Store"] is w.Store
     monkeypatch.delitem(sys.modules, "wasmtime.component")
 
@@ -256,9 +258,7 @@ def test_exceptions_of_host_functions_come_out_as_themselves(store: w.Store) -> 
         raise LookupError("mine")
 
     f = w.Func(store, w.FuncType([], []), fail)
-    exports = instance(
-        store, '(module (import "" "" (func $f)) (func (export "g") (call $f)))', f
-    )
+    exports = instance(store, '(module (import "" "" (func $f)) (func (export "g") (call $f)))', f)
     with pytest.raises(LookupError, match="mine"):
         exports["g"](store)
 
@@ -306,7 +306,11 @@ def test_a_host_function_can_ask_for_its_caller(store: w.Store, how: str) -> Non
     else:
         linker = w.Linker(store.engine)
         linker.define_func("", "f", ty, f, access_caller=True)
-        text = CALLER if how == "linker" else CALLER.rstrip()[:-1] + "(func $s (call $f (i32.const 16))) (start $s))"
+        text = (
+            CALLER
+            if how == "linker"
+            else CALLER.rstrip()[:-1] + "(func $s (call $f (i32.const 16))) (start $s))"
+        )
         made = linker.instantiate(store, w.Module(store.engine, text))
         if how == "linker":
             made.exports(store)["run"](store)
@@ -696,7 +700,9 @@ def test_a_start_function_can_use_wasi(store: w.Store) -> None:
 
 def test_limits_of_a_store(store: w.Store) -> None:
     store.set_limits(memory_size=65536, table_elements=5)
-    with pytest.raises(w.WasmtimeError, match="memory minimum size of 2 pages exceeds memory limits"):
+    with pytest.raises(
+        w.WasmtimeError, match="memory minimum size of 2 pages exceeds memory limits"
+    ):
         instance(store, "(module (memory 2))")
     with pytest.raises(w.WasmtimeError, match="exceeds memory limits"):
         w.Memory(store, w.MemoryType(w.Limits(5)))
@@ -735,7 +741,9 @@ def ticking() -> Iterator[w.Engine]:
     yield w.Engine(config)
 
 
-LOOP = '(module (func (export "loop") (loop (br 0))) (func (export "one") (result i32) (i32.const 1)))'
+LOOP = (
+    '(module (func (export "loop") (loop (br 0))) (func (export "one") (result i32) (i32.const 1)))'
+)
 
 
 def test_an_epoch_deadline_stops_a_loop(ticking: w.Engine) -> None:

@@ -1,6 +1,6 @@
 """The adapter through which the corpus runner (``tools/check.py``) drives this engine.
 
-    PYTHONPATH=tests/corpus python $WASM_CORPUS/tools/check.py --engine wasmwright_engine [NAME...]
+PYTHONPATH=tests/corpus python $WASM_CORPUS/tools/check.py --engine wasmwright_engine [NAME...]
 """
 
 from __future__ import annotations

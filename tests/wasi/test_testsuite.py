@@ -22,6 +22,8 @@ GET = (
     "https://github.com/WebAssembly/wasi-testsuite, and set WASI_TESTSUITE to it"
 )
 
+KINDS = ["host", "memory", "overlay"]
+
 
 def programs() -> list[Path]:
     folder = os.environ.get("WASI_TESTSUITE")

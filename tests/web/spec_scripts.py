@@ -35,7 +35,10 @@ def value(item: Any) -> Any:
     if isinstance(item, NanPattern):
         return {"type": item.kind, "nan": item.nan}
     if isinstance(item, Vector):
-        return {"type": "v128", "lanes": [{"type": "i8", "bits": str(byte)} for byte in item.content]}
+        return {
+            "type": "v128",
+            "lanes": [{"type": "i8", "bits": str(byte)} for byte in item.content],
+        }
     if isinstance(item, VectorPattern):
         return {"type": "v128", "lanes": [value(lane) for lane in item.lanes]}
     if isinstance(item, Null):
@@ -102,7 +105,9 @@ def main(arguments: list[str]) -> None:
     output, *scripts = map(Path, arguments)
     output.mkdir(parents=True, exist_ok=True)
     for script in scripts:
-        (output / f"{script.parent.name}-{script.stem}.json").write_text(json.dumps(convert(script)))
+        (output / f"{script.parent.name}-{script.stem}.json").write_text(
+            json.dumps(convert(script))
+        )
 
 
 if __name__ == "__main__":

@@ -47,7 +47,9 @@ def run(node, folder, text):
     path.write_text(text)
     script = folder / "check.mjs"
     script.write_text(CHECK)
-    done = subprocess.run([node, str(script), str(path)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [node, str(script), str(path)], capture_output=True, text=True, check=False
+    )
     assert done.stderr == ""
     return done.stdout.strip()
 

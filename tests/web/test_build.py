@@ -10,7 +10,9 @@ def test_modules_come_behind_what_they_import():
     order = build.modules("index.js")
     assert order[-1] == "index.js"
     assert order.index("errors.js") < order.index("reader.js") < order.index("decode.js")
-    assert sorted({path.name for path in build.FOLDER.glob("*.js")} - set(order)) == ["ahead-runtime.js"]
+    assert sorted({path.name for path in build.FOLDER.glob("*.js")} - set(order)) == [
+        "ahead-runtime.js"
+    ]
 
 
 def test_a_name_in_two_modules_is_an_error(tmp_path, monkeypatch):
@@ -22,7 +24,9 @@ def test_a_name_in_two_modules_is_an_error(tmp_path, monkeypatch):
 
 
 def test_shortening_leaves_strings_templates_and_expressions_alone():
-    code = 'const a = "x  //y";  // no\nconst b = `p  q`;\nconst c = /\\/\\/ "/ ;\nreturn  a - -b;\n'
+    code = (
+        'const a = "x  //y";  // no\nconst b = `p  q`;\nconst c = /\\/\\/ "/ ;\nreturn  a - -b;\n'
+    )
     assert build.shorten(code) == 'const a="x  //y";const b=`p  q`;const c=/\\/\\/ "/;return a- -b;'
 
 
@@ -50,5 +54,7 @@ def test_the_library_defines_webassembly_where_it_is_missing(node, tmp_path, min
         "run('delete globalThis.WebAssembly;' + source);"
         "console.log(run('WebAssembly.validate(new Uint8Array([0,97,115,109,1,0,0,0]))'));"
     )
-    done = subprocess.run([node, "-e", check, str(script)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [node, "-e", check, str(script)], capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == ["true", "true"]

@@ -29,7 +29,8 @@ _MAGIC = b"\0asm"
 @dataclass(frozen=True, slots=True)
 class ImportType:
     """One import of a module: two names, the kind (``func``, ``table``, ``memory``, ``global``,
-    ``tag``) and the type."""
+    ``tag``) and the type.
+    """
 
     module: str
     name: str
@@ -177,9 +178,7 @@ class Module:
         with self._lock:
             found = self._code.get(guard)
             if found is None:
-                found = self._code[guard] = ModuleCode(
-                    self._module, guard, self._level, self._fuel
-                )
+                found = self._code[guard] = ModuleCode(self._module, guard, self._level, self._fuel)
             return found
 
     def new_memories(self) -> list[Memory]:

@@ -10,7 +10,6 @@ from wasmwright.model import types as model
 from wasmwright.model.module import ExternType as ModelType
 from wasmwright.model.module import Module
 
-
 # Types for the annotations of host functions, and their names.
 i32: TypeAlias = Annotated[int, "i32"]
 i64: TypeAlias = Annotated[int, "i64"]

@@ -27,7 +27,9 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"wasmwright.cli.{cmd_name}_" if cmd_name == "print" else f"wasmwright.cli.{cmd_name}")
+        module = importlib.import_module(
+            f"wasmwright.cli.{cmd_name}_" if cmd_name == "print" else f"wasmwright.cli.{cmd_name}"
+        )
         command: click.Command = module.command
         return command
 

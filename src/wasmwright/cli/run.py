@@ -33,7 +33,9 @@ from wasmwright.errors import LinkError
     help="Set an environment variable, or pass the host's on.",
 )
 @click.option("--eager", is_flag=True, help="Compile all functions before anything runs.")
-@click.option("--explicit-checks", is_flag=True, help="Check bounds by comparison, not guard pages.")
+@click.option(
+    "--explicit-checks", is_flag=True, help="Check bounds by comparison, not guard pages."
+)
 @click.argument("file", type=click.Path(dir_okay=False))
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def command(

@@ -12,7 +12,9 @@ from wasmwright.cli.inputs import InputError, errors_in, read
 
 @click.command("wast")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs to read.")
-@click.option("--explicit-checks", is_flag=True, help="Check bounds by comparison, not guard pages.")
+@click.option(
+    "--explicit-checks", is_flag=True, help="Check bounds by comparison, not guard pages."
+)
 @click.argument("files", nargs=-1, required=True, type=click.Path(dir_okay=False))
 def command(files: tuple[str, ...], as_json: bool, explicit_checks: bool) -> None:
     """Run the scripts in FILES: a line for each, and its failures with their lines.

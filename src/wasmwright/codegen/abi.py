@@ -5,8 +5,8 @@ is ``void``, one is itself, several are a literal struct. Only what fits into re
 so (:func:`area_offsets`); the rest stands in the *argument area* of the runtime block, written just
 before the call or the return, and read first thing after it. No call passes anything on the stack,
 so every tail call can reuse the caller's frame, whatever the two signatures are. (``tailcc``, which
-is made for that, costs every ordinary call a stack adjustment: a fifth of the time of call-heavy code.)
- ``i32 i64 f32 f64`` are LLVM's ``i32 i64 float
+is made for that, costs every ordinary call a stack adjustment, and call-heavy code a fifth of its
+time.) ``i32 i64 f32 f64`` are LLVM's ``i32 i64 float
 double``, ``v128`` is ``<2 x i64>``, every reference is a ``ptr`` (null is the null pointer).
 
 ``ctx`` points to the *instance context*, one block an instance, laid out by :class:`Layout`:

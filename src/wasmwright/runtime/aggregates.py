@@ -38,7 +38,7 @@ _NUMBERS: Final[dict[int, Any]] = {
 _INTEGERS: Final = (types.I8, types.I16, types.I32, types.I64)
 
 
-class _Aggregate(_Root):
+class _Aggregate(_Root):  # type: ignore[misc]  # the base is made at run time
     """What structures and arrays have in common."""
 
     __slots__ = ("__weakref__", "_address", "_block", "_type")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Turns stress mode on for every new heap: a collection at every allocation.
 STRESS_VARIABLE: Final = "WASMWRIGHT_GC_STRESS"
 
+
 class Collector:
     """The native functions and types. There is one, from :func:`collector`."""
 

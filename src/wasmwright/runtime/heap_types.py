@@ -122,7 +122,8 @@ def of_address(address: int) -> HeapType:
 
 def func_rtt(type_id: int) -> int:
     """What a funcref record of this type has as its runtime type: 0 where only the type itself
-    matches it."""
+    matches it.
+    """
     return of_id(type_id).address if CANON.depths[type_id] else 0
 
 

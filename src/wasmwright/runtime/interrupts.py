@@ -32,7 +32,8 @@ _reasons: Final[dict[int, str]] = {}
 
 class _Calls:
     """The native functions. Called with the GIL held, so that no thread enters or leaves a block
-    meanwhile."""
+    meanwhile.
+    """
 
     def __init__(self) -> None:
         core = native.get()

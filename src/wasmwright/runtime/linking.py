@@ -190,7 +190,9 @@ def _global(wanted: GlobalType, value: Any, type_ids: list[int]) -> Global:
         expected = map_valtype(wanted.valtype, type_ids)
         given = value.type
         # What only gives values may give them of a subtype; what takes them too may not.
-        fits = given.valtype == expected if wanted.mutable else matches(CANON, given.valtype, expected)
+        fits = (
+            given.valtype == expected if wanted.mutable else matches(CANON, given.valtype, expected)
+        )
         if given.mutable != wanted.mutable or not fits:
             raise _Mismatch(_what(value))
         return value

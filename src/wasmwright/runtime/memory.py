@@ -25,7 +25,7 @@ else:
     _Buffer = native.get().buffer_type
 
 
-class Memory(TypedAccess, _Buffer):
+class Memory(TypedAccess, _Buffer):  # type: ignore[misc]  # the base is made at run time
     """A linear memory.
 
     ``Memory(1)`` has one page of 64 KiB and may grow; ``Memory(1, 2)`` at most to two.

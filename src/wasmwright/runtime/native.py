@@ -207,7 +207,7 @@ class Native:
         return self._core.symbols[name]
 
     def gc_symbol(self, name: str) -> int:
-        """The address of one of the garbage collector's functions, which are loaded on first use."""
+        """The address of one of the collector's functions, which are loaded on first use."""
         with self._lock:
             if self._gc is None:
                 from wasmwright.codegen.llvm import gc
@@ -338,7 +338,7 @@ class Native:
                 flags = _SA_SIGINFO | _SA_RESTART
                 new = _SigAction(self._core.symbols["ww_stop"], flags=flags)
                 _libc.sigaction(number, ctypes.byref(new), None)
-                return number
+                return int(number)
         raise RuntimeError("no signal is left for stopping wasm code")
 
     # -- stacks --------------------------------------------------------------------------
@@ -418,7 +418,7 @@ class Native:
         for i, (member, kind, offset) in enumerate(members):
             table[i] = _Member(member, kind, offset, _MEMBER_READONLY, None)
         entries = [*slots, (_SLOT_MEMBERS, ctypes.addressof(table)), (0, 0)]
-        array = (_Slot * len(entries))(*entries)
+        array = (_Slot * len(entries))(*(_Slot(*entry) for entry in entries))
         spec = _Spec(name, size, 0, _TPFLAGS_DEFAULT | flags, array)
         self._keep += [table, array, spec]
         from_spec = ctypes.pythonapi.PyType_FromSpec

@@ -110,7 +110,8 @@ def is_func(valtype: int) -> bool:
 
 def to_python(word: int, valtype: int, block: Block) -> Any:
     """The Python value of a reference that keeps existing meanwhile: this thread is in the block
-    that it is from, and has it on its stack."""
+    that it is from, and has it on its stack.
+    """
     if not word:
         return None
     if is_func(valtype):
@@ -165,13 +166,12 @@ def _proxy(word: int, slot: int, block: Block) -> Any:
 
 class Reference:
     """A Python value as a machine word, with what it is from: the owner of a function, or the
-    block that a structure or array is in."""
+    block that a structure or array is in.
+    """
 
     __slots__ = ("block", "owner", "word")
 
-    def __init__(
-        self, word: int, owner: Owner | None = None, block: Block | None = None
-    ) -> None:
+    def __init__(self, word: int, owner: Owner | None = None, block: Block | None = None) -> None:
         self.word = word
         self.owner = owner
         self.block = block

@@ -69,13 +69,13 @@ def _code_point_end(data: bytes, pos: i64) -> i64:
     return -1
 
 
-def append_string(out: BytesWriter, data: bytes, start: i64, end: i64) -> None:
-    """Append what the string literal ``data[start:end]``, quotes included, stands for."""
+def string(data: bytes, start: i64, end: i64) -> bytes:
+    """What the string literal ``data[start:end]``, quotes included, stands for."""
     start += 1
     end -= 1
     if data.find(b"\\", start, end) < 0:
-        out.write(data[start:end])
-        return
+        return data[start:end]
+    out = BytesWriter()
     pos = start
     while pos < end:
         char: i64 = data[pos]
@@ -104,14 +104,6 @@ def append_string(out: BytesWriter, data: bytes, start: i64, end: i64) -> None:
             simple: i64 = SIMPLE_ESCAPES[char]
             out.append(simple)
             pos += 2
-
-
-def string(data: bytes, start: i64, end: i64) -> bytes:
-    """What the string literal ``data[start:end]``, quotes included, stands for."""
-    if data.find(b"\\", start, end) < 0:
-        return data[start + 1 : end - 1]
-    out = BytesWriter()
-    append_string(out, data, start, end)
     return out.getvalue()
 
 

@@ -30,7 +30,11 @@ _PYTHON: Final[dict[int, str]] = {
     types.F64: "float",
     types.V128: "bytes",
 }
-_CLASSES: Final[dict[int, str]] = {KIND_MEMORY: "Memory", KIND_TABLE: "Table", KIND_GLOBAL: "Global"}
+_CLASSES: Final[dict[int, str]] = {
+    KIND_MEMORY: "Memory",
+    KIND_TABLE: "Table",
+    KIND_GLOBAL: "Global",
+}
 
 
 def stubs(module: Module, source: str, class_name: str | None = None) -> str:
@@ -80,9 +84,7 @@ def _describe(module: Module, export: Export) -> str:
     return str(api.func_type_of(module.func_type(export.index)))
 
 
-def _signature(
-    module: Module, names: Names, index: int, used: set[str]
-) -> tuple[list[str], str]:
+def _signature(module: Module, names: Names, index: int, used: set[str]) -> tuple[list[str], str]:
     """The parameters, positional only, and the result, as they stand in a stub."""
     func_type = module.func_type(index)
     known = names.locals.get(index, {})

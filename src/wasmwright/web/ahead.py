@@ -1,8 +1,8 @@
 """Modules to ES modules ahead of time, by the polyfill's translator in a JavaScript engine.
 
 Reads a module's bytes; produces the text of an ES module that exports ``instantiate(imports)`` and
-needs no ``eval``, so that it runs under a Content Security Policy without ``unsafe-eval``. The engine
-is a ``node`` on the PATH, or QuickJS through the package ``quickjs`` (extra ``js``).
+needs no ``eval``, so that it runs under a Content Security Policy without ``unsafe-eval``. The
+engine is a ``node`` on the PATH, or QuickJS through the package ``quickjs`` (extra ``js``).
 """
 
 from __future__ import annotations
@@ -197,5 +197,7 @@ def _function(type: types.FuncType) -> str:
     names = [_TYPESCRIPT.get(each, "unknown") for each in type.params]
     params = ", ".join(f"x{index}: {name}" for index, name in enumerate(names))
     results = [_TYPESCRIPT.get(each, "unknown") for each in type.results]
-    result = "void" if not results else results[0] if len(results) == 1 else f"[{', '.join(results)}]"
+    result = (
+        "void" if not results else results[0] if len(results) == 1 else f"[{', '.join(results)}]"
+    )
     return f"({params}) => {result}"

@@ -21,7 +21,9 @@ _EXPORT: Final = re.compile(r"^export (?=(async )?(function|const|let|class)\b)"
 _TOP_LEVEL: Final = re.compile(
     r"^(?:export )?(?:async )?(?:function|const|let|class) (\w+)", re.MULTILINE
 )
-_LICENSE: Final = "// wasmwright: WebAssembly in JavaScript. Apache License 2.0. Made from web/polyfill/.\n"
+_LICENSE: Final = (
+    "// wasmwright: WebAssembly in JavaScript. Apache License 2.0. Made from web/polyfill/.\n"
+)
 
 # Defines WebAssembly where it is missing; a page can also call `wasmwright.install` itself.
 _SCRIPT: Final = """\
@@ -117,6 +119,10 @@ def shorten(code: str) -> str:
     return "".join(out)
 
 
+def _in_word(character: str) -> bool:
+    return character.isalnum() or character in "_$"
+
+
 def _append(out: list[str], space: str, text: str) -> None:
     if not text:
         return
@@ -124,9 +130,7 @@ def _append(out: list[str], space: str, text: str) -> None:
         before, after = out[-1][-1:], text[:1]
         if space == "\n" and before not in "{};,(=[&|?:+" and after not in "})].,;:?&|":
             out.append("\n")
-        elif (before.isalnum() or before in "_$") and (after.isalnum() or after in "_$"):
-            out.append(" ")
-        elif before in "+-" and after in "+-":
+        elif (_in_word(before) and _in_word(after)) or (before in "+-" and after in "+-"):
             out.append(" ")
     out.append(text)
 

@@ -131,7 +131,8 @@ def _large() -> Function:
 
 def _whole_block() -> Function:
     """``ww_gc_whole_block(heap)``: makes a whole block the run at hand, if little is left of
-    that, or else the spare one; whether there was one."""
+    that, or else the spare one; whether there was one.
+    """
     f = Function("ww_gc_whole_block", I1, heap=PTR)
     h = f.arg("heap")
     block = _find(f, h, f.const(1))

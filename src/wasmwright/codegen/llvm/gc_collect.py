@@ -11,6 +11,8 @@ objects that wasm holds no longer are only put aside here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from wasmwright.codegen import abi
 from wasmwright.codegen import heap_layout as heap
 from wasmwright.codegen.llvm.builder import I1, I8, I32, I64, PTR, VOID, Function
@@ -25,14 +27,21 @@ declare ptr @llvm.frameaddress.p0(i32)
 
 def collect_ir() -> str:
     """The functions of this module."""
-    makers = (_room_for_stack, _scan_stack, _forget_marks, _mark_candidates, _mark_roots)
+    makers: tuple[Callable[[], Function], ...] = (
+        _room_for_stack,
+        _scan_stack,
+        _forget_marks,
+        _mark_candidates,
+        _mark_roots,
+    )
     makers += (_sweep, _give_back_segments, _collect)
     return "".join(make().text() for make in makers)
 
 
 def _room_for_stack() -> Function:
     """``ww_gc_room(heap, bytes)``: makes room for all candidates of a thread's stack of so many
-    bytes, two for each word; whether there is."""
+    bytes, two for each word; whether there is.
+    """
     f = Function("ww_gc_room", I1, heap=PTR, bytes=I64)
     h = f.arg("heap")
     wanted = f.arg("bytes") * 2 + 4096
@@ -174,7 +183,8 @@ def _sweep() -> Function:
 
 def _give_back_segments() -> Function:
     """``ww_gc_shrink(heap)``: gives segments without survivors back to the arena, as long as
-    what stays is enough until the next collection."""
+    what stays is enough until the next collection.
+    """
     f = Function("ww_gc_shrink", VOID, heap=PTR)
     h = f.arg("heap")
     segments = f.load(PTR, h, heap.HEAP_SEGMENTS)

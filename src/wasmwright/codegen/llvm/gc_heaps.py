@@ -10,6 +10,7 @@ thread is in its runtime block, and answers BUSY if so: the caller waits and tri
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from wasmwright.codegen import abi
@@ -43,7 +44,15 @@ declare void @PyObject_GC_Del(ptr)
 
 def heaps_ir() -> str:
     """The functions of this module."""
-    makers = (_create, _destroy, _take_pins, _merge, _append_segments, _collect_now, _make)
+    makers: tuple[Callable[[], Function], ...] = (
+        _create,
+        _destroy,
+        _take_pins,
+        _merge,
+        _append_segments,
+        _collect_now,
+        _make,
+    )
     makers += (_read, _write, _hold, _traverse, _clear, _dealloc, _new_root, _root_dealloc)
     return "".join(make().text() for make in makers)
 
@@ -56,7 +65,8 @@ def _busy(f: Function, rt: Value) -> Value:
 
 def _create() -> Function:
     """``ww_gc_create(type, rt, limit, minimum, stack)``: a heap object for a block without heap;
-    null if there is no memory. ``stack`` is the least size of the collector's stack."""
+    null if there is no memory. ``stack`` is the least size of the collector's stack.
+    """
     f = Function("ww_gc_create", PTR, type=PTR, rt=PTR, limit=I64, minimum=I64, stack=I64)
     rt = f.arg("rt")
     self = f.call("PyType_GenericAlloc", PTR, f.arg("type"), f.const(0))
@@ -164,7 +174,8 @@ def _append_segments() -> Function:
 def _merge() -> Function:
     """``ww_gc_merge(rt, other, object)``: the heap of block ``rt`` gets all that the heap of
     ``other`` has, which nobody is in, and which ``object`` owns so far. Where ``rt`` has no heap,
-    the other becomes its heap, and ``object`` keeps it."""
+    the other becomes its heap, and ``object`` keeps it.
+    """
     f = Function("ww_gc_merge", I32, rt=PTR, other=PTR, object=PTR)
     rt = f.arg("rt")
     second = f.load(PTR, f.arg("other"), abi.RT_HEAP)
@@ -177,7 +188,9 @@ def _merge() -> Function:
         f.store(f.const(0), f.arg("other"), abi.RT_HEAP)
         f.ret(DONE)
     # (A thread inside uses all of its heap but the root records.)
-    content = f.load(I64, second, heap.HEAP_SEGMENT_COUNT) | f.load(I64, second, heap.HEAP_PIN_COUNT)
+    content = f.load(I64, second, heap.HEAP_SEGMENT_COUNT) | f.load(
+        I64, second, heap.HEAP_PIN_COUNT
+    )
     content = content | f.load(PTR, second, heap.HEAP_SLOTS).integer()
     with f.when(content.differs(0) & _busy(f, rt)):
         f.ret(BUSY)
@@ -295,7 +308,8 @@ def _in_arena(f: Function, rt: Value, word: Value) -> Value:
 
 def _hold() -> Function:
     """``ww_gc_hold(rt, word, out)``: a slot for an object that the caller knows to be alive, in
-    the second word of ``out``. The thread is in the block, or nobody is."""
+    the second word of ``out``. The thread is in the block, or nobody is.
+    """
     f = Function("ww_gc_hold", I32, rt=PTR, word=I64, out=PTR)
     slot = f.call("ww_gc_new_slot", PTR, f.arg("rt"), f.arg("word"))
     f.store(slot, f.arg("out"), 8)

@@ -315,4 +315,3 @@ def _rescan() -> Function:
                         f.increase(8, h, heap.HEAP_STACK_TOP)
                         f.call("ww_gc_drain", VOID, h)
     return f
-

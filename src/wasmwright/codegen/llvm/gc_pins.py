@@ -12,6 +12,7 @@ back at any time by a thread that has the GIL, in the middle of a collection too
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from wasmwright.codegen import abi
@@ -32,7 +33,15 @@ declare void @PyErr_Restore(ptr, ptr, ptr)
 
 def pins_ir() -> str:
     """The functions of this module."""
-    makers = (_find, _seen, _insert, _pin, _pin_word, _sweep_pins, _release)
+    makers: tuple[Callable[[], Function], ...] = (
+        _find,
+        _seen,
+        _insert,
+        _pin,
+        _pin_word,
+        _sweep_pins,
+        _release,
+    )
     makers += (_new_slot, _free_slot, _link, _unlink)
     return "".join(make().text() for make in makers)
 
@@ -66,7 +75,8 @@ def _seen() -> Function:
 
 def _insert() -> Function:
     """``ww_gc_pin_insert(heap, object)``: adds an object that is not there yet and whose
-    reference the table takes over; 0, or -1 if there is no memory."""
+    reference the table takes over; 0, or -1 if there is no memory.
+    """
     f = Function("ww_gc_pin_insert", I32, heap=PTR, object=I64)
     h, word = f.arg("heap"), f.arg("object")
     room = f.load(I64, h, heap.HEAP_PIN_ROOM)
@@ -127,7 +137,8 @@ def _pin_word() -> Function:
 
 def _sweep_pins() -> Function:
     """``ww_gc_sweep_pins(heap)``: moves the pins that this collection did not see to the
-    dropped objects. (Where there is no memory for that, they stay.)"""
+    dropped objects. (Where there is no memory for that, they stay.)
+    """
     f = Function("ww_gc_sweep_pins", VOID, heap=PTR)
     h = f.arg("heap")
     room = f.load(I64, h, heap.HEAP_PIN_ROOM)
@@ -173,7 +184,8 @@ def _sweep_pins() -> Function:
 
 def _release() -> Function:
     """``ww_gc_release(rt)``: lets go of the dropped objects. Whatever their finalisers do, the
-    error that may be set stays set."""
+    error that may be set stays set.
+    """
     f = Function("ww_gc_release", VOID, rt=PTR)
     rt = f.arg("rt")
     h = f.load(PTR, rt, abi.RT_HEAP)
@@ -198,7 +210,8 @@ def let_go(f: Function, objects: Value, count: Value) -> None:
 
 def _new_slot() -> Function:
     """``ww_gc_new_slot(rt, word)``: the address of a slot that holds a word; null if there is no
-    memory. With the GIL, and nobody else inside the block."""
+    memory. With the GIL, and nobody else inside the block.
+    """
     f = Function("ww_gc_new_slot", PTR, rt=PTR, word=I64)
     h = f.load(PTR, f.arg("rt"), abi.RT_HEAP)
     previous = f.var(PTR, h + (heap.HEAP_SLOTS - heap.SLOTS_NEXT))
@@ -280,5 +293,3 @@ def _unlink() -> Function:
         f.store(following, h, heap.HEAP_ROOTS)
     unlock(f, h + heap.HEAP_LOCK)
     return f
-
-

@@ -216,7 +216,8 @@ def _element_place(e: Emitter, array: str, position: str, field: FieldType) -> s
 
 def _allocate(e: Emitter, index: int, size: str, length: str) -> str:
     """A new object of a type of the module; ``size`` is an i64, in bytes, and ``length`` an i32
-    that is written for arrays only."""
+    that is written for arrays only.
+    """
     unit = e.unit
     unit.allocates = True
     runtime = e.record(CTX_RT)

@@ -95,7 +95,8 @@ def _compare_exchange(
     e: Emitter, atomic: Atomic, expected: str, value: str, mode: str, pointer: str
 ) -> None:
     """The value in memory is extended before it is compared, so an expected value that does not
-    fit the access matches nothing: memory is then written with what it holds."""
+    fit the access matches nothing: memory is then written with what it holds.
+    """
     stored = atomic.stored
     narrow = _narrowed(e, atomic, expected)
     if stored != atomic.llvm:

@@ -14,7 +14,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from wasmwright.codegen.abi import CTX_RT, FUNCREF_CODE, FUNCREF_CTX, FUNCREF_TYPE
+from wasmwright.codegen.abi import CTX_RT, FUNCREF_CODE, FUNCREF_CTX
 from wasmwright.codegen.llvm.lower_emitter import Emitter
 from wasmwright.codegen.llvm.lower_memory import widened
 from wasmwright.codegen.llvm.lower_numeric import instruction_name
@@ -25,7 +25,6 @@ from wasmwright.codegen.llvm.lower_unit import (
     TAG_RUNTIME,
     TAG_TABLE,
     Signature,
-    Unsupported,
 )
 from wasmwright.errors import (
     TRAP_INDIRECT_CALL_TYPE,
@@ -86,7 +85,6 @@ def _by_record(e: Emitter, record: str, signature: Signature, tail: bool) -> Non
 
 def _from_table(e: Emitter, table: int, type_index: int, name: str) -> str:
     """The record that a table holds at the index on the stack, once it is found to fit."""
-    unit = e.unit
     wanted = wanted_func(e, type_index)
     index = widened(e, e.pop(), table64(e, table))
     e.trap_if(e.define(f"icmp uge i64 {index}, {table_length(e, table)}"), TRAP_UNDEFINED_ELEMENT)
@@ -141,7 +139,9 @@ def _push_results(e: Emitter, signature: Signature, result: str) -> None:
         place = signature.result_places[i]
         if place >= 0:
             at = e.field(e.record(CTX_RT), place)
-            e.result(f"load {signature.result_types[i]}, ptr {at}{TAG_RUNTIME}", signature.results[i])
+            e.result(
+                f"load {signature.result_types[i]}, ptr {at}{TAG_RUNTIME}", signature.results[i]
+            )
         elif single:
             e.push(result, signature.results[i])
         else:

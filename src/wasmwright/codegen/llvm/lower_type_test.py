@@ -49,7 +49,8 @@ _I31_END: Final = 1 << 33
 
 def type_test(e: Emitter, value: str, source: int, heap: int, nullable: bool) -> str:
     """Whether a value of the static type ``source`` is a reference to ``heap``, or null where
-    that counts: an i1."""
+    that counts: an i1.
+    """
     static = source & HEAP_MASK
     if _is_below(e, static, heap):
         if nullable or source & NULL == 0:

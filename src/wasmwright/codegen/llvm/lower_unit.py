@@ -21,9 +21,9 @@ from wasmwright.codegen.abi import (
     area_offsets,
 )
 from wasmwright.codegen.heap_layout import StructLayout
+from wasmwright.errors import WasmError
 from wasmwright.isa import INSTRUCTIONS, SLOTS
 from wasmwright.isa.immediates import BLOCKTYPE
-from wasmwright.errors import WasmError
 from wasmwright.model.module import Module
 from wasmwright.model.types import (
     F32,
@@ -97,7 +97,6 @@ def heap_tag(field: FieldType) -> str:
     """The tag of loads and stores of a field or element."""
     storage = REF if field.storage & REF else field.storage
     return f", !tbaa !{_HEAP_TAGS[storage] + (0 if field.mutable else 2)}"
-
 
 
 # `#0` is every wasm function's, `#1` that of calls which do not come back. There is no

@@ -2,8 +2,8 @@
 
 Produces IR text. :func:`core_ir` has what exists once a process: the trap function, the fault and
 interrupt handlers, the lazy-compilation entry, and the slots of two Python types.
-The stubs of each signature are in :mod:`wasmwright.codegen.llvm.stubs`. All of it uses the C API of the running CPython by symbol name; the loader
-resolves the names, and ``ww_state`` is a block of native memory (``runtime.native``).
+The stubs of each signature are in :mod:`wasmwright.codegen.llvm.stubs`. All of it uses
+the C API of the running CPython by symbol name; the loader resolves the names, and ``ww_state`` is a block of native memory (``runtime.native``).
 
 How a call enters and leaves: the entry stub takes the *runtime block* for its thread, pushes an
 *activation* on its own stack frame, calls ``_setjmp``, drops the GIL and calls the code. A trap
@@ -168,14 +168,17 @@ attributes #1 = { nounwind uwtable(sync) "frame-pointer"="all" }
 
 
 def at(result: str, base: str, offset: int) -> str:
+    """IR for the address ``offset`` bytes behind ``base``."""
     return f"  {result} = getelementptr i8, ptr {base}, i64 {offset}\n"
 
 
 def load(result: str, kind: str, base: str, offset: int) -> str:
+    """IR that loads a value of LLVM type ``kind`` from there."""
     return at(f"{result}.at", base, offset) + f"  {result} = load {kind}, ptr {result}.at\n"
 
 
 def store(tag: str, kind: str, value: str | int, base: str, offset: int) -> str:
+    """IR that stores it there; ``tag`` makes the name of the address unique."""
     return at(f"%{tag}.to", base, offset) + f"  store {kind} {value}, ptr %{tag}.to\n"
 
 
@@ -284,8 +287,7 @@ bad:
 
 def _enter_ir() -> str:
     """Taking and giving back the runtime block; what an entry stub does after a landing."""
-    return (
-        f"""
+    return f"""
 ; Takes the runtime block of %ctx for this thread and pushes the activation.
 ; Returns the thread state, or null with an error set.
 define ptr @ww_enter(ptr %ctx, ptr %act) #0 {{
@@ -421,7 +423,6 @@ restore:
   ret ptr null
 }}
 """
-    )
 
 
 def _trap_ir() -> str:
@@ -477,7 +478,8 @@ define void @ww_trap(ptr %ctx, i32 %kind, i32 %offset) noreturn #0 {{
 def _fault_ir() -> str:
     """The handler of SIGSEGV. A fault is a wasm trap when this thread is in wasm (it has an
     activation), the faulting code is wasm code, and the address is inside a reserved memory;
-    anything else goes to whoever had the signal before."""
+    anything else goes to whoever had the signal before.
+    """
     return f"""
 define void @ww_fault(i32 %signal, ptr %info, ptr %context) #0 {{
 entry:
@@ -569,7 +571,8 @@ def _interrupt_ir() -> str:
     """The handler of SIGINT. Python's own handler only sets a flag that bytecode looks at.
     Where the signal interrupts wasm code itself, no lock is held and the GIL is released, so
     Python's signal handlers can run right here; if one raises, wasm is left. Compiled loops
-    need no poll for this. Where it interrupts what wasm code called, that looks at its end."""
+    need no poll for this. Where it interrupts what wasm code called, that looks at its end.
+    """
     return f"""
 define void @ww_interrupt(i32 %signal, ptr %info, ptr %context) #0 {{
 {load("%handler", "ptr", "@ww_state", STATE_INTERRUPT_HANDLER)}
@@ -836,7 +839,8 @@ def _lazy_entry() -> str:
     """Where an uncompiled function's code pointer leads: `lazy_thunk` puts the function's number
     in eax, `lazy_bridge` the compiling callable in r10, neither of which the calling convention
     uses. Saves every argument register, has the function compiled, and goes on into it as if it
-    had been called."""
+    had been called.
+    """
     vectors = [f"movups [rsp + {16 * i}], xmm{i}" for i in range(8)]
     restore = [f"movups xmm{i}, [rsp + {16 * i}]" for i in range(8)]
     body = [
@@ -880,7 +884,12 @@ def _lazy_entry() -> str:
 def lazy_thunk(number: int, at: int, entry: int) -> bytes:
     """The machine code, to stand at address ``at``, of an uncompiled function's entry."""
     distance = entry - (at + 10)
-    return b"\xb8" + number.to_bytes(4, "little") + b"\xe9" + distance.to_bytes(4, "little", signed=True)
+    return (
+        b"\xb8"
+        + number.to_bytes(4, "little")
+        + b"\xe9"
+        + distance.to_bytes(4, "little", signed=True)
+    )
 
 
 LAZY_THUNK_SIZE: Final = 16

@@ -111,7 +111,8 @@ def _valtypes(kinds: str) -> tuple[int, ...]:
 
 def _returned(results: str) -> tuple[str, str]:
     """The LLVM type that a function returns, and the IR that makes ``%result0`` ... of its
-    ``%result`` and of what it left in the argument area of ``%rt``."""
+    ``%result`` and of what it left in the argument area of ``%rt``.
+    """
     places = abi.area_offsets(_valtypes(results), abi.RESULT_INTS, abi.RESULT_FLOATS)
     registers = [i for i, place in enumerate(places) if place < 0]
     parts = []
@@ -140,7 +141,8 @@ def stub_ir(keys: list[str]) -> str:
 
 def _to_native(kind: str, tag: str, obj: str, position: int, bad: str, owner: str) -> str:
     """IR that converts the Python object ``obj`` to ``%tag``, or goes to the label ``bad`` with
-    an error set. Falls through in a new block. ``owner`` is the context that the value enters."""
+    an error set. Falls through in a new block. ``owner`` is the context that the value enters.
+    """
     if kind in "il":
         text = f"""
   %{tag}.status = call i32 @ww_as_i64(ptr {obj}, ptr %cell)
@@ -201,7 +203,8 @@ def _to_native(kind: str, tag: str, obj: str, position: int, bad: str, owner: st
 
 def _reference(kind: str, tag: str, obj: str, position: int, bad: str, owner: str) -> str:
     """`_to_native` for references. A Python object's address may not be kept before it is pinned
-    (`_pin`). The helper is asked whenever more than identity is at stake."""
+    (`_pin`). The helper is asked whenever more than identity is at stake.
+    """
     quick = f"  br label %{tag}.ask\n"
     arms = f"[ %{tag}.address, %{tag}.unbox ]"
     if kind in "FEA":
@@ -234,7 +237,8 @@ def _reference(kind: str, tag: str, obj: str, position: int, bad: str, owner: st
 
 def _quick(kind: str, tag: str, obj: str) -> str:
     """Goes to ``ask``, or to ``join`` from ``look`` with an object that stands for itself: one of
-    a type that is neither a proxy's nor (for an anyref) ``int``."""
+    a type that is neither a proxy's nor (for an anyref) ``int``.
+    """
     if kind == "F":
         return f"  br label %{tag}.ask\n"
     text = load(f"%{tag}.type", "ptr", obj, 8)
@@ -253,7 +257,8 @@ def _quick(kind: str, tag: str, obj: str) -> str:
 
 def _pin(tag: str, bad: str) -> str:
     """Keeps the Python object that ``%tag`` may refer to alive for wasm, in the block ``%rt``,
-    which this thread is in; without memory for that, goes to ``bad`` with an error set."""
+    which this thread is in; without memory for that, goes to ``bad`` with an error set.
+    """
     return f"""
   %{tag}.word = ptrtoint ptr %{tag} to i64
   %{tag}.pinned = call i32 @ww_gc_pin_word(ptr %rt, i64 %{tag}.word)
@@ -568,7 +573,8 @@ unwind:
 
 def _results_to_native(results: str) -> tuple[str, str, str]:
     """What a host stub returns: the LLVM type, the IR that converts ``%returned`` to ``%n0`` ...,
-    and the IR that passes those on."""
+    and the IR that passes those on.
+    """
     places = abi.area_offsets(_valtypes(results), abi.RESULT_INTS, abi.RESULT_FLOATS)
     registers = [i for i, place in enumerate(places) if place < 0]
     leave = "".join(

@@ -124,7 +124,8 @@ function sharedGlobals(module) {
     if (global.mutable && index < module.imported.globals) shared.add(index);
   });
   for (const { kind, index } of module.exports) {
-    if (kind === GLOBAL && module.globals[index].mutable) shared.add(index);
+    // Indices are not checked yet.
+    if (kind === GLOBAL && index < module.globals.length && module.globals[index].mutable) shared.add(index);
   }
   return shared;
 }
