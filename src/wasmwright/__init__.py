@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         wasm2wat,
         wat2wasm,
     )
+    from wasmwright.runtime.aggregates import Array, Struct
 
 _API = (
     "ExportType",
@@ -83,6 +84,7 @@ _API = (
 )
 
 __all__ = [
+    "Array",
     "CompileError",
     "ExhaustionError",
     "ExportType",
@@ -101,6 +103,7 @@ __all__ = [
     "Memory",
     "MemoryType",
     "Module",
+    "Struct",
     "Table",
     "TableType",
     "Tag",
@@ -131,6 +134,8 @@ def __getattr__(name: str) -> Any:
         api = importlib.import_module("wasmwright.api")
         globals().update({each: getattr(api, each) for each in _API})
         return globals()[name]
+    if name in ("Array", "Struct"):  # they bring the garbage collector with them
+        return getattr(importlib.import_module("wasmwright.runtime.aggregates"), name)
     if name == "wasi":
         return importlib.import_module("wasmwright.wasi")
     raise AttributeError(f"module 'wasmwright' has no attribute {name!r}")

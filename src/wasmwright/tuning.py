@@ -45,6 +45,7 @@ BUSY_WAIT_MOST: Final = 0.005
 # Seconds after which a request to stop is repeated, and after which the thread that does it ends
 # for want of work.
 STOP_AGAIN: Final = 0.001
+WAIT_PIECE: Final = 0.05  # in which waiting for another thread is cut, to see whether to stop
 WATCHDOG_IDLE: Final = 30.0
 
 # LLVM's optimisation level for functions compiled on their first call, and ahead of time.
@@ -70,7 +71,7 @@ GC_HEAP_LIMIT: Final = 4 << 30
 
 # Bytes given out for allocation after which a heap is collected, at least; a heap with more alive
 # than that is collected when as much again was given out.
-GC_THRESHOLD: Final = 32 << 20
+GC_THRESHOLD: Final = 16 << 20
 
 # Least bytes of the stack of objects that a collection has yet to look into. What does not fit is
 # found again, at a cost. The system provides what is touched of it.

@@ -43,3 +43,7 @@ def compute_argv(
     if root:
         options += ["--dir", f"{root}::/"]
     return [*COMMAND, "run", *options, test_path, *args]
+
+
+def get_timeout_seconds() -> float:
+    return 120.0  # the first run of a program compiles it

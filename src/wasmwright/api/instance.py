@@ -15,6 +15,7 @@ from wasmwright.model.module import KIND_FUNC, KIND_GLOBAL, KIND_MEMORY, KIND_TA
 from wasmwright.runtime import instance as runtime
 from wasmwright.runtime import interrupts, linking
 from wasmwright.runtime.block import Block
+from wasmwright.runtime.heap import Heap
 
 
 class Instance:
@@ -47,7 +48,8 @@ class Instance:
         externs = linking.resolve(module.model, imports, caller.adapt)
         try:
             memories = externs.memories + module.new_memories()
-            core = runtime.Instance(module.code_for(memories), externs, memories)
+            heap_limit = None if limits is None else limits.heap
+            core = runtime.Instance(module.code_for(memories), externs, memories, heap_limit)
         except MemoryError as error:
             raise LinkError(f"out of resources: {error}") from error
         if limits is not None:
@@ -88,6 +90,14 @@ class Instance:
         if exports is None:
             raise ValueError("the instance is closed")
         return exports
+
+    @property
+    def heap(self) -> Heap:
+        """The heap of garbage-collected objects, which instances that are linked have together."""
+        core = self._core
+        if core is None:
+            raise ValueError("the instance is closed")
+        return core.block.need_heap()
 
     @property
     def fuel(self) -> int:

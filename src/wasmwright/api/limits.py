@@ -16,20 +16,25 @@ class Limits:
     ``memories`` and ``tables`` bound their number. None is no bound but the engine's own. A
     module that begins with more is refused with LinkError; growing further fails as the
     instructions ``memory.grow`` and ``table.grow`` do, with -1.
+
+    ``heap`` is the most bytes that garbage-collected objects take, those of all instances that it
+    is linked with together; beyond it, whatever makes objects raises ExhaustionError.
     """
 
     memory: int | None = None
     table: int | None = None
     memories: int | None = None
     tables: int | None = None
+    heap: int | None = None
 
     @classmethod
     def untrusted(cls) -> Limits:
-        """Bounds for code of unknown origin: 256 MiB in each of at most four memories.
+        """Bounds for code of unknown origin: 256 MiB in each of at most four memories, and in
+        garbage-collected objects.
 
         Time is another matter: see ``ww.deadline``.
         """
-        return cls(memory=256 << 20, table=100_000, memories=4, tables=16)
+        return cls(memory=256 << 20, table=100_000, memories=4, tables=16, heap=256 << 20)
 
     def check(self, module: Module) -> None:
         """LinkError if an instance of ``module`` would begin beyond the bounds."""

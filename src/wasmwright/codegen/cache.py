@@ -79,20 +79,34 @@ def _private(status: os.stat_result) -> bool:
     return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-class Pack:
-    """The cached objects of one identity. Thread-safe; several processes may share the file."""
+def open_pack(identity: bytes) -> Pack:
+    """The pack of an identity: the same one for everybody in this process who uses it now."""
+    digest = hashlib.blake2b(identity + compiler_identity(), digest_size=20)
+    folder = directory()
+    if folder is None:
+        return Pack(None)
+    path = folder / (digest.hexdigest() + _SUFFIX)
+    with _packs_lock:
+        pack = _open_packs.get(path)
+        if pack is None:
+            pack = _open_packs[path] = Pack(path)
+    return pack
 
-    def __init__(self, identity: bytes) -> None:
-        digest = hashlib.blake2b(identity + compiler_identity(), digest_size=20)
+
+class Pack:
+    """The cached objects of one identity, in the file ``path`` if there is a cache.
+
+    Thread-safe; several processes may share the file.
+    """
+
+    def __init__(self, path: Path | None) -> None:
         self._objects: dict[int, tuple[tuple[int, ...], bytes]] = {}
         self._fresh: list[bytes] = []
         self._fresh_size = 0
         self._lock = threading.Lock()
-        folder = directory()
-        self._path = folder / (digest.hexdigest() + _SUFFIX) if folder else None
-        if self._path is not None:
-            self._read(self._path)
-            _open_packs.add(self)
+        self._path = path
+        if path is not None:
+            self._read(path)
 
     def find(self, func: int) -> tuple[tuple[int, ...], bytes] | None:
         """The functions and the bytes of the object that has ``func``, or None."""
@@ -109,6 +123,7 @@ class Pack:
                 self._objects[func] = (funcs, data)
             self._fresh.append(record)
             self._fresh_size += len(record)
+            _unwritten.add(self)
         if self._fresh_size > tuning.CACHE_FLUSH:
             self.flush()
 
@@ -116,6 +131,7 @@ class Pack:
         """Appends what is new to the file; a cache that cannot be written is no error."""
         with self._lock:
             fresh, self._fresh, self._fresh_size = self._fresh, [], 0
+            _unwritten.discard(self)
         if not fresh or self._path is None:
             return
         lock = filelock.FileLock(f"{self._path.parent / 'lock'}", timeout=5)
@@ -189,12 +205,16 @@ def _packs(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
             yield path, path.stat()
 
 
-_open_packs: weakref.WeakSet[Pack] = weakref.WeakSet()
+_open_packs: weakref.WeakValueDictionary[Path, Pack] = weakref.WeakValueDictionary()
+# Reentrant: a finaliser may interrupt the thread that holds it, and compile something.
+_packs_lock: Final = threading.RLock()
+# Those with something new, which stay until it is written.
+_unwritten: Final[set[Pack]] = set()
 
 
 def flush_all() -> None:
     """Writes what every open pack has that is new."""
-    for pack in list(_open_packs):
+    for pack in list(_unwritten):
         pack.flush()
 
 

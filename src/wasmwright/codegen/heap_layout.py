@@ -222,7 +222,8 @@ class HeapNeeds:
     """What instances of a module need of the heap.
 
     ``types``: the runtime types of the module's types; ``heap``: a heap at all, because objects
-    or Python objects may come in; ``functions``: objects may have functions in them.
+    (of which exceptions are some) or Python objects may come in; ``functions``: objects may have
+    functions in them.
     """
 
     __slots__ = ("functions", "heap", "types")
@@ -246,4 +247,5 @@ class HeapNeeds:
                     if storage & REF and not is_traced(storage, kinds):
                         self.functions = True
         traced = any(is_traced(each, kinds) for each in valtypes)
-        self.heap = traced or any(kind != FUNC for kind in kinds)
+        objects = any(kind != FUNC for kind in kinds) or bool(module.all_tags)
+        self.heap = traced or objects

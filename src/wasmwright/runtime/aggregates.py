@@ -85,7 +85,7 @@ class _Aggregate(_Root):  # type: ignore[misc]  # the base is made at run time
                 raise OverflowError(f"{number} does not fit {types.name(storage)}")
             _NUMBERS[storage].from_address(place).value = number
         else:
-            _NUMBERS[storage].from_address(place).value = float(value)
+            _NUMBERS[storage].from_address(place).value = value
 
     def __copy__(self) -> NoReturn:
         raise TypeError("a wasm object can be neither copied nor pickled")

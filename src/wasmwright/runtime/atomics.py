@@ -10,6 +10,9 @@ import ctypes
 import threading
 from typing import Final
 
+from wasmwright import tuning
+from wasmwright.runtime import interrupts
+
 WOKEN: Final = 0
 NOT_EQUAL: Final = 1
 TIMED_OUT: Final = 2
@@ -22,7 +25,8 @@ def wait(address: int, size: int, expected: int, timeout: int) -> int:
     """Waits until the ``size`` bytes at ``address``, if they are ``expected``, are notified.
 
     ``timeout`` is nanoseconds, or negative to wait without end. The caller has checked that the
-    bytes are inside a memory. Gives WOKEN, NOT_EQUAL or TIMED_OUT.
+    bytes are inside a memory. Gives WOKEN, NOT_EQUAL or TIMED_OUT; raises InterruptError if the
+    calling code is to stop.
     """
     event = threading.Event()
     with _lock:
@@ -31,7 +35,11 @@ def wait(address: int, size: int, expected: int, timeout: int) -> int:
             return NOT_EQUAL
         _waiters.setdefault(address, []).append(event)
     try:
-        event.wait(None if timeout < 0 else min(timeout / 1e9, threading.TIMEOUT_MAX))
+        left = float("inf") if timeout < 0 else timeout / 1e9
+        # In pieces, so that whoever stops wasm code can.
+        while left > 0 and not event.wait(min(left, tuning.WAIT_PIECE)):
+            left -= tuning.WAIT_PIECE
+            interrupts.check()
     finally:
         with _lock:
             queue = _waiters.get(address, [])

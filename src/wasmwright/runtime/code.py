@@ -18,12 +18,13 @@ from typing import Protocol
 from wasmwright import errors, tuning
 from wasmwright.binary import names
 from wasmwright.codegen import abi, vm
-from wasmwright.codegen.cache import Pack
+from wasmwright.codegen.cache import Pack, open_pack
 from wasmwright.codegen.heap_layout import HeapNeeds
 from wasmwright.codegen.llvm import native as ir
 from wasmwright.codegen.objects import LoadedObject
 from wasmwright.model.module import KIND_FUNC, Module
 from wasmwright.runtime import native, traps
+from wasmwright.runtime.compile_clock import Preparing
 from wasmwright.runtime.resource import resource
 
 
@@ -100,7 +101,7 @@ class ModuleCode:
         """The address of the code of function ``index``, compiled now if it is not yet."""
         number = index - self._first
         if not self._compiled[number]:
-            with self._lock:
+            with Preparing(), self._lock:
                 if not self._compiled[number]:
                     self._compile([index], tuning.LAZY_LEVEL)
         return self._compiled[number]
@@ -118,7 +119,7 @@ class ModuleCode:
 
     def compile_all(self) -> None:
         """Compiles every function that is not compiled yet."""
-        with self._lock:
+        with Preparing(), self._lock:
             for group in self._groups():
                 self._compile(group, tuning.EAGER_LEVEL)
 
@@ -164,7 +165,7 @@ class ModuleCode:
         pack = self._packs.get(level)
         if pack is None:
             digest = hashlib.blake2b(self.module.data, digest_size=20).digest()
-            pack = Pack(digest + bytes((self.guard, level, self.fuel)))
+            pack = open_pack(digest + bytes((self.guard, level, self.fuel)))
             self._packs[level] = pack
         return pack
 

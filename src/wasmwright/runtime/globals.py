@@ -101,7 +101,7 @@ class Global:
         valtype = global_type.valtype
         if owner is None and types.is_ref(valtype) and not references.is_func(valtype):
             self.roots = RootRecord([(address, 1)])
-            self._roots = resource(self.roots.leave)
+            self._roots = resource(self.roots.leave, self._cell)
 
     def _store(self, value: Any) -> None:
         valtype = self.type.valtype

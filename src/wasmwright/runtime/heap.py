@@ -211,13 +211,13 @@ def merge(block: Block, other: Block) -> None:
 def make(block: Block, rtt: int, length: int = 0) -> int:
     """The address of a new object, all zeros; the caller sees to it that it is kept alive.
 
-    Raises Trap where the heap is full.
+    Raises ExhaustionError where the heap is full.
     """
     out = ctypes.c_uint64()
     try:
         _retry(block, collector().make, rtt, length, ctypes.addressof(out))
     except MemoryError:
-        raise errors.Trap(errors.TRAP_KINDS[errors.TRAP_HEAP]) from None
+        raise errors.ExhaustionError(errors.TRAP_KINDS[errors.TRAP_HEAP]) from None
     return out.value
 
 
@@ -282,8 +282,11 @@ class RootRecord:
         """Implements Member."""
         self._block = weakref.ref(block)
 
-    def leave(self) -> None:
-        """Takes the words back; a finaliser may call it."""
+    def leave(self, *_kept: object) -> None:
+        """Takes the words back.
+
+        A finaliser may call it, and give it what must outlast the words' being roots.
+        """
         block = self._block() if self._block is not None else None
         if block is not None:
             collector().unlink(_record(block), ctypes.addressof(self._memory))

@@ -47,10 +47,16 @@ class Instance:
     """The runtime's side of an instance; also a Member of a block and an Owner of funcrefs.
 
     ``memories`` are the imported ones and then new ones for those that the module defines;
-    ``code`` must be of the mode that fits them all.
+    ``code`` must be of the mode that fits them all. ``heap_limit`` bounds the heap, in bytes.
     """
 
-    def __init__(self, code: ModuleCode, externs: Externs, memories: list[Memory]) -> None:
+    def __init__(
+        self,
+        code: ModuleCode,
+        externs: Externs,
+        memories: list[Memory],
+        heap_limit: int | None = None,
+    ) -> None:
         module = code.module
         self.code = code
         self.module = module
@@ -74,6 +80,9 @@ class Instance:
         self.tables = self._fill_tables()
         self.tags = self._fill_tags()
         if code.needs.heap:
+            if heap_limit is not None:
+                heap = self.block.need_heap()
+                heap.limit = min(heap.limit, heap_limit)
             # No collection before what constant expressions make is where one looks.
             with paused(self.block):
                 self._fill()
@@ -257,7 +266,7 @@ class Instance:
         self.block.need_heap()
         if entries:
             roots = RootRecord(entries)
-            self._roots = resource(roots.leave)
+            self._roots = resource(roots.leave, self._memory, self._elems)
             roots.enter(self.block)
         if self.code.needs.functions:
             self.block.keep(self)

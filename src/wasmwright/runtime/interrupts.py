@@ -45,7 +45,7 @@ class _Calls:
         self._spread = ctypes.PYFUNCTYPE(number, pointer, pointer, number)(
             core.core_symbol("ww_stop_spread")
         )
-        self.pending = ctypes.PYFUNCTYPE(number)(core.core_symbol("ww_stop_pending"))
+        self.pending = ctypes.PYFUNCTYPE(ctypes.c_size_t)(core.core_symbol("ww_stop_pending"))
         self.here = ctypes.PYFUNCTYPE(word)(core.core_symbol("ww_stop_here"))
 
     def request(self, address: int, thread: int, word: int) -> bool:
@@ -92,7 +92,7 @@ def _spread(root: Block, reason: str) -> bool:
     for other in _running():
         if other is not root:
             calls.spread(root.address, other.address)
-            _reasons.setdefault(other.address, reason)
+            _reasons[other.address] = reason
     return True
 
 
@@ -114,8 +114,10 @@ def check() -> None:
 
     For host functions that wait: they are not interrupted themselves.
     """
-    if _calls().pending():
-        raise errors.InterruptError(errors.TRAP_KINDS[errors.TRAP_INTERRUPT])
+    address = _calls().pending()
+    if address:
+        kind = errors.TRAP_KINDS[errors.TRAP_INTERRUPT]
+        raise errors.InterruptError(kind, (), _reasons.get(address, ""))
 
 
 class Deadline:

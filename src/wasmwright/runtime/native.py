@@ -22,11 +22,12 @@ from typing import Any, Final, TypeVar
 
 from wasmwright import tuning
 from wasmwright.codegen import abi, vm
-from wasmwright.codegen.cache import Pack
+from wasmwright.codegen.cache import open_pack
 from wasmwright.codegen.llvm import native as ir
 from wasmwright.codegen.llvm import native_throw, stop, stubs
 from wasmwright.codegen.objects import Arena, LoadedObject, load
 from wasmwright.runtime.arena import HeapArena
+from wasmwright.runtime.compile_clock import Preparing
 from wasmwright.runtime.unwind import Unwinder
 
 _PyHandler = Callable[[Any, int, int, int, int], Any]
@@ -133,7 +134,7 @@ class Native:
 
     def __init__(self) -> None:
         check_platform()
-        self._pack = Pack(f"native {sys.version}".encode())
+        self._pack = open_pack(f"native {sys.version}".encode())
         self._state = vm.reserve(vm.PAGE)
         vm.protect(self._state, vm.PAGE, vm.READ | vm.WRITE)
         self.code_arena = Arena(tuning.CODE_ARENA)
@@ -356,6 +357,10 @@ class Native:
         Its stack may be too small; and the main thread's Ctrl-C would end llvmlite between taking
         something and noting that, or between freeing something and noting that.
         """
+        with Preparing():
+            return self._call_compiler(call)
+
+    def _call_compiler(self, call: Callable[[], _T]) -> _T:
         main = threading.current_thread() is threading.main_thread()
         if not main and self._stack_left() >= tuning.COMPILER_STACK:
             return call()

@@ -158,6 +158,6 @@ class Table:
 
 def _release(base: int, reserved: int, record: object, roots: RootRecord | None) -> None:
     if roots is not None:
-        roots.leave()
+        roots.leave(record)
     vm.release(base, reserved)
     del record

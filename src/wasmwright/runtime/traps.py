@@ -90,7 +90,7 @@ def exception(activation: int) -> errors.Trap:
     if trace and offset != 0xFFFFFFFF:
         trace[0].offset = offset
     message = errors.TRAP_KINDS.get(kind, f"trap {kind}")
-    if kind in (errors.TRAP_STACK, errors.TRAP_FUEL):
+    if kind in (errors.TRAP_STACK, errors.TRAP_HEAP, errors.TRAP_FUEL):
         return errors.ExhaustionError(message, trace)
     if kind == errors.TRAP_INTERRUPT:
         why = interrupts.reason(native.read64(activation + ir.ACT_BLOCK))

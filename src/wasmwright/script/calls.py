@@ -26,6 +26,7 @@ from wasmwright.script.values import (
 )
 
 _INTEGERS = {"f32": "i32", "f64": "i64"}
+_FORMATS = {"f32": "<f", "f64": "<d"}
 _SIZES = {"i32": 32, "i64": 64, "f32": 32, "f64": 64}
 _FORMATS = {"f32": "<f", "f64": "<d"}
 
@@ -46,20 +47,54 @@ class ScriptError(Exception):
     """A command asks for what does not exist, or does not fit."""
 
 
-def call(func: Any, arguments: tuple[Argument, ...], level: int) -> list[Value]:
-    """The results of a call. What the call raises goes through; ScriptError if it cannot be."""
-    func_type: FuncType = func.type
-    if len(arguments) != len(func_type.params):
-        raise ScriptError(f"wrong number of arguments: {len(arguments)} for {func_type}")
-    given = [_to_python(*pair) for pair in zip(arguments, func_type.params, strict=True)]
-    if _has_floats(func_type):
-        func = _through_integers(func, func_type, level)
-    returned = func(*given)
-    if len(func_type.results) == 1:
-        returned = (returned,)
-    elif not func_type.results:
-        returned = ()
-    return [_from_python(*pair) for pair in zip(returned, func_type.results, strict=True)]
+class Function:
+    """An exported function, to be called with values and results of scripts."""
+
+    def __init__(self, func: Any, level: int) -> None:
+        self.type: FuncType = func.type
+        self._func = func
+        self._as_bits = False  # whether floats cross as integers
+        if any(each in _INTEGERS for each in self.type.params + self.type.results):
+            module = _reinterpreter(self.type, level)
+            try:
+                self._func = Instance(module, {"": {"": func}}).exports[""]
+            except LinkError:
+                # A type from a recursive group, or one that is not final: no other module has it.
+                # Floats cross as Python's then, which loses only what kind of NaN an f32 is.
+                return
+            self._as_bits = True
+
+    def __call__(self, arguments: tuple[Argument, ...]) -> list[Value]:
+        """The results of a call. What the call raises goes through; ScriptError if it cannot be."""
+        params, results = self.type.params, self.type.results
+        if len(arguments) != len(params):
+            raise ScriptError(f"wrong number of arguments: {len(arguments)} for {self.type}")
+        given = [self._to_python(*pair) for pair in zip(arguments, params, strict=True)]
+        returned = self._func(*given)
+        if len(results) == 1:
+            returned = (returned,)
+        elif not results:
+            returned = ()
+        return [self._from_python(*pair) for pair in zip(returned, results, strict=True)]
+
+    def _to_python(self, value: Argument, valtype: str) -> Any:
+        if isinstance(value, Number):
+            if valtype != value.kind:
+                raise ScriptError(f"wrong type of argument: {value} for {valtype}")
+            if valtype in _FORMATS and not self._as_bits:
+                size = _SIZES[valtype] // 8
+                return struct.unpack(_FORMATS[valtype], value.bits.to_bytes(size, "little"))[0]
+            return value.bits
+        if isinstance(value, Vector):
+            return value.content
+        if isinstance(value, Null):
+            return None
+        return _host(value.number)
+
+    def _from_python(self, value: Any, valtype: str) -> Value:
+        if valtype in _FORMATS and not self._as_bits:
+            value = int.from_bytes(struct.pack(_FORMATS[valtype], value), "little")
+        return _from_python(value, valtype)
 
 
 def global_value(exported: Global, level: int) -> Value:
@@ -70,22 +105,6 @@ def global_value(exported: Global, level: int) -> Value:
         bits = Instance(module, {"": {"": exported}}).exports[""]()
         return _from_python(bits, valtype)
     return _from_python(exported.value, valtype)
-
-
-def _has_floats(func_type: FuncType) -> bool:
-    return any(each in _INTEGERS for each in func_type.params + func_type.results)
-
-
-def _to_python(value: Argument, valtype: str) -> Any:
-    if isinstance(value, Number):
-        if valtype != value.kind:
-            raise ScriptError(f"wrong type of argument: {value} for {valtype}")
-        return value.bits
-    if isinstance(value, Vector):
-        return value.content
-    if isinstance(value, Null):
-        return None
-    return _host(value.number)
 
 
 def _from_python(value: Any, valtype: str) -> Value:
@@ -102,33 +121,6 @@ def _from_python(value: Any, valtype: str) -> Value:
     if isinstance(value, int):
         return Reference("i31")
     return Reference(type(value).__name__.lower())
-
-
-def _through_integers(func: Any, func_type: FuncType, level: int) -> Any:
-    module = _reinterpreter(func_type, level)
-    try:
-        return Instance(module, {"": {"": func}}).exports[""]
-    except LinkError:  # a type that is not final is another one in each module
-        return functools.partial(_through_doubles, func, func_type)
-
-
-def _through_doubles(func: Any, func_type: FuncType, *arguments: Any) -> Any:
-    """A call with the bits of floats, which NaNs may not survive."""
-    given = [
-        struct.unpack(_FORMATS[kind], value.to_bytes(_SIZES[kind] // 8, "little"))[0]
-        if kind in _INTEGERS
-        else value
-        for kind, value in zip(func_type.params, arguments, strict=True)
-    ]
-    returned = func(*given)
-    single = len(func_type.results) == 1
-    results = [
-        int.from_bytes(struct.pack(_FORMATS[kind], value), "little") if kind in _INTEGERS else value
-        for kind, value in zip(
-            func_type.results, (returned,) if single else returned or (), strict=True
-        )
-    ]
-    return results[0] if single else tuple(results) if results else None
 
 
 @functools.cache

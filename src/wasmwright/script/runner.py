@@ -24,7 +24,7 @@ from wasmwright.errors import (
 )
 from wasmwright.features import DEFAULT
 from wasmwright.script import spectest
-from wasmwright.script.calls import ScriptError, call, global_value
+from wasmwright.script.calls import Function, ScriptError, global_value
 from wasmwright.script.syntax import (
     Action,
     AssertAction,
@@ -128,22 +128,35 @@ def describe(error: Exception) -> str:
 
 
 class _Instance:
-    """An instance, and its module to be compiled before the first call."""
+    """An instance with its functions; the first one that is called has the module compiled."""
 
     def __init__(self, instance: Instance) -> None:
         self.exports: Mapping[str, Any] = instance.exports
         self._module: Module | None = instance.module
+        self._functions: dict[str, Function] = {}
 
-    def compile(self) -> None:
-        """Compile the module in one go, which is cheaper than function by function."""
+    def export(self, name: str) -> Any:
+        """What is exported by a name; ScriptError where nothing is."""
+        if name not in self.exports:
+            raise ScriptError(f"there is no export {name!r}")
+        return self.exports[name]
+
+    def function(self, name: str, level: int) -> Function:
+        """An exported function."""
+        found = self._functions.get(name)
+        if found is None:
+            func = self.export(name)
+            if not callable(func):
+                raise ScriptError(f"export {name!r} is not a function")
+            self._compile()
+            found = self._functions[name] = Function(func, level)
+        return found
+
+    def _compile(self) -> None:
+        # In one go, which is cheaper than function by function.
         module, self._module = self._module, None
         if module is not None:
-            try:
-                module.compile()
-            except WasmError:
-                raise
-            except Exception:  # a function that the engine cannot do yet; another may be called
-                return
+            module.compile()
 
 
 class _Runner:
@@ -247,14 +260,9 @@ class _Runner:
     def act(self, action: Action) -> list[Value]:
         """The results of an action."""
         instance = self.instance(action.instance)
-        exported = Mapping.get(instance.exports, action.name)
-        if exported is None:
-            raise ScriptError(f"there is no export {action.name!r}")
-        if isinstance(action, Get):
-            if not isinstance(exported, Global):
-                raise ScriptError(f"export {action.name!r} is not a global")
-            return [global_value(exported, self.level)]
-        if not callable(exported):
-            raise ScriptError(f"export {action.name!r} is not a function")
-        instance.compile()
-        return call(exported, action.arguments, self.level)
+        if isinstance(action, Invoke):
+            return instance.function(action.name, self.level)(action.arguments)
+        exported = instance.export(action.name)
+        if not isinstance(exported, Global):
+            raise ScriptError(f"export {action.name!r} is not a global")
+        return [global_value(exported, self.level)]

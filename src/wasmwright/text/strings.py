@@ -81,12 +81,16 @@ def string(data: bytes, start: i64, end: i64) -> bytes:
         char: i64 = data[pos]
         if char != BACKSLASH:
             first = pos
-            while pos < end and data[pos] != BACKSLASH:
+            stop = min(pos + _SHORT_RUN, end)
+            while pos < stop and data[pos] != BACKSLASH:
                 pos += 1
-            if pos - first < _SHORT_RUN:
+            if pos < stop:
                 for at in range(first, pos):
                     out.append(data[at])
             else:
+                pos = data.find(b"\\", stop, end)
+                if pos < 0:
+                    pos = end
                 out.write(data[first:pos])
             continue
         char = data[pos + 1]

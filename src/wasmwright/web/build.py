@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Final
@@ -135,13 +136,33 @@ def _append(out: list[str], space: str, text: str) -> None:
     out.append(text)
 
 
+def reserved_names() -> list[str]:
+    """The names that generated code refers to: what a minifier must not change."""
+    found = re.findall(r"^import \{([^}]*)\}", (FOLDER / "evaluate.js").read_text(), re.MULTILINE)
+    return sorted(name.strip() for names in found for name in names.split(","))
+
+
+def minified(command: list[str]) -> str:
+    """The library as terser (https://terser.org), run by this command, makes it."""
+    mangle = f"eval=true,reserved=[{','.join(reserved_names())}]"
+    done = subprocess.run(
+        [*command, "--compress", "passes=2", "--mangle", mangle],
+        input=library(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return _LICENSE + done.stdout
+
+
 def main(arguments: list[str]) -> int:
     """The command: writes the library."""
     parser = argparse.ArgumentParser(prog="python -m wasmwright.web.build")
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("--min", action="store_true", help="without comments and space")
+    parser.add_argument("--terser", metavar="COMMAND", help="minified by terser: `npx terser`")
     options = parser.parse_args(arguments)
-    text = library(minify=options.min)
+    text = minified(options.terser.split()) if options.terser else library(minify=options.min)
     if options.output is None:
         sys.stdout.write(text)
     else:

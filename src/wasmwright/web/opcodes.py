@@ -19,7 +19,6 @@ PATH: Final = Path(__file__).with_name("polyfill") / "opcodes.js"
 # The proposals whose instructions the polyfill knows but does not execute: of these only the slots
 # are in the table, so that it can name the proposal.
 REFUSED: Final = (
-    "simd",
     "gc",
     "relaxed-simd",
     "threads",

@@ -151,7 +151,7 @@ def _unwind() -> str:
         cfa = frame.get() + _signed(f, f.load(I32, entry, ENTRY_CFA))
         with f.when(kind.differs(KIND_FRAME)):
             with f.when(kind.equals(KIND_ENTRY)):
-                f.call("ww_uncaught", VOID, ctx, exception)
+                f.call("ww_uncaught", VOID, ctx, exception, file)
                 f.emit("unreachable")
                 f.ended = True
             f.store(frame.get(), file, _FILE_FRAME)
@@ -183,12 +183,13 @@ def _land(f: Function, activation: Value, how: int) -> None:
 
 def _uncaught() -> str:
     """Nobody in wasm took the exception: the entry stub raises it in Python."""
-    f = Function("ww_uncaught", VOID, attributes="noreturn ", ctx=PTR, exception=PTR)
+    f = Function("ww_uncaught", VOID, attributes="noreturn ", ctx=PTR, exception=PTR, file=PTR)
     activation = _activation(f)
     f.store(f.arg("exception"), activation, native.ACT_EXCEPTION)
-    f.store(0, activation, native.ACT_COUNT)
-    frame = f.define(PTR, "call ptr @llvm.frameaddress.p0(i32 0)")
-    f.call("ww_walk", VOID, activation, frame)
+    # The register file still is the thrower's.
+    f.store(f.load(I64, f.arg("file"), _FILE_PC), activation, native.ACT_TRACE)
+    f.store(1, activation, native.ACT_COUNT)
+    f.call("ww_walk", VOID, activation, f.load(PTR, f.arg("file"), _FILE_FRAME))
     _land(f, activation, native.LANDED_WASM)
     return f.text()
 

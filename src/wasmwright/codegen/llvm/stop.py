@@ -151,12 +151,13 @@ def _spread() -> Function:
 
 
 def _pending() -> Function:
-    """Whether the innermost activation of this thread is to end."""
-    f = Function("ww_stop_pending", I32)
+    """The block of this thread's innermost activation if that is to end, else null."""
+    f = Function("ww_stop_pending", PTR)
     act = _innermost(f)
     with f.when(act.equals(0)):
         f.ret(0)
-    f.ret(_ending(f, f.load(PTR, act, native.ACT_BLOCK), act).to(I32))
+    rt = f.load(PTR, act, native.ACT_BLOCK)
+    f.ret(_ending(f, rt, act).either(rt, f.const(0, PTR), PTR))
     return f
 
 

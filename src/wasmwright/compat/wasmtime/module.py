@@ -15,6 +15,7 @@ from wasmwright.compat.wasmtime.config import Engine
 from wasmwright.compat.wasmtime.errors import Closeable, WasmtimeError
 from wasmwright.compat.wasmtime.types import ExportType, ImportType, from_api
 from wasmwright.errors import CompileError
+from wasmwright.runtime.compile_clock import Preparing
 from wasmwright.text import parse
 
 _HEAD: Final = b"wasmwright module 1\n"
@@ -38,13 +39,14 @@ def _binary(wasm: str | bytes | bytearray) -> bytes:
 
 
 class Module(Closeable):
-    """A validated module."""
+    """A validated module. Functions are compiled when they are first called."""
 
     def __init__(self, engine: Engine, wasm: str | bytes | bytearray) -> None:
         if not isinstance(engine, Engine):
             raise TypeError("expected an Engine")
         try:
-            self.native = ApiModule(_binary(wasm), features=engine.features, fuel=engine.fuel)
+            with Preparing():
+                self.native = ApiModule(_binary(wasm), features=engine.features, fuel=engine.fuel)
         except CompileError as error:
             raise WasmtimeError(f"failed to parse WebAssembly module: {error}") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from wasmwright.api import Limits
 from wasmwright.compat.wasmtime.config import Engine
 from wasmwright.compat.wasmtime.errors import OURS, Closeable, WasmtimeError, translate
 from wasmwright.compat.wasmtime.fuel import Supply
-from wasmwright.runtime import interrupts
+from wasmwright.runtime import compile_clock, interrupts
 from wasmwright.runtime.references import block_of
 from wasmwright.wasi import Preview1
 
@@ -45,10 +46,12 @@ class Store(Closeable):
         self._wasi_config: WasiConfig | None = None
         self._wasi: Preview1 | None = None
         self._deadline = 0
+        self._past_since: float | None = None
         self._depth = 0
         self._watched = False
         self._lock = threading.Lock()
         self.fuel = Supply(engine.fuel)
+        self._start_clock()
         if engine.epochs:
             engine.add_store(self)
 
@@ -119,11 +122,37 @@ class Store(Closeable):
     # -- stopping ----------------------------------------------------------------------------
 
     def set_epoch_deadline(self, ticks_after_current: int) -> None:
-        """Stop code here once the engine's epoch is so many ticks later than now."""
+        """Stop code here once the engine's epoch is so many ticks later than now.
+
+        Ticks are somebody's clock, and functions are compiled on their first call. So that a cold
+        start does not use up the guest's time, code is stopped as much later as this thread has
+        been compiling since.
+        """
+        self._start_clock()
+        self._past_since = None
         self._deadline = self.engine.epoch + ticks_after_current
+
+    def _start_clock(self) -> None:
+        self._thread = threading.get_ident()
+        self._compiled_before = compile_clock.seconds(self._thread)
+
+    def _is_past(self) -> bool:
+        """Whether the deadline is over, and what is granted for compilation too."""
+        if self.engine.epoch < self._deadline:
+            return False
+        if self._past_since is None:
+            return True
+        granted = compile_clock.seconds(self._thread) - self._compiled_before
+        return time.monotonic() >= self._past_since + granted
 
     def epoch_changed(self) -> None:
         """Called by the engine, from any thread."""
+        with self._lock:
+            if self._past_since is None and self.engine.epoch >= self._deadline:
+                self._past_since = time.monotonic()
+        self._watch()
+
+    def _watch(self) -> None:
         with self._lock:
             if self._overdue() and not self._watched:
                 self._watched = True
@@ -138,6 +167,8 @@ class Store(Closeable):
             if not self._overdue():
                 self._watched = False
                 return False
+            if not self._is_past():
+                return True
         for instance in list(self.instances):
             instance.interrupt()
         return True
@@ -214,11 +245,15 @@ class Store(Closeable):
         self._check()
         epochs = self.engine.epochs and wasm
         if epochs:
+            if not self._depth and self._thread != threading.get_ident():
+                self._start_clock()
             self._depth += 1
         try:
             # The depth first: a change of epoch from now on sees that something runs.
             if epochs and self.engine.epoch >= self._deadline:
-                raise errors.InterruptError(_INTERRUPTED)
+                if self._is_past():
+                    raise errors.InterruptError(_INTERRUPTED)
+                self._watch()
             return function(*args)
         except OURS as error:
             raise translate(error) from error

@@ -4,9 +4,9 @@
 // array of table 0's elements. A view's own check of bounds is the check of the access.
 import { doubleOfBits, floatOfBits } from "./arithmetic.js";
 import { ACCESS_WIDTH, MNEMONICS, readMemarg, SLOT_OF } from "./instructions.js";
-import { ACTS, Operand, READS, TRAPS } from "./operands.js";
+import { ACTS, localNames, Operand, READS, TRAPS } from "./operands.js";
 import { unsigned } from "./numeric.js";
-import { F32, F64, I32, I64 } from "./types.js";
+import { F32, F64, I32, I64, V128, wordsOf } from "./types.js";
 
 export const ACCESS = Object.create(null);
 
@@ -21,8 +21,7 @@ function setLocal(t, index) {
   const operand = t.pop();
   t.settleLocal(index);
   if (operand.flags & ACTS) t.settleEffects();
-  if (t.locals[index] !== I64) t.statement(`x${index}=${operand.value};`);
-  else t.assignHalves(`x${index}`, `y${index}`, operand);
+  t.assignWords(localNames(t.locals[index], index), operand.words);
 }
 ACCESS["local.set"] = (t, reader) => setLocal(t, reader.u32());
 ACCESS["local.tee"] = (t, reader) => {
@@ -34,23 +33,22 @@ ACCESS["local.tee"] = (t, reader) => {
 ACCESS["global.get"] = (t, reader) => {
   const index = reader.u32();
   const { type, mutable } = t.module.globals[index];
-  const [low, high] = t.globalNames(index);
-  const operand = t.pushText(type, low, type === I64 ? high : null, mutable ? READS : 0, 0);
+  const [first, second, ...rest] = t.globalNames(index);
+  const flags = mutable ? READS : 0;
+  const operand = type === V128 ? t.pushWords([first, second, ...rest], flags, 0) : t.pushText(type, first, second || null, flags, 0);
   operand.atom = !mutable;
 };
 ACCESS["global.set"] = (t, reader) => {
   const index = reader.u32();
   const operand = t.pop();
   t.settleEffects();
-  const [low, high] = t.globalNames(index);
-  if (t.module.globals[index].type === I64) t.assignHalves(low, high, operand);
-  else t.statement(`${low}=${operand.value};`);
+  t.assignWords(t.globalNames(index), operand.words);
 };
 
 // Loads and stores
 
 /** The address of an access as an index of a view: exact, so that the view checks it. */
-function effectiveAddress(operand, offset) {
+export function effectiveAddress(operand, offset) {
   if (operand.constant !== undefined) return `${(operand.constant >>> 0) + offset}`;
   // A negative number is an address of 2 GiB or more, which is as much out of bounds.
   if (offset === 0) return operand.value;
@@ -64,11 +62,11 @@ function checkedAddress(operand, offset) {
 }
 
 /** A call of a view's method; by a function of the instance where inline code would be too long. */
-function read(t, memory, method, address) {
+export function read(t, memory, method, address) {
   if (t.compact && memory === 0) return `${method}(${address})`;
   return `M${memory}.${method}(${address}${/8$/.test(method) ? "" : ",true"})`;
 }
-function write(t, memory, method, address, value) {
+export function write(t, memory, method, address, value) {
   if (t.compact && memory === 0) return `${method}(${address},${value});`;
   return `M${memory}.${method}(${address},${value}${/8$/.test(method) ? "" : ",true"});`;
 }
@@ -110,8 +108,7 @@ function loadInteger(t, reader) {
 function loadPair(t, memory, offset) {
   const address = t.popAtom();
   t.settleEffects();
-  const low = t.next(I64);
-  const high = `h${t.height}`;
+  const [low, high] = t.next(I64);
   // The address may stand in the temporary that is set first.
   const first = read(t, memory, "getInt32", effectiveAddress(address, offset));
   const second = read(t, memory, "getInt32", checkedAddress(address, offset + 4));
@@ -292,7 +289,7 @@ ACCESS.drop = (t) => {
   const operand = t.pop();
   if ((operand.flags & (TRAPS | ACTS)) === 0) return;
   t.settleEffects();
-  t.statement(operand.type === I64 ? `${operand.text};${operand.high};` : `${operand.value};`);
+  t.statement(`${operand.words.join(";")};`);
 };
 
 ACCESS.select = (t, reader) => {
@@ -303,8 +300,14 @@ ACCESS.select = (t, reader) => {
   for (const index of [t.height - 3, t.height - 2]) {
     if (t.stack[index].flags & (TRAPS | ACTS)) t.settle(index);
   }
-  if (t.stack[t.height - 2].type === I64) t.popHalvesOfSelect();
-  else {
+  if (wordsOf(t.stack[t.height - 2].type) > 1) {
+    // The condition is used for each word.
+    const [a, b, c] = t.popAtoms(3);
+    const words = a.words.map((word, index) => `(${c.value}?${word}:${b.words[index]})`);
+    const mask = a.mask | b.mask | c.mask;
+    if (b.type === V128) t.pushWords(words, 0, mask);
+    else t.pushText(b.type, words[0], words[1], 0, mask);
+  } else {
     const [a, b, c] = t.popSome(3);
     t.pushText(b.type, `(${c.truth}?${a.value}:${b.value})`, null, a.flags | b.flags | c.flags, a.mask | b.mask | c.mask);
   }

@@ -7,6 +7,7 @@ import { decode } from "./decode.js";
 import { fault, hostError, trap } from "./errors.js";
 import { caught, raise, rethrow } from "./exceptions.js";
 import { exportedFunction, exportedShapes, hostShapes, listOf } from "./exported.js";
+import { OUT, VECTOR } from "./lanes.js";
 import { bitsOfDouble, convertS64, convertU64, divS64, divU64, fromBigInt, high, remS64, remU64, rotl64, rotr64, toBigInt, truncS64, truncSatS64, truncSatU64, truncU64 } from "./int64.js";
 import { readImports } from "./instance.js";
 import { instantiateModule } from "./instantiate.js";

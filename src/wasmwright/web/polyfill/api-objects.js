@@ -7,7 +7,7 @@ import { high } from "./int64.js";
 import { defineInterface, dictionary, enforceRange, requireArguments, slotOf } from "./interface.js";
 import { MAX_PAGES } from "./limits.js";
 import { GlobalStore, MemoryStore, TableStore, TagStore } from "./stores.js";
-import { EXTERNREF, F32, F64, functionType, FUNCREF, I32, I64, isFunctionReference, isNullable, V128 } from "./types.js";
+import { EXTERNREF, F32, F64, functionType, FUNCREF, I32, I64, isFunctionReference, isNullable, V128, wordsOf } from "./types.js";
 
 /** The object that stands for a store: always the same. */
 function objectOf(store, stores, prototype) {
@@ -239,8 +239,8 @@ export const Exception = defineInterface(
       if (tag === undefined) throw new TypeError("WebAssembly.Exception.getArg(): Argument 0 must be a WebAssembly.Tag");
       const at = payloadIndex(exception, tag, index);
       const { params } = tag.type;
-      // An i64 has two places.
-      const place = at + params.slice(0, at).filter((type) => type === I64).length;
+      // Some values have several places.
+      const place = params.slice(0, at).reduce((sum, type) => sum + wordsOf(type), 0);
       return fromValue(exception.values[place], exception.values[place + 1], params[at], exportedFunction);
     }
   },

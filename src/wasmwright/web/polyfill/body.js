@@ -1,7 +1,7 @@
 // Function bodies and constant expressions, validated (section "Validation", and its appendix on the
 // algorithm). One walk, with a stack of operand types and one of control frames.
 import { compileError } from "./errors.js";
-import { MNEMONICS, OPERANDS, readMemarg, readOpcode, RESULTS, SLOT_OF, ACCESS_WIDTH } from "./instructions.js";
+import { ACCESS_WIDTH, KINDS, MNEMONICS, OPERANDS, readMemarg, readOpcode, RESULTS, skipImmediate, SLOT_OF } from "./instructions.js";
 import { MAX_LOCALS } from "./limits.js";
 import { Reader } from "./reader.js";
 import { BOT, I32, isDefaultable, isReference, matches, typeName, typeNames, asNullable } from "./types.js";
@@ -10,7 +10,13 @@ import { RULES } from "./rules.js";
 const RULE_OF = MNEMONICS.map((name) => RULES[name]);
 /** The instructions of constant expressions. */
 const CONSTANT = MNEMONICS.map((name) =>
-  /^(i32|i64)\.(const|add|sub|mul)$|^(f32|f64)\.const$|^ref\.(null|func)$|^global\.get$|^end$/.test(name || ""));
+  /^(i32|i64)\.(const|add|sub|mul)$|^(f32|f64|v128)\.const$|^ref\.(null|func)$|^global\.get$|^end$/.test(name || ""));
+
+/** How many lanes there are that an instruction's immediate may name. */
+function laneCount(slot) {
+  const shape = /^\w+?x(\d+)\./.exec(MNEMONICS[slot]);
+  return shape !== null ? Number(shape[1]) : 16 >> ACCESS_WIDTH[slot];
+}
 
 /** Validates one body after another of one module. Throws CompileError. */
 export class Validator {
@@ -82,22 +88,24 @@ export class Validator {
   fixed(slot) {
     const operands = OPERANDS[slot];
     if (operands === undefined) throw this.error("illegal opcode");
-    this.immediates(slot);
+    if (KINDS[slot].length > 0) this.immediates(slot);
     for (let index = operands.length - 1; index >= 0; index--) this.pop(operands[index]);
     const results = RESULTS[slot];
     if (results.length > 0) this.stack.push(results[0]);
   }
 
   immediates(slot) {
-    const width = ACCESS_WIDTH[slot];
-    const name = MNEMONICS[slot];
-    if (OPERANDS[slot].length === 0) {
-      if (name === "i32.const") this.reader.s32();
-      else if (name === "i64.const") this.reader.s64();
-      else this.reader.skip(name === "f32.const" ? 4 : name === "f64.const" ? 8 : 16);
-    } else if (width > 0 || /^.*(load|store)/.test(name)) {
-      this.memarg(width);
+    for (const kind of KINDS[slot]) {
+      if (kind === "memarg") this.memarg(ACCESS_WIDTH[slot]);
+      else if (kind === "lane") this.lane(laneCount(slot));
+      else if (kind === "lanes") for (let left = 16; left > 0; left--) this.lane(32);
+      else skipImmediate(this.reader, kind);
     }
+  }
+
+  /** The immediate that names one of `count` lanes. */
+  lane(count) {
+    if (this.reader.byte() >= count) throw this.error("invalid lane index");
   }
 
   /** The immediate of a load or store of 2 ** `width` bytes. */

@@ -20,7 +20,7 @@ const OPERATIONS = {
 };
 
 /**
- * The value of the expression that begins at `start`, as `[value, high half]`. `instance` has the
+ * The value of the expression that begins at `start`, as its words: `[value, high …]`. `instance` has the
  * globals that it may read and the functions.
  */
 export function evaluateConstant(instance, start) {
@@ -48,9 +48,12 @@ export function evaluateConstant(instance, start) {
         stack.push([doubleOfBits(low, reader.high), 0]);
         break;
       }
+      case "v128.const":
+        stack.push([reader.f32(), reader.f32(), reader.f32(), reader.f32()]);
+        break;
       case "global.get": {
         const global = instance.globals[reader.u32()];
-        stack.push([global.value, global.high]);
+        stack.push([global.value, global.high, global.third, global.fourth]);
         break;
       }
       case "ref.null":

@@ -6,6 +6,7 @@ import { fromReference, toReference } from "./convert.js";
 import { CompileError, fault, hostError, trap } from "./errors.js";
 import { caught, raise, rethrow } from "./exceptions.js";
 import { exportedFunction, listOf } from "./exported.js";
+import { OUT, VECTOR } from "./lanes.js";
 import { bitsOfDouble, convertS64, convertU64, divS64, divU64, fromBigInt, high, remS64, remU64, rotl64, rotr64, toBigInt, truncS64, truncSatS64, truncSatU64, truncU64 } from "./int64.js";
 
 /** The value of an expression. Its scope is strict, so that it declares nothing here. */

@@ -39,8 +39,7 @@ export class InstanceStore {
     for (const type of module.tags.slice(imported.tags)) this.tags.push(new TagStore(type));
     for (const { min, max } of module.memories.slice(imported.memories)) this.memories.push(new MemoryStore(min, max));
     for (const { type, mutable, init } of module.globals.slice(imported.globals)) {
-      const [value, upper] = evaluateConstant(this, init);
-      this.globals.push(new GlobalStore(type, mutable, value, upper));
+      this.globals.push(new GlobalStore(type, mutable, ...evaluateConstant(this, init)));
     }
     for (const { type, min, max, init } of module.tables.slice(imported.tables)) {
       const [value] = init === null ? [null] : evaluateConstant(this, init);

@@ -10,8 +10,8 @@ export const SLOT_OF = Object.create(null);
 /** The types of operands and results where the row alone fixes them, by slot. */
 export const OPERANDS = new Array(SLOTS).fill(undefined);
 export const RESULTS = new Array(SLOTS).fill(undefined);
-/** The kinds of immediates, by slot, each a function's name below. */
-const KINDS = new Array(SLOTS).fill(undefined);
+/** The kinds of immediates, by slot. */
+export const KINDS = new Array(SLOTS).fill(undefined);
 /** How many bytes a load or store touches, as a power of two, by slot. */
 export const ACCESS_WIDTH = new Uint8Array(SLOTS);
 
@@ -113,9 +113,14 @@ const SKIP = {
   zero: (reader) => reader.byte(),
 };
 
+/** Reads past an immediate. */
+export function skipImmediate(reader, kind) {
+  (SKIP[kind] || skipIndex)(reader);
+}
+
 /** Reads past the immediates of the instruction in a slot. */
 export function skipImmediates(reader, slot) {
-  for (const kind of KINDS[slot]) (SKIP[kind] || skipIndex)(reader);
+  for (const kind of KINDS[slot]) skipImmediate(reader, kind);
 }
 
 function skipIndex(reader) {

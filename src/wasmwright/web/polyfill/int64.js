@@ -49,21 +49,24 @@ let remainderHigh = 0;
 /** Divides unsigned numbers; the divisor is not zero. */
 function divide(low, upper, divisorLow, divisorHigh) {
   if (divisorHigh === 0) return divideByWord(low, upper, divisorLow >>> 0);
-  const a = (upper >>> 0) * 4294967296 + (low >>> 0);
-  const b = (divisorHigh >>> 0) * 4294967296 + (divisorLow >>> 0);
-  // The quotient has less than 32 bits, so that the estimate is off by one at most; the multiple of
-  // the divisor is subtracted from the dividend modulo 2 ** 64.
-  let quotient = Math.floor(a / b);
-  let multipleLow = Math.imul(quotient | 0, divisorLow);
-  let multipleHigh = mulHigh(quotient | 0, divisorLow) + Math.imul(quotient | 0, divisorHigh) | 0;
-  if (below(low, upper, multipleLow, multipleHigh) || quotient > 4294967295) {
-    quotient--;
-    multipleHigh = multipleHigh - divisorHigh - (multipleLow >>> 0 < divisorLow >>> 0 ? 1 : 0) | 0;
-    multipleLow = multipleLow - divisorLow | 0;
+  // From 2 ** 63 on the quotient is 0 or 1. Below, it has less than 32 bits, so that the estimate is
+  // off by one at most.
+  let quotient = 0;
+  if (divisorHigh > 0) {
+    const a = (upper >>> 0) * 4294967296 + (low >>> 0);
+    const b = divisorHigh * 4294967296 + (divisorLow >>> 0);
+    quotient = Math.floor(a / b);
   }
+  // The remainder, modulo 2 ** 64: it is not far below 0 or above the divisor.
+  const multipleLow = Math.imul(quotient | 0, divisorLow);
+  const multipleHigh = mulHigh(quotient | 0, divisorLow) + Math.imul(quotient | 0, divisorHigh) | 0;
   remainderLow = low - multipleLow | 0;
   remainderHigh = upper - multipleHigh - (low >>> 0 < multipleLow >>> 0 ? 1 : 0) | 0;
-  if (!below(remainderLow, remainderHigh, divisorLow, divisorHigh)) {
+  if (quotient > 0 && remainderHigh >>> 30 === 3) {
+    quotient--;
+    remainderLow = remainderLow + divisorLow | 0;
+    remainderHigh = remainderHigh + divisorHigh + (remainderLow >>> 0 < divisorLow >>> 0 ? 1 : 0) | 0;
+  } else if (!below(remainderLow, remainderHigh, divisorLow, divisorHigh)) {
     quotient++;
     remainderHigh = remainderHigh - divisorHigh - (remainderLow >>> 0 < divisorLow >>> 0 ? 1 : 0) | 0;
     remainderLow = remainderLow - divisorLow | 0;

@@ -2,8 +2,9 @@
 //
 // An operand is evaluated where it is used, unless something between would change its value or the
 // order of effects: then it is first assigned to a temporary variable. The temporary of an operand
-// at height 5 is `i5`, `l5` and `h5` (the halves of an i64), `s5`, `d5` or `r5`, by its type.
-import { F32, F64, I32, I64 } from "./types.js";
+// at height 5 is `i5`, `l5` and `h5` (the halves of an i64), `v5`, `w5`, `p5` and `q5` (the words of a
+// v128), `s5`, `d5` or `r5`, by its type.
+import { F32, F64, I32, I64, V128, wordsOf } from "./types.js";
 
 /** What evaluating an operand does: reads what code can change, may trap, may change something. */
 export const READS = 1;
@@ -20,13 +21,14 @@ const temporaryBit = (height) => 1 << (17 + (height % 14));
 
 /**
  * An operand: its type and its expression; of an i64, the expressions of the low half and (`high`)
- * of the high half. An `atom` is cheap and without effects, so that it may be repeated.
+ * of the high half; of a v128 those of its words, the upper two in `rest`. An `atom` is cheap and without effects, so that it may be repeated.
  */
 export class Operand {
   constructor(type, text, high, flags, mask, atom) {
     this.type = type;
     this.text = text;
     this.high = high;
+    this.rest = null;
     this.flags = flags;
     this.mask = mask;
     this.atom = atom;
@@ -47,25 +49,35 @@ export class Operand {
     return this.text === null ? `(${this.condition}|0)` : this.text;
   }
 
+  /** The expressions of its words. */
+  get words() {
+    if (this.high === null) return [this.value];
+    return this.rest === null ? [this.text, this.high] : [this.text, this.high, ...this.rest];
+  }
+
   /** An expression that is true where an i32 is not zero. */
   get truth() {
     return this.condition === null ? this.value : this.condition;
   }
 }
 
-export function temporaryName(type, height) {
-  switch (type) {
-    case I32:
-      return `i${height}`;
-    case I64:
-      return `l${height}`;
-    case F32:
-      return `s${height}`;
-    case F64:
-      return `d${height}`;
-    default:
-      return `r${height}`;
-  }
+const TEMPORARIES = { [I32]: ["i"], [I64]: ["l", "h"], [F32]: ["s"], [F64]: ["d"], [V128]: ["v", "w", "p", "q"] };
+
+/** The names of the temporaries of a type at a height. */
+export function temporaryNames(type, height) {
+  return (TEMPORARIES[type] || ["r"]).map((letter) => letter + height);
+}
+
+/** The names of a local variable, or a parameter. */
+export function localNames(type, index) {
+  return ["x", "y", "z", "u"].slice(0, wordsOf(type)).map((letter) => letter + index);
+}
+
+/** The operand that is a variable. */
+function variable(type, names, mask) {
+  const operand = new Operand(type, names[0], names.length > 1 ? names[1] : null, 0, mask, true);
+  if (names.length > 2) operand.rest = names.slice(2);
+  return operand;
 }
 
 /** The operand stack of one function, which writes statements to `out` as it must. */
@@ -89,13 +101,20 @@ export class Operands {
   push(operand) {
     if (operand.flags & EFFECTS) this.settleBelow(operand.flags);
     this.stack.push(operand);
-    if (operand.text !== null && operand.text.length > MAX_EXPRESSION) this.settle(this.stack.length - 1);
+    if (operand.text !== null && operand.text.length + (operand.high || "").length > MAX_EXPRESSION) this.settle(this.stack.length - 1);
     return operand;
   }
 
   /** An operand with no operands of its own, or whose operands are atoms. */
   pushText(type, text, high, flags, mask) {
     return this.push(new Operand(type, text, high, flags, mask, false));
+  }
+
+  /** A v128 by its words. */
+  pushWords(words, flags, mask) {
+    const operand = new Operand(V128, words[0], words[1], flags, mask, false);
+    operand.rest = words.slice(2);
+    return this.push(operand);
   }
 
   /** An i32 that is 0 or 1, by a condition. */
@@ -114,8 +133,7 @@ export class Operands {
   }
 
   pushLocal(type, index) {
-    const high = type === I64 ? `y${index}` : null;
-    this.stack.push(new Operand(type, `x${index}`, high, 0, localBit(index), true));
+    this.stack.push(variable(type, localNames(type, index), localBit(index)));
   }
 
   /** An operand in the temporary of its height, which a statement before has set. */
@@ -124,21 +142,19 @@ export class Operands {
   }
 
   temporary(type, height) {
-    const name = this.declare(type, height);
-    const operand = new Operand(type, name, type === I64 ? `h${height}` : null, 0, temporaryBit(height), true);
+    const operand = variable(type, this.declare(type, height), temporaryBit(height));
     operand.settled = true;
     return operand;
   }
 
-  /** The name of a temporary that is about to be set, once nothing waits that reads it. */
+  /** The names of a temporary, which the function then declares. */
   declare(type, height) {
-    const name = temporaryName(type, height);
-    this.temporaries.add(name);
-    if (type === I64) this.temporaries.add(`h${height}`);
-    return name;
+    const names = temporaryNames(type, height);
+    for (const name of names) this.temporaries.add(name);
+    return names;
   }
 
-  /** The name of the temporary for the next operand; see `declare`. */
+  /** The names of the temporary for the next operand, once nothing waits that reads it. */
   next(type) {
     this.protect(this.stack.length);
     return this.declare(type, this.stack.length);
@@ -194,21 +210,28 @@ export class Operands {
 
   /** Writes the assignment of an operand to the temporary of a height. */
   assign(operand, height) {
-    const name = this.declare(operand.type, height);
-    if (operand.type !== I64) {
-      if (operand.value !== name) this.out.push(`${name}=${operand.value};`);
-      return;
-    }
-    this.assignHalves(name, `h${height}`, operand);
+    this.assignWords(this.declare(operand.type, height), operand.words);
   }
 
-  /** Assigns both halves, in an order in which none is read after it is set. */
-  assignHalves(low, high, operand) {
-    const { text, high: upper } = operand;
-    if (text === low && upper === high) return;
-    if (!text.includes(high)) this.out.push(`${high}=${upper};${low}=${text};`);
-    else if (!upper.includes(low)) this.out.push(`${low}=${text};${high}=${upper};`);
-    else this.out.push(`$=${text};${high}=${upper};${low}=$;`);
+  /** Assigns expressions to variables, in an order in which none is read after it is set. */
+  assignWords(names, texts) {
+    let pending = names.map((name, index) => ({ name, text: texts[index] })).filter(({ name, text }) => name !== text);
+    const late = [];
+    while (pending.length > 0) {
+      const next = pending.find(({ name }) => pending.every((other) => other.name === name || !other.text.includes(name)));
+      const chosen = next || pending[0];
+      if (next === undefined) {
+        // They go in a circle.
+        const scratch = late.length === 0 ? "$" : `$${late.length}`;
+        if (late.length > 0) this.temporaries.add(scratch);
+        this.out.push(`${scratch}=${chosen.text};`);
+        late.push(`${chosen.name}=${scratch};`);
+      } else {
+        this.out.push(`${chosen.name}=${chosen.text};`);
+      }
+      pending = pending.filter((each) => each !== chosen);
+    }
+    this.out.push(...late);
   }
 
   /** Settles what waits and must not see, or be overtaken by, something with these effects. */

@@ -171,9 +171,8 @@ export class Reader {
   valueType() {
     const start = this.pos;
     const code = this.byte();
-    if (code <= I32 && code > V128) return code;
+    if (code <= I32 && code >= V128) return code;
     this.pos = start;
-    if (code === V128) throw unsupported("simd", "v128", start);
     return this.referenceType();
   }
 

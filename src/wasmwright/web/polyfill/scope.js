@@ -27,7 +27,7 @@ export function scopeSource(module, functions) {
   if (module.memories.length > 0) source += accessors();
   source += each(module.tables, (i) => `const T${i}=E.tables[${i}].elements;`);
   source += each(module.globals, (i) =>
-    module.shared.has(i) ? `const G${i}=E.globals[${i}];` : `let g${i}=E.globals[${i}].value,k${i}=E.globals[${i}].high;`);
+    module.shared.has(i) ? `const G${i}=E.globals[${i}];` : `let {value:g${i},high:k${i},third:m${i},fourth:n${i}}=E.globals[${i}];`);
   for (let i = 0; i < imported.funcs; i++) source += `const f${i}=codeOf(E.funcs[${i}]);`;
   if (functions !== null) {
     functions.forEach((text, i) => {

@@ -110,14 +110,16 @@ export class TableStore {
   }
 }
 
-/** A value as code holds it; `high` is the high half of an i64. */
+/** A value as code holds it; `high` is the high half of an i64, or with the last two words of a v128. */
 export class GlobalStore {
-  constructor(type, mutable, value, high) {
+  constructor(type, mutable, value, high, third = 0, fourth = 0) {
     this.type = type;
     this.mutable = mutable;
     this.object = null;
     this.value = value;
     this.high = high;
+    this.third = third;
+    this.fourth = fourth;
   }
 }
 

@@ -3,9 +3,9 @@
 // A block's results are in the temporaries of the heights at which they are pushed. A label that
 // nothing branches to leaves no trace.
 import { readCatches, SLOT_OF } from "./instructions.js";
-import { ACTS, EFFECTS, READS, TRAPS } from "./operands.js";
+import { ACTS, EFFECTS, localNames, READS, TRAPS } from "./operands.js";
 import { readBlockType } from "./rules.js";
-import { EXNREF, I64 } from "./types.js";
+import { EXNREF, I32, I64, V128, wordsOf } from "./types.js";
 
 export const STRUCTURE = Object.create(null);
 
@@ -145,9 +145,10 @@ function handlers(t, block) {
     else t.statement("{");
     let at = 0;
     for (const type of kind < 2 ? t.module.tags[tag].params : []) {
-      const high = type === I64 ? `${error}.values[${at + 1}]` : null;
-      t.pushText(type, `${error}.values[${at}]`, high, 0, 0);
-      at += type === I64 ? 2 : 1;
+      const words = Array.from({ length: wordsOf(type) }, (_, word) => `${error}.values[${at + word}]`);
+      if (type === V128) t.pushWords(words, 0, 0);
+      else t.pushText(type, words[0], words[1] || null, 0, 0);
+      at += words.length;
     }
     if (kind & 1) t.pushText(EXNREF, error, null, 0, 0);
     t.branch(label);
@@ -235,12 +236,7 @@ STRUCTURE.br_on_non_null = (t, reader) => {
 
 /** The expressions of a call's arguments, taken from the stack. */
 function takeArguments(t, type) {
-  const texts = [];
-  for (const operand of t.popSome(type.params.length)) {
-    texts.push(operand.value);
-    if (operand.type === I64) texts.push(operand.high);
-  }
-  return texts.join();
+  return t.popSome(type.params.length).flatMap((operand) => operand.words).join();
 }
 
 /** The results of a call that is an expression. */
@@ -248,20 +244,18 @@ function pushCall(t, type, call, mask) {
   const { results } = type;
   if (results.length === 0) {
     t.statement(`${call};`);
-  } else if (results.length === 1 && results[0] !== I64) {
+  } else if (results.length === 1 && wordsOf(results[0]) === 1) {
     const typed = results[0] === I32 ? `(${call}|0)` : call;
     t.pushText(results[0], typed, null, ACTS | READS | TRAPS, mask);
-  } else if (results.length === 1) {
-    const low = t.next(I64);
-    t.statement(`${low}=${call}|0;h${t.height}=high|0;`);
+  } else if (results.length === 1 && results[0] === I64) {
+    const [low, high] = t.next(I64);
+    t.statement(`${low}=${call}|0;${high}=high|0;`);
     t.pushTemporary(I64);
   } else {
     t.statement(`$=${call};`);
     let at = 0;
     for (const result of results) {
-      const name = t.next(result);
-      t.statement(`${name}=$[${at++}];`);
-      if (result === I64) t.statement(`h${t.height}=$[${at++}];`);
+      for (const name of t.next(result)) t.statement(`${name}=$[${at++}];`);
       t.pushTemporary(result);
     }
   }
@@ -332,8 +326,7 @@ function callSelf(t, type) {
   const first = t.height - type.params.length;
   for (let index = first; index < t.height; index++) t.settle(index);
   t.popSome(type.params.length).forEach((operand, index) => {
-    if (operand.type === I64) t.assignHalves(`x${index}`, `y${index}`, operand);
-    else t.statement(`x${index}=${operand.value};`);
+    t.assignWords(localNames(type.params[index], index), operand.words);
   });
   t.restarts = true;
   t.statement("continue L;");

@@ -5,13 +5,14 @@
 import { ACCESS } from "./access.js";
 import { MNEMONICS, readOpcode, skipImmediates, SLOT_OF } from "./instructions.js";
 import { NUMERIC } from "./numeric.js";
-import { EFFECTS, Operands, READS, temporaryName } from "./operands.js";
+import { EFFECTS, localNames, Operands } from "./operands.js";
 import { Reader } from "./reader.js";
 import { Block, STRUCTURE } from "./structure.js";
-import { F32, F64, I32, I64, INDEXED } from "./types.js";
+import { F32, F64, I64, INDEXED, isReference, V128, wordsOf } from "./types.js";
+import { VECTORS } from "./vector.js";
 import { WIDE } from "./wide.js";
 
-const HANDLERS = MNEMONICS.map((name) => NUMERIC[name] || WIDE[name] || ACCESS[name] || STRUCTURE[name]);
+const HANDLERS = MNEMONICS.map((name) => NUMERIC[name] || WIDE[name] || ACCESS[name] || STRUCTURE[name] || VECTORS[name]);
 
 /**
  * Bodies of more bytes than this call functions for memory accesses: engines do not optimise
@@ -21,7 +22,7 @@ const COMPACT_SIZE = 9000;
 
 /** The names of a function's parameters in its JavaScript form. */
 export function parameterNames(types) {
-  return types.map((type, index) => (type === I64 ? `x${index},y${index}` : `x${index}`)).join();
+  return types.flatMap(localNames).join();
 }
 
 class Translator extends Operands {
@@ -75,15 +76,13 @@ class Translator extends Operands {
     const variables = ["$"];
     for (let index = this.type.params.length; index < this.locals.length; index++) {
       const type = this.locals[index];
-      const zero = type === I32 || type === I64 || type === F32 || type === F64 ? "0" : "null";
-      variables.push(`x${index}=${zero}`);
-      if (type === I64) variables.push(`y${index}=0`);
+      const zero = isReference(type) ? "null" : "0";
+      for (const name of localNames(type, index)) variables.push(`${name}=${zero}`);
     }
     // Engines see only the values of parameters: what their types are is said once.
     const typed = this.type.params.map((type, index) => {
-      if (type === I32) return `x${index}|=0;`;
-      if (type === I64) return `x${index}|=0;y${index}|=0;`;
-      return type === F32 || type === F64 ? `x${index}=+x${index};` : "";
+      if (type === F32 || type === F64) return `x${index}=+x${index};`;
+      return isReference(type) ? "" : localNames(type, index).map((name) => `${name}|=0;`).join("");
     }).join("");
     const temporaries = this.temporaries.size > 0 ? `var ${[...this.temporaries].join()};` : "";
     const body = this.out.join("");
@@ -104,7 +103,10 @@ class Translator extends Operands {
   }
 
   globalNames(index) {
-    return this.module.shared.has(index) ? [`G${index}.value`, `G${index}.high`] : [`g${index}`, `k${index}`];
+    const names = this.module.shared.has(index)
+      ? ["value", "high", "third", "fourth"].map((name) => `G${index}.${name}`)
+      : ["g", "k", "m", "n"].map((letter) => letter + index);
+    return names.slice(0, wordsOf(this.module.globals[index].type));
   }
 
   typeId(type) {
@@ -159,9 +161,7 @@ class Translator extends Operands {
   /** Assigns operands to the temporaries from a height on. */
   move(operands, types, height) {
     operands.forEach((operand, index) => {
-      const typed = operand.type === types[index] || temporaryName(operand.type, 0) === temporaryName(types[index], 0);
-      if (!typed) throw new Error("a branch's operand has another type");
-      this.assign(operand, height + index);
+      this.assignWords(this.declare(types[index], height + index), operand.words);
     });
   }
 
@@ -182,7 +182,7 @@ class Translator extends Operands {
       this.statement("return;");
       return;
     }
-    if (results.length === 1) {
+    if (results.length === 1 && results[0] !== V128) {
       const top = this.height - 1;
       if (results[0] === I64 && this.stack[top].flags & EFFECTS) this.settle(top);
       const operand = this.pop();
@@ -190,19 +190,8 @@ class Translator extends Operands {
       else this.statement(`return ${operand.value};`);
       return;
     }
-    const texts = [];
-    for (const operand of this.popSome(results.length)) {
-      texts.push(operand.value);
-      if (operand.type === I64) texts.push(operand.high);
-    }
+    const texts = this.popSome(results.length).flatMap((operand) => operand.words);
     this.statement(`return [${texts.join()}];`);
-  }
-
-  /** A select between i64: the condition is used twice. */
-  popHalvesOfSelect() {
-    const flags = this.stack[this.height - 1].flags | this.stack[this.height - 2].flags | this.stack[this.height - 3].flags;
-    const [a, b, c] = this.popAtoms(3);
-    this.pushText(I64, `(${c.value}?${a.text}:${b.text})`, `(${c.value}?${a.high}:${b.high})`, flags & READS, a.mask | b.mask | c.mask);
   }
 }
 

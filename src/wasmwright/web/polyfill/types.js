@@ -47,6 +47,11 @@ const TYPE_NAMES = {
 /** The codes of abstract heap types that belong to the proposal for garbage collection. */
 export const GC_HEAP_TYPES = { 0x71: "none", 0x6e: "any", 0x6d: "eq", 0x6c: "i31", 0x6b: "struct", 0x6a: "array" };
 
+/** How many words (numbers, references) code holds a value of a type in. */
+export function wordsOf(type) {
+  return type === I64 ? 2 : type === V128 ? 4 : 1;
+}
+
 /** A value type as the text format writes it. */
 export function typeName(type) {
   if (type < INDEXED) return TYPE_NAMES[type];

@@ -84,8 +84,8 @@ for (const [name, operator] of [["lt", "<"], ["gt", ">"], ["le", "<="], ["ge", "
  */
 function setTemporary(t, statements, flags = 0) {
   if (flags & EFFECTS) t.settleEffects();
-  const low = t.next(I64);
-  t.statement(statements(low, `h${t.height}`));
+  const [low, high] = t.next(I64);
+  t.statement(statements(low, high));
   t.pushTemporary(I64);
 }
 
