@@ -21,7 +21,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
     ("__init__",),  # the public names: whoever is below must not import `wasmwright` itself
-    ("compat", "importer"),
+    ("compat",),
+    ("importer",),
     ("tools", "script", "web", "toolchain", "wasi"),
     ("api",),
     ("runtime",),

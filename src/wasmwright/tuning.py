@@ -42,11 +42,15 @@ MAX_RESERVATION: Final = 1 << 36
 BUSY_WAIT_FIRST: Final = 0.00005
 BUSY_WAIT_MOST: Final = 0.005
 
-# Seconds after which a request to stop is repeated, and after which the thread that does it ends
-# for want of work.
+# Seconds after which a request to stop is repeated at first, how often that is, and how many
+# seconds it is later. Seconds after which the thread that does it ends for want of work.
 STOP_AGAIN: Final = 0.001
-WAIT_PIECE: Final = 0.05  # in which waiting for another thread is cut, to see whether to stop
+STOP_TRIES: Final = 100
+STOP_LATER: Final = 0.02
 WATCHDOG_IDLE: Final = 30.0
+
+# Seconds in which waiting for another thread is cut, to see whether to stop.
+WAIT_PIECE: Final = 0.05
 
 # LLVM's optimisation level for functions compiled on their first call, and ahead of time.
 LAZY_LEVEL: Final = 2

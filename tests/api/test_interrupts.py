@@ -28,6 +28,9 @@ LOOPS = """
       (then (i32.add (i32.const 1) (call $recurse (i32.sub (local.get 0) (i32.const 1)))))
       (else (i32.const 0))))
   (func (export "recurse") (loop (drop (call $recurse (i32.const 500))) (br 0)))
+  (tag $e)
+  (func $throw (throw $e))
+  (func (export "throw") (loop (block $h (try_table (catch $e $h) (call $throw))) (br 0)))
   (func (export "one") (result i32) (i32.const 1))
   (func (export "work") (param i32) (result i32) (local $i i32) (local $x i32)
     (loop
@@ -37,7 +40,7 @@ LOOPS = """
     (i32.store (i32.const 0) (local.get $x))
     (local.get $i)))
 """
-ENDLESS = ("spin", "call_host", "copy", "grow", "recurse")
+ENDLESS = ("spin", "call_host", "copy", "grow", "recurse", "throw")
 
 
 @pytest.fixture(scope="module")

@@ -190,6 +190,27 @@ def test_python_catches_in_a_callback_and_wasm_goes_on(instantiate):
     assert outer["pass"](4) == 5
 
 
+def test_one_object_can_be_thrown_in_instances_that_have_nothing_in_common(instantiate, tag):
+    error = ww.WasmException(tag, 3, 4.0)
+    first, second = (instantiate(CALLBACK, {"m": {"e": tag, "f": raises(error)}}) for _ in range(2))
+    for instance in (first, second, first):
+        assert instance.exports.catch(0) == (3, 4.0)
+        with pytest.raises(ww.WasmException) as caught:
+            instance.exports.rethrow(0)
+        assert caught.value is error
+    assert first._core.block is not second._core.block
+
+
+def test_a_shared_tag_keeps_no_instance_alive(wat):
+    tag = ww.Tag("externref", "funcref")
+    module = ww.Module(wat('(module (import "m" "e" (tag (param externref funcref))))'))
+    instance = ww.Instance(module, {"m": {"e": tag}})
+    gone = weakref.ref(instance._core)
+    del instance
+    gc.collect()
+    assert gone() is None
+
+
 def test_a_subclass_can_be_thrown_and_comes_back_as_itself(instantiate, tag):
     class Mine(ww.WasmException):
         pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -125,3 +126,20 @@ def root(tmp_path: Path) -> Path:
 def guest(make_guest: Callable[..., Guest], root: Path) -> Guest:
     """A guest with `root` as its directory /, descriptor 3."""
     return make_guest(dirs={"/": root})
+
+
+@pytest.fixture
+def untouched(root: Path) -> Iterator[None]:
+    """Nothing outside changes, whatever the guest does, and no descriptor is left open."""
+    outside = root.parent / "outside"
+    paths = outside, outside / "secret"
+
+    def facts() -> list[tuple[int, int]]:
+        return [(path.lstat().st_mtime_ns, path.lstat().st_nlink) for path in paths]
+
+    before, descriptors = facts(), len(os.listdir("/proc/self/fd"))
+    yield
+    assert facts() == before
+    assert os.listdir(outside) == ["secret"]
+    assert (outside / "secret").read_text() == "secret"
+    assert len(os.listdir("/proc/self/fd")) == descriptors

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import os
+import socket
 import struct
 import tempfile
+import zipfile
+from io import BytesIO
 from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wasmwright.wasi import Errno, Exit, FixedClocks, Preview1, SeededRandom
+from wasmwright.wasi import (
+    Errno,
+    Exit,
+    FixedClocks,
+    MemoryDirectory,
+    OverlayDirectory,
+    Preview1,
+    SeededRandom,
+    ZipDirectory,
+)
 from wasmwright.wasi.abi import MODULE, MODULE_UNSTABLE, SIGNATURES
 
 SIZE = 65536
@@ -35,6 +47,17 @@ CALLS = st.one_of(
 )
 
 
+def archive() -> bytes:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("f", b"x" * 1000)
+        file.writestr("d/a", b"")
+    return buffer.getvalue()
+
+
+ARCHIVE = archive()
+
+
 def prepare(memory: bytearray) -> None:
     """Put paths, buffers and subscriptions where small pointers find them."""
     for at, text in enumerate((b"f", b"d", b"l", b"..", b"d/../g", b"out", b"d/h", b"a")):
@@ -54,6 +77,8 @@ def test_no_call_raises_or_leaks(calls: list[tuple[str, str, tuple[int, ...]]]) 
         (root / "l").symlink_to("d")
         (root / "out").symlink_to("../secret")
         (outside / "secret").write_text("secret")
+        other, ended = socket.socketpair()
+        other.close()
         before = len(os.listdir("/proc/self/fd"))
         memory = bytearray(SIZE)
         prepare(memory)
@@ -61,11 +86,17 @@ def test_no_call_raises_or_leaks(calls: list[tuple[str, str, tuple[int, ...]]]) 
             ["prog", "arg"],
             {"K": "V"},
             stdin=b"input" * 100,
-            dirs={"/": root},
+            dirs={
+                "/": root,
+                "/memory": MemoryDirectory({"f": b"x", "d": {}}, max_bytes=1 << 20, max_names=20),
+                "/overlay": OverlayDirectory(root, max_bytes=1 << 20, max_names=20),
+                "/zip": ZipDirectory(ARCHIVE),
+            },
+            sockets=[ended],
             clocks=FixedClocks(),
             random=SeededRandom(),
             output_limit=1 << 16,
-            max_descriptors=16,
+            max_descriptors=20,
         ) as wasi:
             wasi.bind(memory)
             functions = wasi.imports()
@@ -75,5 +106,6 @@ def test_no_call_raises_or_leaks(calls: list[tuple[str, str, tuple[int, ...]]]) 
                 except Exit:
                     assert function in ("proc_exit", "proc_raise")
         assert len(os.listdir("/proc/self/fd")) == before
+        ended.close()
         assert sorted(os.listdir(outside)) == ["root", "secret"]
         assert (outside / "secret").read_text() == "secret"

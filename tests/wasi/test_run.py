@@ -1,4 +1,4 @@
-"""Programs on the engine: `wasi.run`, `Command` and reactors."""
+"""Programs on the engine: `wasi.run` and `Command`."""
 
 from __future__ import annotations
 
@@ -101,21 +101,6 @@ OBSERVES = program(
     "random_get",
     "fd_write",
 )
-
-# A reactor: counts calls from 100 on, writes a byte for each, and can end itself.
-REACTOR = """(module
-    (import "wasi_snapshot_preview1" "fd_write"
-        (func $fd_write (param i32 i32 i32 i32) (result i32)))
-    (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
-    (memory (export "memory") 1) (data (i32.const 1024) "+")
-    (global $count (mut i32) (i32.const 0))
-    (func (export "_initialize") (global.set $count (i32.const 100)))
-    (func (export "count") (result i32)
-        (i32.store (i32.const 0) (i32.const 1024)) (i32.store (i32.const 4) (i32.const 1))
-        (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
-        (global.set $count (i32.add (global.get $count) (i32.const 1)))
-        (global.get $count))
-    (func (export "quit") (call $proc_exit (i32.const 7))))"""
 
 
 @pytest.fixture(autouse=True)
@@ -260,7 +245,7 @@ def test_what_is_no_program_is_a_link_error() -> None:
     with pytest.raises(ww.LinkError, match=r"no export named _start: .*not a WASI command$"):
         wasi.run("(module)")
     with pytest.raises(ww.LinkError, match=r"not a WASI command \(it is a reactor\)"):
-        wasi.run(REACTOR)
+        wasi.run('(module (func (export "_initialize")))')
     with pytest.raises(ww.LinkError, match='must export its memory as "memory"'):
         wasi.run(exiting(0).replace('(export "memory")', ""))
     with pytest.raises(ww.LinkError, match=r"proc_exit is \[i32\] -> \[\].* as \[i64\] -> \[\]"):
@@ -426,68 +411,6 @@ def test_memory_is_limited() -> None:
     assert wasi.run(text, limits=ww.Limits(memory=1 << 20)).exit_code == 2**32 - 1
     with pytest.raises(ww.LinkError, match="memory minimum size"):
         wasi.run(text, limits=ww.Limits(memory=1000))
-
-
-# -- reactors and linking by hand --------------------------------------------------------
-
-
-def test_a_reactor_is_initialised_and_called_until_it_is_closed() -> None:
-    with wasi.Preview1() as host:
-        instance = wasi.instantiate(ww.Module(REACTOR), host)
-        assert [instance.exports.count() for _ in range(3)] == [101, 102, 103]
-        assert host.stdout.data == b"+++"
-        assert host.memory is instance.exports.memory
-        with pytest.raises(wasi.Exit, match="exited with code 7") as caught:
-            instance.exports.quit()
-        assert caught.value.code == 7
-    assert instance.exports.count() == 104  # the write fails, with an errno
-    assert host.stdout.data == b"+++"
-
-
-def test_reactors_share_a_module_and_nothing_else() -> None:
-    module = ww.Module(REACTOR)
-    with wasi.Preview1() as first, wasi.Preview1() as second:
-        one, two = wasi.instantiate(module, first), wasi.instantiate(module, second)
-        assert (one.exports.count(), one.exports.count(), two.exports.count()) == (101, 102, 101)
-        assert (first.stdout.data, second.stdout.data) == (b"++", b"+")
-
-
-def test_the_memory_may_be_imported() -> None:
-    memory = ww.Memory(1)
-    text = program("(drop (call $random_get (i32.const 0) (i32.const 16)))", "random_get").replace(
-        '(memory (export "memory") 1)', '(import "env" "memory" (memory 1))'
-    )
-    with wasi.Preview1() as host:
-        instance = wasi.instantiate(ww.Module(text), host, {"env": {"memory": memory}})
-        assert not any(memory[0:16])
-        instance.exports._start()
-    assert any(memory[0:16])
-
-
-def test_memory_that_grows_is_seen_as_it_is_then() -> None:
-    text = program(
-        """(drop (memory.grow (i32.const 3)))
-        (i32.store (i32.const 0) (i32.const 200000)) (i32.store (i32.const 4) (i32.const 3))
-        (i32.store (i32.const 200000) (i32.const 0x00636261))
-        (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 200100)))""",
-        "fd_write",
-    )
-    assert wasi.run(text).stdout == b"abc"
-
-
-def test_a_callback_may_call_the_guest() -> None:
-    box: dict[str, Any] = {}
-    seen: list[int] = []
-
-    def called(data: bytes) -> None:
-        if len(seen) < 3:
-            seen.append(len(data))
-            box["count"]()
-
-    with wasi.Preview1(stdout=called) as host:
-        box["count"] = wasi.instantiate(ww.Module(REACTOR), host).exports.count
-        assert box["count"]() == 104
-    assert seen == [1, 1, 1]
 
 
 def test_many_runs_leave_nothing_behind(wc: wasi.Command, tmp_path: Path) -> None:

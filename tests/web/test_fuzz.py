@@ -40,3 +40,4 @@ def test_changed_modules_are_judged_as_natively(node, polyfill, tmp_path):
     command = [node, str(HERE / "fuzz.cjs"), str(polyfill), "1500", "9", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("{")
+    assert done.stdout.count("\n") == 1

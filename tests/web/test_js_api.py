@@ -20,7 +20,7 @@ CORE = (
 )
 # What needs 64-bit addresses or shared memory, by file.
 EXPECTED = {
-    "memory/constructor-memory64.any.js": 4,
+    "memory/constructor-memory64.any.js": 6,
     "memory/grow-memory64.any.js": 8,
     "memory/grow.any.js": 1,
     "table/constructor-memory64.any.js": 8,

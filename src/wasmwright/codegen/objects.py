@@ -36,6 +36,8 @@ _R_REX_GOTPCRELX: Final = 42
 _WIDE_RELOCATIONS: Final = frozenset({_R_64, _R_PC64})
 _GOT_RELOCATIONS: Final = frozenset({_R_GOTPCREL, _R_GOTPCRELX, _R_REX_GOTPCRELX})
 
+_UNWINDING: Final = frozenset({".eh_frame", ".llvm_stackmaps"})
+
 _THUNK: Final = bytes.fromhex("ff25f2ffffff") + b"\xcc\xcc"  # jmp [rip - 14]: the slot before it
 _SLOT: Final = 8
 _SYMBOL_SIZE: Final = 24
@@ -89,8 +91,8 @@ class Arena:
 class LoadedObject:
     """An object in memory: ``symbols`` maps the defined global names to addresses.
 
-    ``sizes`` gives the byte size of each symbol, ``sections`` the address and size of each
-    section by name. The memory is given back by ``close``.
+    ``sizes`` gives the byte size of each symbol, ``sections`` the address and size of the sections
+    that say how to unwind, by name. The memory is given back by ``close``.
     """
 
     __slots__ = ("_arena", "address", "sections", "size", "sizes", "symbols")
@@ -252,7 +254,9 @@ def _load(parsed: _Object, arena: Arena, lookup: Callable[[str], int]) -> Loaded
             symbols[entry.name] = base + placed[entry.section] + entry.value
             sizes[entry.name] = entry.size
     sections = {
-        parsed.names[index]: (base + at, parsed.sections[index][3]) for index, at in placed.items()
+        parsed.names[index]: (base + at, parsed.sections[index][3])
+        for index, at in placed.items()
+        if parsed.names[index] in _UNWINDING
     }
     return LoadedObject(arena, base, top, symbols, sizes, sections)
 

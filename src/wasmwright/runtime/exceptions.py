@@ -33,10 +33,12 @@ else:
 class Held(_Root):
     """Keeps the exception at ``address``, in the heap of ``block``, alive."""
 
-    __slots__ = ("address", "block")
+    __slots__ = ("address", "block", "other")
 
     address: int
     block: Block
+    # The same for another block, if the Python exception was thrown in several.
+    other: Held | None
 
     @property
     def tag(self) -> Tag:
@@ -73,20 +75,26 @@ def _hold(address: int, slot: int, block: Block) -> Held:
     held: Held = heap.collector().new_root(Held, slot)
     held.address = address
     held.block = block.root
+    held.other = None
     return held
 
 
-def convert(error: WasmException, block: Block) -> tuple[int, Block]:
-    """The address of the exception that ``error`` stands for, and the block it is in: ``block``,
-    where it is made now, if there was none yet.
+def convert(error: WasmException, block: Block | None) -> tuple[int, Block]:
+    """The address of an exception that ``error`` stands for, and the block that it is in.
 
-    Raises TypeError, ValueError or OverflowError where the payload does not fit the tag.
+    That is ``block``, where one is asked for. The exception is made if there is none yet. Raises
+    TypeError, ValueError or OverflowError where the payload does not fit the tag.
     """
-    held = error._held
+    first = error._held
+    assert first is None or isinstance(first, Held)
+    held: Held | None = first
+    while held is not None and block is not None and held.block.root is not block.root:
+        held = held.other
     if held is None:
-        held = error._held = _make(error, block)
+        held = _make(error, block or Block())
+        held.other = first
+        error._held = held
         _seen[held.address] = error
-    assert isinstance(held, Held)
     return held.address, held.block.root
 
 

@@ -187,6 +187,7 @@ class _Watchdog:
         self._timers: list[Timer] = []
         self._cancelled = 0
         self._ticks: list[Tick] = []
+        self._tries = 0
         self._numbers = itertools.count()
 
     def add(self, tick: Tick, delay: float) -> Timer:
@@ -221,13 +222,17 @@ class _Watchdog:
         """Waits until there are ticks to call; False if there were none for long."""
         with self._changed:
             if self._ticks:
-                self._changed.wait(tuning.STOP_AGAIN)
+                # What does not end soon is in a host function, which looks when it returns.
+                self._tries += 1
+                often = self._tries < tuning.STOP_TRIES
+                self._changed.wait(tuning.STOP_AGAIN if often else tuning.STOP_LATER)
             while True:
                 now = time.monotonic()
                 while self._timers and self._timers[0].when <= now:
                     timer = heapq.heappop(self._timers)
                     if timer.tick is not None:
                         self._ticks.append(timer.tick)
+                        self._tries = 0
                     else:
                         self._cancelled -= 1
                 if self._ticks:

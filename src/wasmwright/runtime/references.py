@@ -180,7 +180,7 @@ class Reference:
 def convert(value: Any, valtype: int, block: Block | None = None) -> Reference:
     """The reference of this type that a Python value stands for; TypeError if there is none.
 
-    An exception that wasm has not seen yet is made in ``block``, or in one of its own.
+    An exception is one in ``block``, or else anywhere.
     """
     if value is None:
         if not valtype & types.NULL:
@@ -196,7 +196,7 @@ def convert(value: Any, valtype: int, block: Block | None = None) -> Reference:
     if wanted == types.EXN and isinstance(value, WasmException):
         from wasmwright.runtime import exceptions
 
-        address, home = exceptions.convert(value, block or Block())
+        address, home = exceptions.convert(value, block)
         return Reference(address, block=home)
     found = _convert_any(value, wanted if top == types.ANY else types.ANY)
     if found is None or wanted in (types.NOEXTERN, types.EXN, types.NOEXN):

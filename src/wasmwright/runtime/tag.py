@@ -78,7 +78,6 @@ class Tag:
         ctypes.memmove(self.record, head, len(head))
         offsets = struct.pack(f"<{len(traced)}i", *traced)
         ctypes.memmove(self.record + size, offsets, len(offsets))
-        self._users: weakref.WeakSet[references.Owner] = weakref.WeakSet()
         tags[self.record] = self
 
     def enter(self, block: Block) -> None:
@@ -87,13 +86,11 @@ class Tag:
         block.need_heap()
 
     def use(self, owner: references.Owner) -> None:
-        """Notes that code of ``owner`` throws and catches with this tag."""
+        """Notes that code of ``owner`` throws with this tag."""
         self.enter(owner.block)
-        if any(map(types.is_ref, self.type.params)):
-            # What one throws another may keep.
-            for other in list(self._users):
-                references.link(owner, other)
-            self._users.add(owner)
+        for each in self.type.params:
+            if types.is_ref(each) and not layout.is_traced(each, CANON.kinds):
+                owner.block.keep(owner)  # a function in an exception needs its instance
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a tag can be neither copied nor pickled")

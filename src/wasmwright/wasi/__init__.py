@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from wasmwright.wasi.abi import Errno, Filetype
 from wasmwright.wasi.clocks import Clocks, FixedClocks, SystemClocks
-from wasmwright.wasi.command import Command, ExitError, Result, instantiate, run
+from wasmwright.wasi.command import Command, ExitError, Result, check_imports, instantiate, run
 from wasmwright.wasi.filesystem import Directory, DirEntry, File, Stat
 from wasmwright.wasi.hostdir import HostDirectory
 from wasmwright.wasi.preview1 import Preview1, ReadOnly
@@ -63,6 +63,7 @@ __all__ = [
     "SystemClocks",
     "SystemRandom",
     "ZipDirectory",
+    "check_imports",
     "instantiate",
     "read_tree",
     "run",

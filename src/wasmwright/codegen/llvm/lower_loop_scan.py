@@ -304,7 +304,8 @@ class Scan:
         if _POPS[opcode] == 2:
             self.pop()
         address = self.pop().form
-        if address is None or self.unit.memories[memory].address64:
+        info = self.unit.memories[memory]
+        if address is None or info.address64 or info.shared:
             return False
         self.accesses.append(Access(place, memory, address, offset, size))
         if action == _LOAD:

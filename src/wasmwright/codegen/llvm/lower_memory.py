@@ -112,17 +112,16 @@ def address(e: Emitter, size: int, store: bool = False) -> Place:
     info = e.unit.memories[memory]
     if e.plan is not None:
         return _planned(e, e.plan, offset)
-    mode = "volatile " if info.guarded and e.unit.precise else ""
     if is_literal(operand):
         literal = int(operand)
         if literal < 0:
             literal += 1 << 64 if info.address64 else _ADDRESS32
         if literal + offset + size <= info.min_bytes:
             pointer = e.field(e.memory_base(memory), literal + offset)
-            return Place(pointer, mode if store else "")
+            return Place(pointer, info.mode if store or info.shared else "")
     if info.guarded:
-        return Place(e.field(indexed(e, memory, operand), offset), mode)
-    return Place(checked(e, memory, operand, offset, size), "")
+        return Place(e.field(indexed(e, memory, operand), offset), info.mode)
+    return Place(checked(e, memory, operand, offset, size), info.mode)
 
 
 def _planned(e: Emitter, plan: LoopPlan, offset: int) -> Place:

@@ -123,7 +123,10 @@ def table64(e: Emitter, table: int) -> bool:
 
 
 def table_length(e: Emitter, table: int) -> str:
-    """The number of a table's entries, an i64."""
+    """The number of a table's entries, an i64: a literal where it cannot change."""
+    limits = e.unit.module.all_tables[table].limits
+    if limits.max == limits.min:
+        return str(limits.min)
     record = e.record(e.unit.layout.table(table))
     return e.define(f"load i64, ptr {e.field(record, TABLE_LENGTH)}{TAG_TABLE}")
 
@@ -131,7 +134,8 @@ def table_length(e: Emitter, table: int) -> str:
 def table_place(e: Emitter, table: int, index: str) -> str:
     """The address of an entry, its index an i64 within the table."""
     record = e.record(e.unit.layout.table(table))
-    elements = e.define(f"load ptr, ptr {e.field(record, TABLE_ELEMENTS)}{TAG_TABLE}")
+    # The array has its place from the start, whatever the table grows to.
+    elements = e.define(f"load ptr, ptr {e.field(record, TABLE_ELEMENTS)}{FIXED}")
     return e.define(f"getelementptr ptr, ptr {elements}, i64 {index}")
 
 

@@ -36,6 +36,7 @@ from wasmwright.model.types import (
     V128,
     FieldType,
     FuncType,
+    Limits,
     StructType,
 )
 
@@ -243,13 +244,19 @@ class Signature:
 
 
 class Memory:
-    """What lowering needs of a memory."""
+    """What lowering needs of a memory.
 
-    def __init__(self, address64: bool, min_bytes: int, page_log2: int, guarded: bool) -> None:
-        self.address64: bool = address64
-        self.min_bytes: int = min_bytes
-        self.page_log2: int = page_log2
-        self.guarded: bool = guarded
+    ``mode`` is "volatile " where an access that may trap must happen as written: it does its
+    own check, or other threads see the memory.
+    """
+
+    def __init__(self, limits: Limits, guard: bool, precise: bool) -> None:
+        self.address64: bool = limits.address64
+        self.shared: bool = limits.shared
+        self.page_log2: int = limits.page_size_log2
+        self.min_bytes: int = limits.min << limits.page_size_log2
+        self.guarded: bool = guard and not limits.address64 and limits.page_size_log2 == 16
+        self.mode: str = "volatile " if limits.shared or (self.guarded and precise) else ""
 
 
 class Unit:
@@ -267,10 +274,7 @@ class Unit:
         self.imported_funcs: int = module.imported_funcs
         self.memories: list[Memory] = []
         for memtype in module.all_memories:
-            limits = memtype.limits
-            page = limits.page_size_log2
-            guarded = options.guard and not limits.address64 and page == 16
-            self.memories.append(Memory(limits.address64, limits.min << page, page, guarded))
+            self.memories.append(Memory(memtype.limits, options.guard, self.precise))
         # Where a plain access may fault, all that can be seen after the trap must be ordered
         # with it: globals and tables too.
         faults = self.precise and True in [memory.guarded for memory in self.memories]

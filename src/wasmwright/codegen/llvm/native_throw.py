@@ -134,6 +134,9 @@ def _unwind() -> str:
     """Makes the register file that of the landing pad's frame; does not return if there is none."""
     f = Function("ww_unwind", PTR, ctx=PTR, exception=PTR, file=PTR)
     ctx, exception, file = f.arg("ctx"), f.arg("exception"), f.arg("file")
+    # Code that throws all the time is seldom found in itself by who wants to stop it.
+    act = f.load(PTR, f.load(PTR, ctx, abi.CTX_RT), abi.RT_ACTIVATION)
+    f.call("ww_stop_check", VOID, act)
     frame = f.var(PTR, f.load(PTR, file, _FILE_FRAME))
     pc = f.var(I64, f.load(I64, file, _FILE_PC))
     missing, found = f.label(), f.label()

@@ -22,11 +22,6 @@ export function moduleObject(bytes, what) {
   } catch (error) {
     throw named(error, what);
   }
-  return wrapModule(module);
-}
-
-/** The object for a module that is compiled. */
-export function wrapModule(module) {
   const object = Object.create(Module.prototype);
   modules.set(object, module);
   return object;

@@ -4,7 +4,7 @@ import { compileError } from "./errors.js";
 import { ACCESS_WIDTH, KINDS, MNEMONICS, OPERANDS, readMemarg, readOpcode, RESULTS, skipImmediate, SLOT_OF } from "./instructions.js";
 import { MAX_LOCALS } from "./limits.js";
 import { Reader } from "./reader.js";
-import { BOT, I32, isDefaultable, isReference, matches, typeName, typeNames, asNullable } from "./types.js";
+import { BOT, isDefaultable, isReference, matches, typeName, typeNames } from "./types.js";
 import { RULES } from "./rules.js";
 
 const RULE_OF = MNEMONICS.map((name) => RULES[name]);
@@ -202,33 +202,34 @@ export class Validator {
 
   // Indices
 
-  at_(list, index, what) {
+  /** The member of an index space. */
+  member(list, index, what) {
     if (index >= list.length) throw this.error(`unknown ${what} ${index}`);
     return list[index];
   }
 
   type(index) {
-    return this.at_(this.module.types, index, "type");
+    return this.member(this.module.types, index, "type");
   }
 
   func(index) {
-    return this.at_(this.module.funcs, index, "function");
+    return this.member(this.module.funcs, index, "function");
   }
 
   table(index) {
-    return this.at_(this.module.tables, index, "table");
+    return this.member(this.module.tables, index, "table");
   }
 
   memory(index) {
-    return this.at_(this.module.memories, index, "memory");
+    return this.member(this.module.memories, index, "memory");
   }
 
   tag(index) {
-    return this.at_(this.module.tags, index, "tag");
+    return this.member(this.module.tags, index, "tag");
   }
 
   elem(index) {
-    return this.at_(this.module.elems, index, "elem segment");
+    return this.member(this.module.elems, index, "elem segment");
   }
 
   data(index) {
@@ -237,11 +238,11 @@ export class Validator {
   }
 
   local(index) {
-    return this.at_(this.locals, index, "local");
+    return this.member(this.locals, index, "local");
   }
 
   global(index) {
-    const global = this.at_(this.module.globals, index, "global");
+    const global = this.member(this.module.globals, index, "global");
     if (this.constantGlobals >= 0) {
       if (index >= this.constantGlobals) throw this.error(`unknown global ${index}`);
       if (global.mutable) throw this.error("constant expression required");
@@ -251,15 +252,5 @@ export class Validator {
 
   setLocal(index) {
     if (this.unset.delete(index)) this.setOrder.push(index);
-  }
-
-  /** That a typed select's or a comparison's operand is i32. */
-  popCondition() {
-    this.pop(I32);
-  }
-
-  /** The type of a reference that may be null, for messages and calls. */
-  popFunctionReference(type) {
-    this.pop(asNullable(type));
   }
 }

@@ -5,8 +5,8 @@ import { trap } from "./errors.js";
 /** The high half of the last i64 that was returned. */
 export let high = 0;
 
-/** Sets `high`, for code outside of this module; gives the low half. */
-export function pair(low, upper) {
+/** Sets `high`; gives the low half. */
+function pair(low, upper) {
   high = upper;
   return low;
 }

@@ -64,7 +64,7 @@ export class Operand {
 const TEMPORARIES = { [I32]: ["i"], [I64]: ["l", "h"], [F32]: ["s"], [F64]: ["d"], [V128]: ["v", "w", "p", "q"] };
 
 /** The names of the temporaries of a type at a height. */
-export function temporaryNames(type, height) {
+function temporaryNames(type, height) {
   return (TEMPORARIES[type] || ["r"]).map((letter) => letter + height);
 }
 

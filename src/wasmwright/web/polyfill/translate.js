@@ -21,7 +21,7 @@ const HANDLERS = MNEMONICS.map((name) => NUMERIC[name] || WIDE[name] || ACCESS[n
 const COMPACT_SIZE = 9000;
 
 /** The names of a function's parameters in its JavaScript form. */
-export function parameterNames(types) {
+function parameterNames(types) {
   return types.flatMap(localNames).join();
 }
 

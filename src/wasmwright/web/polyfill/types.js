@@ -19,7 +19,7 @@ export const EXNREF = 0x69;
 export const BOT = 0;
 export const NONNULL = 0x100;
 /** Some reference that is not null, in unreachable code. */
-export const BOTREF = NONNULL | 0xff;
+const BOTREF = NONNULL | 0xff;
 export const INDEXED = 0x1000;
 
 const TYPE_NAMES = {
@@ -85,7 +85,7 @@ export function isDefaultable(type) {
   return !isReference(type) || isNullable(type);
 }
 
-/** Whether a reference's heap type is below the functions, the host's references, the exceptions. */
+/** Whether a reference's heap type is below the functions; the host's references. */
 export function isFunctionReference(type) {
   const heap = asNullable(type);
   return heap >= INDEXED || heap === FUNCREF || heap === NOFUNC;
@@ -93,10 +93,6 @@ export function isFunctionReference(type) {
 export function isExternReference(type) {
   const heap = asNullable(type);
   return heap === EXTERNREF || heap === NOEXTERN;
-}
-export function isExceptionReference(type) {
-  const heap = asNullable(type);
-  return heap === EXNREF || heap === NOEXN;
 }
 
 /** Whether a value of type `a` may stand where one of type `b` is wanted. */
@@ -140,11 +136,6 @@ export function functionType(params, results) {
     functionTypeIds.set(key, id);
   }
   return functionTypes[id];
-}
-
-/** The function type that an indexed reference type refers to. */
-export function referencedType(type) {
-  return functionTypes[(type - INDEXED) >> 1];
 }
 
 /** A function type, for messages. */
