@@ -84,7 +84,9 @@ def usable(engine: str, node: str) -> bool:
     if engine == "node":
         # The final form of garbage collection came with node 22.
         found = shutil.which(node)
-        version = found and subprocess.run([node, "-p", "process.versions.node"], capture_output=True)
+        version = found and subprocess.run(
+            [node, "-p", "process.versions.node"], capture_output=True
+        )
         return bool(version) and int(version.stdout.decode().split(".")[0]) >= 22
     try:
         __import__(engine)

@@ -90,12 +90,20 @@ def test_fields_by_index_and_name(points):
     point["label"] = None
     assert list(point) == [-1, 3.0, None]
     assert points.exports.x(point) == -1
-    assert bool(points.exports.ints(0, 0)) and bool(point)
+    assert bool(points.exports.ints(0, 0))
+    assert bool(point)
 
 
 def test_packed_and_other_fields(points):
     packed = points.exports.packed()
-    assert list(packed) == [-56, 40000 - 65536, 1.5, b"\1" + bytes(7) + b"\2" + bytes(7), points.exports.seven, -3]
+    assert list(packed) == [
+        -56,
+        40000 - 65536,
+        1.5,
+        b"\1" + bytes(7) + b"\2" + bytes(7),
+        points.exports.seven,
+        -3,
+    ]
     packed.a, packed.b, packed.c = 255, -1, 0.5
     packed.d = bytes(range(16))
     packed.e = None
@@ -301,9 +309,7 @@ def test_equal_types_of_two_modules_are_the_same(points, instantiate):
 
 def test_functions_from_elsewhere_live_as_long_as_the_object(points, instantiate):
     packed = points.exports.packed()
-    packed.e = instantiate(
-        '(module (func (export "f") (result i32) (i32.const 8)))'
-    ).exports.f
+    packed.e = instantiate('(module (func (export "f") (result i32) (i32.const 8)))').exports.f
     gc.collect()
     assert packed.e() == 8
 
