@@ -115,6 +115,16 @@ def test_a_programs_exit_code_is_ours(cli, file, code):
     assert (done.returncode, done.stderr) == (code, b"")
 
 
+def test_an_uncaught_exception_is_status_134(cli, file):
+    program = file(
+        '(module (memory (export "memory") 1) (tag $e (param i32))'
+        '(func (export "_start") (throw $e (i32.const 5))))'
+    )
+    done = cli("run", program)
+    assert done.returncode == 134
+    assert b"uncaught exception: <wasmwright.Tag [i32]> with (5)" in done.stderr
+
+
 def test_a_program_that_traps_is_status_134(cli, file):
     path = file('(module (memory (export "memory") 1) (func $main (export "_start") unreachable))')
     done = cli("run", path)

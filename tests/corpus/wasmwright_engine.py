@@ -77,7 +77,7 @@ class Engine:
                     code = result
         except wasi.Exit as stop:
             code = stop.code
-        except ww.Trap as error:
+        except (ww.Trap, ww.WasmException) as error:
             code, trap = -1, f"\nTRAP: {error}".encode()
         finally:
             instance.close()

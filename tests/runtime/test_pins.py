@@ -49,8 +49,12 @@ def test_an_object_in_a_global_stays_and_goes(holder):
     holder.heap.collect()
     assert reference() is not None
     assert holder.exports.kept.value is reference()
-    holder.exports.keep(None)
-    holder.heap.collect()
+    # The stack is scanned as it is: a word that some call left there may keep the object once more.
+    for _ in range(50):
+        holder.exports.keep(None)
+        holder.heap.collect()
+        if reference() is None:
+            break
     assert reference() is None
 
 

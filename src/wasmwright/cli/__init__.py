@@ -1,7 +1,7 @@
 """The command line: ``wasmwright COMMAND``, one file a command.
 
-Exit status: 0 done, 1 the input is wrong, 2 wrong usage, 130 interrupted, 134 a trap; a WASI
-program's own exit code passes through.
+Exit status: 0 done, 1 the input is wrong, 2 wrong usage, 130 interrupted, 134 a trap or an uncaught
+exception; a WASI program's own exit code passes through.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import click
 
 from wasmwright._build_info import VERSION, describe
-from wasmwright.errors import Trap, WasmError
+from wasmwright.errors import Trap, WasmError, WasmException
 
 # Command -> the module it is in; imported when it is used, so that `--help` costs nothing.
 _COMMANDS = ("run", "validate", "parse", "print", "dump", "stubs", "wast", "js")
@@ -58,6 +58,9 @@ def main(args: list[str] | None = None) -> None:
         sys.exit(130)
     except Trap as error:
         click.echo(f"wasmwright: trap: {error}", err=True)
+        sys.exit(134)
+    except WasmException as error:
+        click.echo(f"wasmwright: uncaught exception: {error}", err=True)
         sys.exit(134)
     except (WasmError, OSError, MemoryError) as error:
         click.echo(f"wasmwright: {error}", err=True)

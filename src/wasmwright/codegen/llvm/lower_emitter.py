@@ -324,12 +324,9 @@ class Emitter:
         self.fuel_place = -1
         name = f"%fuel{at}"  # LLVM counts numbered values in the order of the text
         text = (
-            f"{name}.slot = getelementptr i8, ptr %ctx, i64 {CTX_RT}\n"
-            f"{name}.rt = load ptr, ptr {name}.slot{FIXED_POINTER}\n"
-            f"{name}.at = getelementptr i8, ptr {name}.rt, i64 {RT_FUEL}\n"
-            f"{name}.old = load i64, ptr {name}.at{TAG_RUNTIME}\n"
+            f"{name}.old = load i64, ptr %fuel{TAG_RUNTIME}\n"
             f"{name}.left = sub i64 {name}.old, {self.fuel_cost}\n"
-            f"store i64 {name}.left, ptr {name}.at{TAG_RUNTIME}\n"
+            f"store i64 {name}.left, ptr %fuel{TAG_RUNTIME}\n"
         )
         if self.fuel_label:
             trap = self.label()
@@ -426,6 +423,12 @@ class Emitter:
         lines = [
             f"define {signature.ret} @f{self.func}({context}{params}) #0 {personality}{{\nentry:\n"
         ]
+        if self.unit.options.fuel:
+            lines.append(
+                f"%fuel.slot = getelementptr i8, ptr %ctx, i64 {CTX_RT}\n"
+                f"%fuel.rt = load ptr, ptr %fuel.slot{FIXED_POINTER}\n"
+                f"%fuel = getelementptr i8, ptr %fuel.rt, i64 {RT_FUEL}\n"
+            )
         self._take_from_area(lines)
         count = len(signature.params)
         zeros: list[str] = []
