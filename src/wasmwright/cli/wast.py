@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,16 +20,17 @@ from wasmwright.cli.inputs import InputError, errors_in, read
 def command(files: tuple[str, ...], as_json: bool, explicit_checks: bool) -> None:
     """Run the scripts in FILES: a line for each, and its failures with their lines.
 
-    The exit status is 1 if anything failed.
+    In a checkout of the official suite, the features that a script may use go by its folder. The
+    exit status is 1 if anything failed.
     """
-    from wasmwright.script.runner import run_script
+    from wasmwright.script import run_script
 
     reports: list[dict[str, Any]] = []
     for file in files:
         try:
             source = read(file)
             with errors_in(file):
-                report = run_script(source, guard=not explicit_checks)
+                report = run_script(source, features=_features(file), guard=not explicit_checks)
         except InputError as error:
             error.show()
             reports.append({"file": file, "error": error.message})
@@ -50,3 +52,16 @@ def command(files: tuple[str, ...], as_json: bool, explicit_checks: bool) -> Non
         click.echo(json.dumps(reports, indent=2, ensure_ascii=False))
     if any("error" in each or each["failures"] for each in reports):
         raise click.exceptions.Exit(1)
+
+
+def _features(file: str) -> int:
+    """The features for a script: in a checkout of the suite they go by folder, else all are on."""
+    from wasmwright.features import DEFAULT
+    from wasmwright.script.suite import features_of
+
+    path = Path(file).absolute().as_posix()
+    for folder in ("/core/", "/proposals/", "/legacy/", "/custom/"):
+        head, found, tail = path.rpartition(folder)
+        if found and head:
+            return features_of(folder[1:] + tail)
+    return DEFAULT
