@@ -52,9 +52,9 @@ class _Calls:
         """Ends the activations of a block below ``word``, if ``thread`` (0: any) is in them."""
         return bool(self._request(address, thread, word, self._signal))
 
-    def spread(self, address: int, other: int) -> bool:
-        """Sees a request for a block through to ``other``; False if it is done with."""
-        return bool(self._spread(address, other, self._signal))
+    def spread(self, address: int, other: int) -> int:
+        """Sees a request for a block through to ``other``; 0 if it is done with, 2 if so."""
+        return int(self._spread(address, other, self._signal))
 
 
 _calls = functools.cache(_Calls)
@@ -90,8 +90,7 @@ def _spread(root: Block, reason: str) -> bool:
             _stopping.discard(root)
             return False
     for other in _running():
-        if other is not root:
-            calls.spread(root.address, other.address)
+        if other is not root and calls.spread(root.address, other.address) == 2:
             _reasons[other.address] = reason
     return True
 

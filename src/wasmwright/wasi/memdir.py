@@ -84,9 +84,8 @@ class NodeFile:
                 self._node.closed()
 
     def __del__(self) -> None:
-        if hasattr(self, "_closed"):
-            with suppress(OSError):
-                self.close()
+        with suppress(OSError):
+            self.close()
 
 
 class NodeDirectory:

@@ -129,7 +129,7 @@ def _request() -> Function:
 def _spread() -> Function:
     """Sees a request for ``rt`` through to ``other``, if that is what its thread is in now.
 
-    Gives whether ``rt`` still has an activation that is to end.
+    Gives 0 if ``rt`` has no activation any more that is to end, 2 if ``other`` now has, else 1.
     """
     f = Function("ww_stop_spread", I32, rt=PTR, other=PTR, signal=I32)
     rt, other = f.arg("rt"), f.arg("other")
@@ -146,6 +146,7 @@ def _spread() -> Function:
     with f.when(same & (f.load(PTR, other, abi.RT_ACTIVATION) < act)):
         _raise_word(f, other, act.integer())
         _kill(f, other)
+        f.ret(2)
     f.ret(1)
     return f
 
