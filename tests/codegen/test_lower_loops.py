@@ -46,10 +46,23 @@ def condition_text(i_step, n_step, relation, swapped):
     operands = "(local.get $i) (local.get $n)"
     if swapped:
         operands = "(local.get $n) (local.get $i)"
-    return f"{text} (br_if $l (i32.{relation} {operands}))"
+    return text, f"(i32.{relation} {operands})"
 
 
-CONDITIONS = {name: condition_text(*steps) for name, steps in STEPS.items()} | OTHER
+def loops():
+    """Each condition's loop around BODY: at the end of a round, and in two ways before it."""
+    for name, text in OTHER.items():
+        yield name, f"(loop $l BODY {text})"
+    for name, steps in STEPS.items():
+        change, condition = condition_text(*steps)
+        yield name, f"(loop $l BODY {change} (br_if $l {condition}))"
+        away = f"(br_if $out (i32.eqz {condition}))"
+        yield f"{name} {HEAD}", f"(block $out (loop $l {away} BODY {change} (br $l)))"
+        yield f"{name} {IF}", f"(loop $l (if {condition} (then BODY {change} (br $l))))"
+
+
+HEAD, IF = "at the head", "in an if"
+CONDITIONS = dict(loops())
 BODIES = {
     "fill": "(i32.store8 (i32.add (local.get $p) (local.get $i)) (i32.const 0xAB))",
     "copy": """(i32.store (local.get $p) (i32.load (local.get $q)))
@@ -90,7 +103,7 @@ PLANNED = [(b, c) for b in BODIES for c in CONDITIONS if b != "irregular"]
 def function(body, condition):
     return f"""(func (export "{body}/{condition}")
       (param $i i32) (param $n i32) (param $p i32) (param $q i32) (param $s i32) (result i32)
-      (loop $l {BODIES[body]} {CONDITIONS[condition]})
+      {CONDITIONS[condition].replace("BODY", BODIES[body])}
       (i32.add (i32.mul (local.get $i) (i32.const 31))
         (i32.xor (local.get $n) (i32.add (local.get $p) (local.get $q)))))"""
 
@@ -175,14 +188,17 @@ def too_long(condition, args):
         return not 0 < n < 3000
     if condition == "eqz of ge":
         return not 0 <= i <= n < i + 3000
-    i_step, n_step, relation, swapped = STEPS.get(condition, STEPS["ne"])
-    for _ in range(3000):
+    name = condition.removesuffix(f" {HEAD}").removesuffix(f" {IF}")
+    i_step, n_step, relation, swapped = STEPS.get(name, STEPS["ne"])
+    if name == condition:
         i, n = wrapped(i + i_step), wrapped(n + n_step)
+    for _ in range(3000):
         left, right = (n, i) if swapped else (i, n)
         if relation.endswith("_u"):
             left, right = left % (1 << 32), right % (1 << 32)
         if not getattr(operator, relation[:2])(left, right):
             return False
+        i, n = wrapped(i + i_step), wrapped(n + n_step)
     return True
 
 

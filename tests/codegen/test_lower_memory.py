@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+import wasmwright as ww
 from wasmwright.codegen.llvm.lower import Options
 from wasmwright.isa import INSTRUCTIONS
 from wasmwright.model.types import F32, F64, I32, I64, V128
@@ -159,3 +160,58 @@ def test_addresses_of_64_bits_do_not_wrap(native, oracle):
     addresses = (0, 8, 65520, 65528, 65529, 65536, 1 << 32, 1 << 63, -1, -8, -16, 16, 32)
     for name, address in itertools.product(("near", "far", "end", "store", "fill"), addresses):
         assert trap(machine, name, address) == trap(reference, name, address), (name, address)
+
+
+EFFECTS = """
+(module (memory (export "memory") 1) (global $g (export "global") (mut i32) (i32.const 0))
+  (table $t (export "table") 2 funcref) (elem declare func $f) (func $f)
+  (func (export "dead load") (param i32) (drop (i32.load (local.get 0))))
+  (func (export "store") (param i32)
+    (i32.store (i32.const 8) (i32.const 1)) (drop (i32.load (local.get 0)))
+    (i32.store (i32.const 8) (i32.const 2)))
+  (func (export "global set") (param i32)
+    (global.set $g (i32.const 1)) (drop (i32.load (local.get 0))) (global.set $g (i32.const 2)))
+  (func (export "table set") (param i32)
+    (table.set (i32.const 0) (ref.func $f)) (drop (i64.load (local.get 0)))
+    (table.set (i32.const 0) (ref.null func)))
+  (func (export "fill") (param i32)
+    (memory.fill (i32.const 16) (i32.const 1) (i32.const 64)) (drop (i32.load (local.get 0)))
+    (memory.fill (i32.const 16) (i32.const 2) (i32.const 64)))
+  (func (export "loop") (param i32) (local i32)
+    (loop (i32.store (i32.const 100) (local.tee 1 (i32.add (local.get 1) (i32.const 1))))
+      (drop (i32.load8_u (local.get 0)))
+      (br_if 0 (local.tee 0 (i32.add (local.get 0) (i32.const 1))))))
+  (func (export "behind a loop") (param i32) (local i32)
+    (loop (i32.store (local.get 1) (i32.const 7))
+      (br_if 0 (i32.lt_u (local.tee 1 (i32.add (local.get 1) (i32.const 4))) (i32.const 400))))
+    (drop (i32.load (local.get 0)))
+    (memory.fill (i32.const 0) (i32.const 3) (i32.const 400)))
+  (func (export "in front of a loop") (param i32) (local i32)
+    (memory.fill (i32.const 0) (i32.const 3) (i32.const 400))
+    (drop (i32.load (local.get 0)))
+    (loop (i32.store (local.get 1) (i32.const 7))
+      (br_if 0 (i32.lt_u (local.tee 1 (i32.add (local.get 1) (i32.const 4))) (i32.const 400))))))
+"""
+
+
+@pytest.mark.parametrize("guard", [True, False])
+def test_what_a_trap_finds_done_is_what_stands_before_it(guard):
+    binary = bytes(wasmtime.wat2wasm(EFFECTS))
+    module = ww.Module(binary, guard=guard)
+    module.compile()
+    for export in module.exports:
+        if export.kind != "func":
+            continue
+        exports = ww.Instance(module).exports
+        with pytest.raises(ww.Trap, match="out of bounds memory access"):
+            exports[export.name](65530 if export.name == "loop" else 65533)
+        word = int.from_bytes(exports.memory[8:12], "little")
+        assert exports.memory[100:104] in (b"\0" * 4, b"\7\0\0\0", b"\3" * 4), export.name
+        assert word == {"store": 1, "behind a loop": 7, "in front of a loop": 0x3030303}.get(
+            export.name, 0
+        )
+        assert exports.memory[16] == {"fill": 1, "behind a loop": 7, "in front of a loop": 3}.get(
+            export.name, 0
+        )
+        assert exports["global"].value == (export.name == "global set")
+        assert (exports.table[0] is not None) == (export.name == "table set")

@@ -106,13 +106,15 @@ def test_constant_operands_are_not_folded_wrongly(batch):
     cases = []
     for row in TOTAL:
         for constants in itertools.product(*([None, *special(t)] for t in row.params)):
-            if any(constant is not None for constant in constants):
-                params = [t for t, c in zip(row.params, constants, strict=True) if c is None]
-                arithmetic = row.family != "relop" and row.results[0] in (F32, F64)
-                for through_local in (False, True) if arithmetic else (False,):
-                    name = with_constants(batch, row, constants, params, through_local)
-                    cases.append((name, row, constants, params))
-    batch.build((Options(), 2))
+            params = [t for t, c in zip(row.params, constants, strict=True) if c is None]
+            fixed = len(constants) - len(params)
+            if fixed == 0 or (fixed == 2 and row.family == "relop"):
+                continue
+            flows = fixed == 1 and row.family != "relop" and row.results[0] in (F32, F64)
+            for through_local in (False, True) if flows else (False,):
+                name = with_constants(batch, row, constants, params, through_local)
+                cases.append((name, row, constants, params))
+    batch.build((Options(double_loops=False), 2))  # the folds are the same, LLVM faster
     for name, row, constants, params in cases:
         operands = list(itertools.product(*(OPERANDS[t] for t in params)))
         expected, *ours = batch.run(name, params, row.results[0], operands)

@@ -19,9 +19,10 @@ from wasmwright.codegen.llvm.lower_loop_scan import plan_loop
 from wasmwright.codegen.llvm.lower_loops import (
     barrier,
     check_plan,
-    close_unchecked,
     head_phi,
+    next_round,
     open_unchecked,
+    rounds_left,
 )
 from wasmwright.codegen.llvm.lower_numeric import instruction_name
 from wasmwright.codegen.llvm.lower_unit import Unsupported, llvm_type
@@ -181,12 +182,31 @@ def _start_twice(e: Emitter, frame: Frame, plan: LoopPlan) -> None:
 
 def _branch_back(e: Emitter, frame: Frame, plan: LoopPlan) -> None:
     """The branch back of a loop without checks, whose own condition is not needed."""
+    frame.latch = e.block
+    next_round(e, plan)
+    e.plan = None
+    if plan.top:
+        e.out.append(f"br label %{frame.label}\n")
+        e.dead = True
+        return
     e.pop()
     on = e.label()
-    frame.latch = e.block
-    close_unchecked(e, plan, frame.label, on)
+    e.out.append(f"br i1 {rounds_left(e, plan)}, label %{frame.label}, label %{on}\n")
     e.begin(on)
     barrier(e)
+
+
+def _branch_out(e: Emitter, frame: Frame, plan: LoopPlan) -> None:
+    """The branch out of the head of a loop without checks."""
+    e.pop()
+    plan.entered = True
+    out, on = e.label(), e.label()
+    e.out.append(f"br i1 {rounds_left(e, plan)}, label %{on}, label %{out}\n")
+    e.begin(out)
+    barrier(e)
+    branch(e, frame)
+    e.out.append(f"br label %{frame.label}\n")
+    e.begin(on)
 
 
 def _end_loop(e: Emitter, frame: Frame) -> bool:
@@ -217,8 +237,16 @@ def _end_loop(e: Emitter, frame: Frame) -> bool:
 
 
 def _if(e: Emitter) -> None:
-    condition = e.pop_condition()
+    plan = e.plan
+    heads = plan is not None and plan.top and not plan.entered
+    if plan is not None and heads:
+        e.pop()
+        plan.entered = True
+        condition = rounds_left(e, plan)
+    else:
+        condition = e.pop_condition()
     frame = open_block(e, IF)
+    frame.heads = heads
     frame.else_label = e.label()
     frame.else_values = e.top(len(frame.params))
     then = e.label()
@@ -261,6 +289,8 @@ def end(e: Emitter) -> None:
         if frame.kind == IF:
             finish(e, frame)
             _start_else(e, frame)
+            if frame.heads:
+                barrier(e)
         if frame.branched:
             finish(e, frame)
             e.dead = False
@@ -306,6 +336,9 @@ def _return(e: Emitter) -> None:
 
 def _jump(e: Emitter, depth: i64) -> None:
     frame = _frame(e, depth)
+    if frame.plan is not None and frame.plan is e.plan:
+        _branch_back(e, frame, frame.plan)
+        return
     branch(e, frame)
     e.out.append(f"br label %{frame.label}\n")
     e.dead = True
@@ -315,6 +348,9 @@ def _br_if(e: Emitter) -> None:
     frame = _frame(e, e.reader.u32())
     if frame.plan is not None and frame.plan is e.plan:
         _branch_back(e, frame, frame.plan)
+        return
+    if e.plan is not None and e.plan.top and not e.plan.entered:
+        _branch_out(e, frame, e.plan)
         return
     condition = e.pop_condition()
     branch(e, frame)

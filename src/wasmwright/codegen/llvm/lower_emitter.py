@@ -79,6 +79,8 @@ class Frame:
         self.other: str = ""
         self.latch: str = ""
         self.join: Frame | None = None
+        # Of an if around all of such a loop but its comparison.
+        self.heads: bool = False
         # Of an if: its other branch, and what was known before it.
         self.else_label: str = ""
         self.else_values: list[str] = []

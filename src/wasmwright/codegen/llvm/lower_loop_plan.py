@@ -78,16 +78,17 @@ class LoopPlan:
     """What makes a loop's trip count and addresses computable where it starts.
 
     The loop goes on while ``relation`` holds between two forms that change by ``step`` a round:
-    between ``left``, as it is at the end of the first round, and ``right``, which never
-    changes. ``places`` tells, by its place in the binary, an access's group and its distance
-    from the group's first.
+    between ``left``, as it is when they are first compared, and ``right``, which never changes.
+    They are compared at the end of each round, or (``top``) before it. ``places`` tells, by its
+    place in the binary, an access's group and its distance from the group's first.
     """
 
-    def __init__(self, relation: str, left: Form, right: Form, step: int) -> None:
+    def __init__(self, relation: str, left: Form, right: Form, step: int, top: bool) -> None:
         self.relation: str = relation
         self.left: Form = left
         self.right: Form = right
         self.step: int = step
+        self.top: bool = top
         self.groups: list[Group] = []
         self.places: dict[int, tuple[int, int]] = {}
         # While the loop is being written without checks: of each group the pointer in the
@@ -100,3 +101,4 @@ class LoopPlan:
         self.next: str = ""
         self.rounds: str = ""
         self.before: str = ""
+        self.entered: bool = False  # the comparison at the head is written

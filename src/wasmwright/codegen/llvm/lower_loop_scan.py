@@ -4,7 +4,9 @@ Reads a loop's body once, symbolically, before it is lowered. In a round, each i
 a linear form of what the locals were when the round began, modulo 2^32, or not at all. A
 local that a round changes by a form of unchanging locals is an induction variable; an access
 whose address is a form of those is at ``first + round * step``. The loop has one branch back
-to its start, the last thing it does, and the comparison there tells the number of rounds.
+to its start, the last thing it does, and one comparison tells the number of rounds: the one
+of that branch, or else one at the loop's head, before any access, that leaves the loop or has
+an ``if`` for the rest of it.
 
 What is found is a :class:`LoopPlan`, from which :mod:`wasmwright.codegen.llvm.lower_loops`
 writes the loop twice. A loop that holds anything else has none. A scan ends at the first
@@ -19,12 +21,41 @@ from mypy_extensions import i64
 
 from wasmwright.binary.cursor import memarg_flags, read_opcode, skip_immediates
 from wasmwright.binary.reader import Reader
+from wasmwright.codegen.llvm.lower_loop_actions import (
+    ACTIONS,
+    ADD,
+    BLOCK,
+    BR,
+    BR_IF,
+    COMPARE,
+    CONST,
+    DROP,
+    ELSE,
+    END,
+    EQZ,
+    GET,
+    IF,
+    LOAD,
+    MUL,
+    NEGATED,
+    NOP,
+    POPS,
+    PUSH,
+    PUSHES,
+    SELECT,
+    SET,
+    SHL,
+    STORE,
+    SUB,
+    SWAPPED,
+    TEE,
+    TYPED,
+)
 from wasmwright.codegen.llvm.lower_loop_plan import Access, Form, Group, LoopPlan, signed
 from wasmwright.codegen.llvm.lower_memory import ACCESSES
-from wasmwright.codegen.llvm.lower_numeric import INT_RELATIONS, OPS, TRUNCATE
 from wasmwright.codegen.llvm.lower_simd_memory import VECTOR_ACCESSES
 from wasmwright.codegen.llvm.lower_unit import OPENS, Unit
-from wasmwright.isa import BY_SLOT, INSTRUCTIONS, SLOTS
+from wasmwright.isa import BY_SLOT
 from wasmwright.model.types import BLOCK_INDEX, BOT
 
 _MAX_BODY: Final = 2000  # bytes of a body that is written twice
@@ -52,117 +83,16 @@ class Value:
 _ANYTHING: Final = Value(None)
 
 
-# What the scan does with an instruction.
-_STOP: Final = 0  # no plan for this loop
-_TYPED: Final = 1  # takes and leaves as many operands as its row says
-_TRAPS: Final = 2  # likewise; it may trap
-_CONST: Final = 3
-_GET: Final = 4
-_SET: Final = 5
-_TEE: Final = 6
-_ADD: Final = 7
-_SUB: Final = 8
-_MUL: Final = 9
-_SHL: Final = 10
-_COMPARE: Final = 11
-_EQZ: Final = 12
-_LOAD: Final = 13
-_STORE: Final = 14
-_DROP: Final = 15
-_SELECT: Final = 16
-_BLOCK: Final = 17
-_IF: Final = 18
-_ELSE: Final = 19
-_END: Final = 20
-_BR: Final = 21
-_BR_IF: Final = 22
-_NOP: Final = 23
-_PUSH: Final = 24  # leaves an operand
-
-_BY_NAME: Final[dict[str, int]] = {
-    "i32.const": _CONST,
-    "local.get": _GET,
-    "local.set": _SET,
-    "local.tee": _TEE,
-    "i32.add": _ADD,
-    "i32.sub": _SUB,
-    "i32.mul": _MUL,
-    "i32.shl": _SHL,
-    "i32.eqz": _EQZ,
-    "drop": _DROP,
-    "select": _SELECT,
-    "block": _BLOCK,
-    "if": _IF,
-    "else": _ELSE,
-    "end": _END,
-    "br": _BR,
-    "br_if": _BR_IF,
-    "nop": _NOP,
-    "global.get": _PUSH,
-}
-_BY_FAMILY: Final[dict[str, int]] = {
-    "load": _LOAD,
-    "vload": _LOAD,
-    "vload_lane": _LOAD,
-    "store": _STORE,
-    "vstore": _STORE,
-    "vstore_lane": _STORE,
-}
-
-
-def _actions() -> list[int]:
-    actions = [_STOP] * SLOTS
-    for row in INSTRUCTIONS:
-        action = _BY_NAME.get(row.name, _BY_FAMILY.get(row.family, _STOP))
-        relation = row.name[4:] if row.name.startswith("i32.") else ""
-        if action == _STOP and relation in INT_RELATIONS:
-            action = _COMPARE
-        op = OPS[row.slot]
-        if action == _STOP and row.params is not None and row.family[0:6] != "atomic":
-            traps = row.name[4:7] in ("div", "rem") and row.name[0] == "i"
-            traps = traps or (op is not None and op.kind == TRUNCATE)
-            action = _TRAPS if traps else _TYPED
-        actions[row.slot] = action
-    return actions
-
-
-_ACTIONS: Final[list[int]] = _actions()
-_POPS: Final[list[int]] = [0] * SLOTS
-_PUSHES: Final[list[int]] = [0] * SLOTS
-for _row in INSTRUCTIONS:
-    _POPS[_row.slot] = len(_row.params or ())
-    _PUSHES[_row.slot] = len(_row.results or ())
-_NEGATED: Final[dict[str, str]] = {
-    "eq": "ne",
-    "ne": "eq",
-    "lt_s": "ge_s",
-    "lt_u": "ge_u",
-    "gt_s": "le_s",
-    "gt_u": "le_u",
-    "le_s": "gt_s",
-    "le_u": "gt_u",
-    "ge_s": "lt_s",
-    "ge_u": "lt_u",
-}
-_SWAPPED: Final[dict[str, str]] = {
-    "eq": "eq",
-    "ne": "ne",
-    "lt_s": "gt_s",
-    "lt_u": "gt_u",
-    "gt_s": "lt_s",
-    "gt_u": "lt_u",
-    "le_s": "ge_s",
-    "le_u": "ge_u",
-    "ge_s": "le_s",
-    "ge_u": "le_u",
-}
-
-
 class Scan:
     """The state of one loop's scan; see the module's docstring."""
 
-    def __init__(self, unit: Unit, reader: Reader) -> None:
+    def __init__(self, unit: Unit, reader: Reader, top: bool) -> None:
         self.unit: Unit = unit
+        # Whether the comparison is to be at the head, and then: what it was once it is met,
+        # and 1 for an ``if`` around the rest.
+        self.top: bool = top
+        self.entry: Value | None = None
+        self.inside: i64 = 0
         self.reader: Reader = Reader(reader.data, reader.pos, reader.end, reader.features)
         self.stack: list[Value] = []
         self.env: dict[int, Value] = {}
@@ -190,11 +120,11 @@ class Scan:
             if place - start > _MAX_BODY:
                 return False
             opcode = read_opcode(reader)
-            action: i64 = _ACTIONS[opcode]
+            action: i64 = ACTIONS[opcode]
             if self.dead > 0:
                 if self._dead(opcode, action):
                     return self.latch is not None
-            elif action == _END and not self.heights:
+            elif action == END and not self.heights:
                 return self.latch is not None
             elif not self._step(opcode, action, place):
                 return False
@@ -203,18 +133,18 @@ class Scan:
         """Step over dead code; True at the end of the loop."""
         if OPENS[opcode]:
             self.dead += 1
-        elif action == _ELSE and self.dead == 1:
+        elif action == ELSE and self.dead == 1:
             self.dead = 0
             del self.stack[self.heights[-1] :]
             return False
-        elif action == _END:
+        elif action == END:
             self.dead -= 1
             if self.dead == 0:
                 if not self.heights:
                     return True
                 self._close()
             return False
-        if action != _ELSE:
+        if action != ELSE:
             skip_immediates(self.reader, opcode)
         return False
 
@@ -222,64 +152,64 @@ class Scan:
         """Follow an instruction; False if it rules a plan out."""
         reader = self.reader
         if self.latch is not None:
-            # Only a jump may follow the branch back.
-            if action == _BR:
+            # Only a jump away may follow the branch back.
+            if action == BR:
                 reader.u32()
                 self.dead = 1
                 return True
             return False
-        if action == _GET:
+        if action == GET:
             local = reader.u32()
             value = self.env.get(local)
             self.stack.append(Value(Form(0, {local: 1})) if value is None else value)
-        elif action == _CONST:
+        elif action == CONST:
             self.stack.append(Value(Form(reader.s32(), {})))
-        elif action == _ADD or action == _SUB or action == _MUL or action == _SHL:
+        elif action == ADD or action == SUB or action == MUL or action == SHL:
             right = self.pop()
             left = self.pop()
             self.stack.append(Value(_combined(action, left.form, right.form)))
-        elif action == _SET or action == _TEE:
-            self._set(reader.u32(), self.stack[-1] if action == _TEE and self.stack else self.pop())
-        elif action == _LOAD or action == _STORE:
+        elif action == SET or action == TEE:
+            self._set(reader.u32(), self.stack[-1] if action == TEE and self.stack else self.pop())
+        elif action == LOAD or action == STORE:
             return self._access(opcode, action, place)
-        elif action == _TYPED:
+        elif action == TYPED:
             skip_immediates(reader, opcode)
-            for _ in range(_POPS[opcode]):
+            for _ in range(POPS[opcode]):
                 self.pop()
-            for _ in range(_PUSHES[opcode]):
+            for _ in range(PUSHES[opcode]):
                 self.stack.append(_ANYTHING)
-        elif action == _COMPARE:
+        elif action == COMPARE:
             right = self.pop()
             left = self.pop()
             self.stack.append(_compared(_relation(opcode), left.form, right.form))
-        elif action == _EQZ:
+        elif action == EQZ:
             self.stack.append(_negated(self.pop()))
-        elif action == _BR_IF:
-            return self._branch_back()
-        elif action == _BLOCK or action == _IF:
-            if action == _IF:
+        elif action == BR_IF:
+            return self._branch()
+        elif action == IF and self.top and self.entry is None:
+            return self._enter(self.pop()) and reader.blocktype() == BOT
+        elif action == BLOCK or action == IF:
+            if action == IF:
                 self.pop()
             self._open()
-        elif action == _ELSE:
+        elif action == ELSE:
             del self.stack[self.heights[-1] :]
-        elif action == _END:
+        elif action == END:
             self._close()
-        elif action == _BR:
-            if reader.u32() >= len(self.heights):
-                return False
-            self.dead = 1
-        elif action == _DROP:
+        elif action == BR:
+            return self._jump()
+        elif action == DROP:
             self.pop()
-        elif action == _SELECT:
+        elif action == SELECT:
             skip_immediates(reader, opcode)
             self.pop()
             self.pop()
             self.pop()
             self.stack.append(_ANYTHING)
-        elif action == _PUSH:
+        elif action == PUSH:
             reader.u32()
             self.stack.append(_ANYTHING)
-        elif action != _NOP:
+        elif action != NOP:
             return False
         return True
 
@@ -301,27 +231,51 @@ class Scan:
             size = vector.size
             if vector.lane:
                 self.reader.byte()
-        if _POPS[opcode] == 2:
+        if POPS[opcode] == 2:
             self.pop()
         address = self.pop().form
         info = self.unit.memories[memory]
         if address is None or info.address64 or info.shared:
             return False
         self.accesses.append(Access(place, memory, address, offset, size))
-        if action == _LOAD:
+        if action == LOAD:
             self.stack.append(_ANYTHING)
         return True
 
-    def _branch_back(self) -> bool:
-        """A branch inside the loop, or the one back to its start."""
+    def _branch(self) -> bool:
+        """A branch inside the loop, or the one back to its start, or the one out of its head."""
         depth = self.reader.u32()
         condition = self.pop()
         if depth < len(self.heights):
             return True
-        if self.heights or depth > 0:
+        if self.heights:
             return False
+        if self.top:
+            return depth > 0 and self.inside == 0 and self._leave(condition)
         self.latch = condition
+        return depth == 0
+
+    def _enter(self, condition: Value) -> bool:
+        """The ``if`` at the head around the rest of the loop."""
+        self.inside = 1
+        self.entry = condition
+        return not self.heights and not self.accesses
+
+    def _leave(self, condition: Value) -> bool:
+        """The branch out of the head."""
+        if self.entry is not None or self.accesses:
+            return False
+        self.entry = _negated(condition)
         return True
+
+    def _jump(self) -> bool:
+        """A jump inside the loop, or (where the comparison was at the head) back to its start."""
+        depth = self.reader.u32()
+        self.dead = 1
+        if depth < len(self.heights):
+            return True
+        self.latch = self.entry
+        return self.entry is not None and not self.heights and depth == self.inside
 
     def _open(self) -> None:
         blocktype = self.reader.blocktype()
@@ -376,11 +330,11 @@ def _relation(opcode: i64) -> str:
 def _combined(action: i64, left: Form | None, right: Form | None) -> Form | None:
     if left is None or right is None:
         return None
-    if action == _ADD:
+    if action == ADD:
         return left.plus(right, 1)
-    if action == _SUB:
+    if action == SUB:
         return left.plus(right, -1)
-    if action == _SHL:
+    if action == SHL:
         return None if right.terms else left.scaled(1 << (right.const & 31))
     if not right.terms:
         return left.scaled(right.const)
@@ -395,15 +349,17 @@ def _compared(relation: str, left: Form | None, right: Form | None) -> Value:
 
 def _negated(value: Value) -> Value:
     if value.relation:
-        return Value(None, _NEGATED[value.relation], value.left, value.right)
+        return Value(None, NEGATED[value.relation], value.left, value.right)
     return _compared("eq", value.form, Form(0, {}))
 
 
 def plan_loop(unit: Unit, reader: Reader) -> LoopPlan | None:
     """The plan of the loop whose body the reader stands at, or None."""
-    scan = Scan(unit, reader)
+    scan = Scan(unit, reader, False)
     if not scan.run():
-        return None
+        scan = Scan(unit, reader, True)
+        if not scan.run():
+            return None
     plan = _trips(scan)
     if plan is None or not scan.accesses or not _group(scan, plan):
         return None
@@ -411,7 +367,7 @@ def plan_loop(unit: Unit, reader: Reader) -> LoopPlan | None:
 
 
 def _trips(scan: Scan) -> LoopPlan | None:
-    """What the comparison at the loop's end says of its rounds."""
+    """What the loop's comparison says of its rounds."""
     condition = scan.latch
     assert condition is not None
     relation = condition.relation
@@ -432,7 +388,7 @@ def _trips(scan: Scan) -> LoopPlan | None:
         step = left_change.const - right_change.const
     else:
         if left_change.const == 0:
-            relation = _SWAPPED[relation]
+            relation = SWAPPED[relation]
             left, right = right, left
             left_change, right_change = right_change, left_change
         if right_change.const != 0:
@@ -442,7 +398,7 @@ def _trips(scan: Scan) -> LoopPlan | None:
     rising = relation in ("lt_s", "lt_u", "le_s", "le_u")
     if step == 0 or (relation != "ne" and rising != (step > 0)):
         return None
-    return LoopPlan(relation, left, right, step)
+    return LoopPlan(relation, left, right, step, scan.top)
 
 
 def _group(scan: Scan, plan: LoopPlan) -> bool:

@@ -45,7 +45,7 @@ def check_plan(e: Emitter, plan: LoopPlan) -> str:
 
 
 def _rounds(e: Emitter, plan: LoopPlan, conditions: list[str]) -> str:
-    """The number of rounds: one, and one for each time that the branch back is taken."""
+    """The number of rounds: one for each time that the comparison holds, and the first."""
     step = abs(plan.step)
     if plan.relation == "ne":
         # The difference goes to zero in steps, modulo 2^32.
@@ -76,7 +76,7 @@ def _rounds(e: Emitter, plan: LoopPlan, conditions: list[str]) -> str:
         floor = f"call i64 @llvm.smax.i64(i64 {distance}, i64 {-step})"
         shifted = e.define(f"add i64 {e.define(floor)}, {step}")
         times = e.define(f"udiv i64 {shifted}, {step}")
-    return e.define(f"add i64 {times}, 1")
+    return times if plan.top else e.define(f"add i64 {times}, 1")
 
 
 def _evaluated(e: Emitter, form: Form) -> str:
@@ -137,9 +137,12 @@ def head_phi(plan: LoopPlan, latch: str) -> str:
     return f"{plan.counter} = phi i64 [ 0, %{plan.before} ], [ {plan.next}, %{latch} ]\n"
 
 
-def close_unchecked(e: Emitter, plan: LoopPlan, label: str, on: str) -> None:
-    """The branch back: while there are rounds left."""
+def next_round(e: Emitter, plan: LoopPlan) -> None:
+    """Count a round."""
     e.out.append(f"{plan.next} = add nuw nsw i64 {plan.counter}, 1\n")
-    more = e.define(f"icmp ult i64 {plan.next}, {plan.rounds}")
-    e.out.append(f"br i1 {more}, label %{label}, label %{on}\n")
-    e.plan = None
+
+
+def rounds_left(e: Emitter, plan: LoopPlan) -> str:
+    """Whether another round follows: what the loop compares, without comparing it."""
+    counter = plan.counter if plan.top else plan.next
+    return e.define(f"icmp ult i64 {counter}, {plan.rounds}")
