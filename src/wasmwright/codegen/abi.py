@@ -88,12 +88,13 @@ RT_TRAP: Final = 8
 RT_MEMORY_GROW: Final = 16
 RT_TABLE_GROW: Final = 24
 RT_ACTIVATION: Final = 32
-RT_OWNER: Final = 40
+RT_OWNER: Final = 40  # the thread state of the thread that is inside, or null
 RT_THREAD_ID: Final = 48
 RT_REAL_LIMIT: Final = 56
 RT_HOST_LIMIT: Final = 64
 RT_PTHREAD: Final = 72  # the thread that was inside last, as pthread_kill knows it
 RT_STOP: Final = 80  # codegen.llvm.stop
+RT_TURN: Final = 112  # the thread state of who alone may enter next, or null (runtime.turns)
 # Threads:
 #   atomic_wait(ptr ctx, ptr at, i64 size, i64 expected, i64 timeout) -> i64
 #   atomic_notify(ptr ctx, ptr at, i64 count) -> i64
@@ -111,7 +112,6 @@ RT_ARENA: Final = 280
 RT_ARENA_SIZE: Final = 288
 RT_GC_ALLOC: Final = 296
 RT_GC_RELEASE: Final = 304
-RT_STACK_HIGH: Final = 312
 # Exceptions:
 #   throw(ptr ctx, ptr exception) noreturn
 #   new_exception(ptr ctx, ptr tag) -> ptr

@@ -161,7 +161,6 @@ def set_stack_limit(block: int, thread_id: int) -> None:
     native.write64(block + abi.RT_REAL_LIMIT, low + reserve)
     host = min(tuning.HOST_STACK, max(reserve, size // 2))
     native.write64(block + abi.RT_HOST_LIMIT, low + host)
-    native.write64(block + abi.RT_STACK_HIGH, low + size)
     native.write64(block + abi.RT_THREAD_ID, thread_id)
     # Whom a request to stop is sent to, and so that it arrives.
     native.write64(block + abi.RT_PTHREAD, threading.get_ident())

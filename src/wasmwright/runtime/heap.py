@@ -18,7 +18,7 @@ from wasmwright import errors, tuning
 from wasmwright.codegen import abi
 from wasmwright.codegen import heap_layout as layout
 from wasmwright.codegen.llvm import gc_heaps as ir
-from wasmwright.runtime import native
+from wasmwright.runtime import native, turns
 
 if TYPE_CHECKING:
     from wasmwright.runtime.block import Block
@@ -39,7 +39,7 @@ class Collector:
         self.create = self._function("create", pythonic, pythonic, address, word, word, word)
         self.new_root = self._function("new_root", pythonic, pythonic, address)
         self.merge = self._function("merge", status, address, address, pythonic)
-        self.collect_now = self._function("collect_now", status, address, address)
+        self.collect_now = self._function("collect_now", status, address)
         self.make = self._function("make", status, address, address, word, address)
         self.read = self._function("read", status, address, address, address)
         self.write = self._function("write", status, address, address, word)
@@ -164,9 +164,11 @@ class Heap:
         return self._field(layout.HEAP_PIN_COUNT) + self._field(layout.HEAP_DROPPED_COUNT)
 
     def collect(self) -> None:
-        """Collects now, and lets go of the Python objects that wasm holds no longer."""
-        low, size = native.stack_bounds()
-        _retry(self._block, collector().collect_now, low + size)
+        """Collects now, and lets go of the Python objects that wasm holds no longer.
+
+        Does nothing while a module is being instantiated that belongs to the same heap.
+        """
+        _retry(self._block, collector().collect_now)
 
     def pause(self, count: int) -> None:
         """Asks for no collection (``+1``), or no longer asks for it (``-1``)."""
@@ -181,11 +183,14 @@ def _retry(block: Block, function: Callable[..., int], *arguments: object) -> No
     while True:
         address = block.root.address
         status = function(address, *arguments)
-        if status == ir.DONE:
-            return
+        if status == ir.BUSY:
+            turns.wait(address, turns.this_thread())
+            status = function(address, *arguments)
+            turns.pass_on(address)
         if status == ir.NO_MEMORY:
             raise MemoryError
-        native.wait_until_free(address)
+        if status == ir.DONE:
+            return
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from wasmwright.codegen.llvm import native as ir
 from wasmwright.codegen.llvm import stubs
 from wasmwright.model import types
 from wasmwright.model.canon import CANON
-from wasmwright.runtime import atomics, block, func, native, references, traps
+from wasmwright.runtime import atomics, block, func, native, references, traps, turns
 
 _NAMES = {"i": "i32", "l": "i64", "f": "f32", "d": "f64", "v": "v128"}
 
@@ -27,8 +27,8 @@ def _arity(function: Any, given: int, positional: int, _c: int, _d: int) -> Type
     return TypeError(f"{info.name}() takes {wanted} argument{plural} ({given} given)")
 
 
-def _busy(_object: object, address: int, _b: int, _c: int, _d: int) -> None:
-    native.wait_until_free(address)
+def _busy(_object: object, address: int, thread: int, _c: int, _d: int) -> None:
+    turns.wait(address, thread)
 
 
 def _thread(_object: object, address: int, thread_id: int, _c: int, _d: int) -> None:

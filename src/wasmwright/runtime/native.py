@@ -16,12 +16,11 @@ import signal
 import sys
 import sysconfig
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from wasmwright import tuning
-from wasmwright.codegen import abi, vm
+from wasmwright.codegen import vm
 from wasmwright.codegen.cache import open_pack
 from wasmwright.codegen.llvm import native as ir
 from wasmwright.codegen.llvm import native_throw, stop, stubs
@@ -488,14 +487,6 @@ def func_record(func: object) -> int:
 def set_buffer_record(buffer: object, record: int) -> None:
     """Points a buffer object at its memory record; once, before anyone else sees it."""
     write64(id(buffer) + ir.BUFFER_RECORD, record)
-
-
-def wait_until_free(block: int) -> None:
-    """Waits until no thread is in the runtime block at this address."""
-    pause = tuning.BUSY_WAIT_FIRST
-    while read64(block + abi.RT_OWNER):
-        time.sleep(pause)
-        pause = min(2 * pause, tuning.BUSY_WAIT_MOST)
 
 
 _local: Final = threading.local()

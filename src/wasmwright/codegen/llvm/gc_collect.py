@@ -1,9 +1,10 @@
 """A collection from beginning to end, as LLVM IR.
 
-The roots are: every word of the thread's stack from here to its base (registers that a caller
-may rely on are saved there first), the root records of the heap (globals, tables, element
-segments), and the slots of the proxies that Python holds. Nothing moves, so a word that only
-looks like a reference does no harm but to keep something alive.
+The roots are: every word of the thread's stack from here to the entry stub by which Python first
+called into the runtime block (registers that a caller may rely on are saved there first), the
+root records of the heap (globals, tables, element segments), and the slots of the proxies that
+Python holds. Nothing moves, so a word that only looks like a reference does no harm but to keep
+something alive.
 
 ``ww_gc_collect`` runs in whatever thread is inside the runtime block, and needs no GIL: Python
 objects that wasm holds no longer are only put aside here.
@@ -12,14 +13,20 @@ objects that wasm holds no longer are only put aside here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from wasmwright.codegen import abi
 from wasmwright.codegen import heap_layout as heap
-from wasmwright.codegen.llvm.builder import I1, I8, I32, I64, PTR, VOID, Function
-from wasmwright.codegen.llvm.gc_arena import NOWHERE, fill, lock, meta, unlock
+from wasmwright.codegen.llvm import native
+from wasmwright.codegen.llvm.builder import I1, I8, I32, I64, PTR, VOID, Function, Value
+from wasmwright.codegen.llvm.gc_allocate import after_objects
+from wasmwright.codegen.llvm.gc_arena import NOWHERE, address, fill, lock, meta, unlock
 from wasmwright.codegen.llvm.gc_mark import Marker
 
-DECLARATIONS = """
+# What free memory is overwritten with in stress mode: no address, and no i31 that anyone expects.
+_POISON: Final = 0xDA
+
+DECLARATIONS: Final = """
 declare void @llvm.eh.unwind.init()
 declare ptr @llvm.frameaddress.p0(i32)
 """
@@ -34,7 +41,7 @@ def collect_ir() -> str:
         _mark_candidates,
         _mark_roots,
     )
-    makers += (_sweep, _give_back_segments, _collect)
+    makers += (_sweep, _poison, _give_back_segments, _collect)
     return "".join(make().text() for make in makers)
 
 
@@ -139,6 +146,27 @@ def _mark_roots() -> Function:
     return f
 
 
+def _poison() -> Function:
+    """``ww_gc_poison(heap)``: overwrites what is free, so that who still uses it sees it."""
+    f = Function("ww_gc_poison", VOID, heap=PTR)
+    h = f.arg("heap")
+    segments = f.load(PTR, h, heap.HEAP_SEGMENTS)
+    with f.count(f.load(I64, h, heap.HEAP_SEGMENT_COUNT)) as i:
+        segment = segments + i * heap.SEGMENT_SIZE
+        with f.count(f.load(I64, segment, 8)) as j:
+            block = f.load(I64, segment) + j
+            place = meta(f, block)
+            state = f.load(I32, place, heap.META_STATE)
+            with f.when(state.equals(heap.STATE_DIRTY)):
+                fill(f, address(f, block), _POISON, heap.BLOCK_SIZE)
+            with f.when(state.equals(heap.STATE_SMALL)), f.count(heap.LINES) as line:
+                used = f.call("ww_gc_line_used", I1, place, line)
+                with f.when((used | after_objects(f, place, line)).equals(0)):
+                    start = address(f, block) + (line << heap.LINE_SHIFT)
+                    fill(f, start, _POISON, heap.LINE_SIZE)
+    return f
+
+
 def _sweep() -> Function:
     """``ww_gc_sweep(heap)``: frees blocks without survivors, and starts allocation anew."""
     f = Function("ww_gc_sweep", VOID, heap=PTR)
@@ -215,6 +243,17 @@ def _give_back_segments() -> Function:
     return f
 
 
+def _outermost_frame(f: Function, rt: Value) -> Value:
+    """The end of the frame of the entry stub that called into a block first, or 0."""
+    high = f.var(I64, 0)
+    activation = f.var(PTR, f.load(PTR, rt, abi.RT_ACTIVATION))
+    with f.loop() as loop:
+        loop.leave_if(activation.equals(0))
+        high.set(f.load(I64, activation, native.ACT_FRAME))
+        activation.set(f.load(PTR, activation, native.ACT_PREVIOUS))
+    return high.get()
+
+
 def _collect() -> Function:
     """``ww_gc_collect(heap)``."""
     f = Function("ww_gc_collect", VOID, attributes="noinline ", heap=PTR)
@@ -222,8 +261,10 @@ def _collect() -> Function:
     f.emit("call void @llvm.eh.unwind.init()")
     here = f.var(I64, 0)  # in this frame, below the saved registers
     low = here.address().integer() & -8
-    high = f.load(I64, f.load(PTR, h, heap.HEAP_BLOCK), abi.RT_STACK_HIGH)
-    with f.when(f.call("ww_gc_room", I1, h, high - low).equals(0)):
+    high = _outermost_frame(f, f.load(PTR, h, heap.HEAP_BLOCK))
+    # (Called by Python, with no wasm on the stack, there is nothing to scan.)
+    size = high.equals(0).either(0, high - low)
+    with f.when(f.call("ww_gc_room", I1, h, size).equals(0)):
         f.ret()
     f.increase(1, h, heap.HEAP_COLLECTIONS)
     f.increase(1, h, heap.HEAP_EPOCH)
@@ -238,5 +279,7 @@ def _collect() -> Function:
     f.call("ww_gc_rescan", VOID, h)
     f.call("ww_gc_sweep_pins", VOID, h)
     f.call("ww_gc_sweep", VOID, h)
+    with f.when(f.load(I64, h, heap.HEAP_STRESS).differs(0)):
+        f.call("ww_gc_poison", VOID, h)
     f.call("ww_gc_shrink", VOID, h)
     return f

@@ -248,16 +248,15 @@ def _merge_lists(f: Function, h: Value, second: Value) -> None:
 
 
 def _collect_now() -> Function:
-    """``ww_gc_collect_now(rt, high)``: collects; ``high`` is the base of this thread's stack."""
-    f = Function("ww_gc_collect_now", I32, rt=PTR, high=I64)
+    """``ww_gc_collect_now(rt)``: collects, unless somebody asks for no collection."""
+    f = Function("ww_gc_collect_now", I32, rt=PTR)
     rt = f.arg("rt")
     h = f.load(PTR, rt, abi.RT_HEAP)
-    with f.when(_busy(f, rt) | f.load(I64, h, heap.HEAP_PAUSED).differs(0)):
+    with f.when(_busy(f, rt)):
         f.ret(BUSY)
-    before = f.load(I64, rt, abi.RT_STACK_HIGH)
-    f.store(f.arg("high"), rt, abi.RT_STACK_HIGH)
+    with f.when(f.load(I64, h, heap.HEAP_PAUSED).differs(0)):
+        f.ret(DONE)
     f.call("ww_gc_collect", VOID, h)
-    f.store(before, rt, abi.RT_STACK_HIGH)
     # What compiled code allocates from is free now.
     f.store(f.const(0), rt, abi.RT_ALLOC)
     f.store(f.const(0), rt, abi.RT_ALLOC_LIMIT)

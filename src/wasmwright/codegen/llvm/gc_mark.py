@@ -23,6 +23,9 @@ _WORDS: Final = heap.META_LINES // 8  # of mark bits in a block
 # stack. (On the stack, an array's address plus 1 lies on the index of the next.)
 _PART: Final = 512
 
+# Objects that are being fetched while others are looked into; a power of two.
+_QUEUE: Final = 8
+
 DECLARATIONS: Final = """
 declare i64 @llvm.ctlz.i64(i64, i1)
 declare i64 @llvm.cttz.i64(i64, i1)
@@ -236,31 +239,50 @@ def _resolve() -> Function:
 
 
 def _drain() -> Function:
-    """``ww_gc_drain(heap)``: looks into all objects on the collector's stack."""
+    """``ww_gc_drain(heap)``: looks into all objects on the collector's stack.
+
+    What comes off the stack waits in a short queue while it is being fetched from memory.
+    """
     f = Function("ww_gc_drain", VOID, heap=PTR)
     h = f.arg("heap")
     marker = Marker(f, h)
     live = f.var(I64, f.load(I64, h, heap.HEAP_LIVE))
+    queue = f.define(PTR, f"alloca [{_QUEUE} x i64], align 16")
+    fill(f, queue, 0, 8 * _QUEUE)
+    turn = f.var(I64, 0)
+    waiting = f.var(I64, 0)
     with f.loop() as loop:
-        loop.leave_if(marker.top.equals(marker.bottom))
-        word = marker.pop()
-        rest = (word & 1).differs(0)
-        object_ = (word & -2).pointer()
+        taken = f.var(I64, 0)
+        then, other = f.branch(marker.top.equals(marker.bottom))
+        with then:
+            loop.leave_if(waiting.equals(0))
+        with other:
+            taken.set(marker.pop())
+            rest = (taken & 1).differs(0)
+            with f.when(rest):
+                array = (taken & -2).pointer()
+                _scan_array(f, marker, array, marker.pop())
+            loop.again_if(rest)
+            address_ = taken.get().pointer().use()
+            f.emit(f"call void @llvm.prefetch.p0(ptr {address_}, i32 0, i32 3, i32 1)")
+            waiting.set(waiting + 1)
+        place = queue + (turn << 3)
+        word = f.load(I64, place)
+        f.store(taken.get(), place)
+        turn.set((turn + 1) & (_QUEUE - 1))
+        loop.again_if(word.equals(0))
+        waiting.set(waiting - 1)
+        object_ = word.pointer()
         kind = f.load(PTR, object_)
-        struct, array = f.branch(f.load(I32, kind, heap.TYPE_KIND).equals(heap.KIND_STRUCT))
+        struct, array_ = f.branch(f.load(I32, kind, heap.TYPE_KIND).equals(heap.KIND_STRUCT))
         with struct:
             _scan_struct(f, marker, object_, kind, live)
-        with array:
-            first = f.var(I64, 0)
-            then, other = f.branch(rest)
-            with then:
-                first.set(marker.pop())
-            with other:
-                bytes_ = f.call("ww_gc_object_size", I64, object_)
-                live.set(live + bytes_)
-                marker.cover(marker.offset(word), bytes_)
+        with array_:
+            bytes_ = f.call("ww_gc_object_size", I64, object_)
+            live.set(live + bytes_)
+            marker.cover(marker.offset(word), bytes_)
             with f.when(f.load(I32, kind, heap.TYPE_REFS).differs(0)):
-                _scan_array(f, marker, object_, first.get())
+                _scan_array(f, marker, object_, f.const(0))
     f.store(live.get(), h, heap.HEAP_LIVE)
     marker.done()
     return f

@@ -60,7 +60,7 @@ STATE_SIZE: Final = 512
 
 # Python callables in ww_state, all called as helper(object, int, int, int, int).
 HELPER_ARITY: Final = 0  # -> exception: wrong number of arguments
-HELPER_BUSY: Final = 1  # waits until the runtime block is free
+HELPER_BUSY: Final = 1  # waits until the runtime block is free, and it is this thread's turn
 HELPER_THREAD: Final = 2  # sets the stack limit for a thread new to the block
 HELPER_TRAP: Final = 3  # -> exception for a trap
 HELPER_UNWIND: Final = 4  # attaches the wasm backtrace to a Python exception
@@ -301,10 +301,17 @@ again:
   br i1 %nested, label %go, label %other
 other:
   %free = icmp eq ptr %owner, null
-  br i1 %free, label %take, label %busy
+  br i1 %free, label %turn, label %busy
+turn:
+{load("%next", "ptr", "%rt", abi.RT_TURN)}
+  %mine = icmp eq ptr %next, %ts
+  %anybody = icmp eq ptr %next, null
+  %may = or i1 %mine, %anybody
+  br i1 %may, label %take, label %busy
 busy:
   %rt.int = ptrtoint ptr %rt to i64
-  %waited = call ptr @ww_helper(i64 {HELPER_BUSY}, ptr null, i64 %rt.int, i64 0, i64 0, i64 0)
+  %ts.int = ptrtoint ptr %ts to i64
+  %waited = call ptr @ww_helper(i64 {HELPER_BUSY}, ptr null, i64 %rt.int, i64 %ts.int, i64 0, i64 0)
   %gave_up = icmp eq ptr %waited, null
   br i1 %gave_up, label %fail, label %waited_for
 waited_for:
@@ -319,12 +326,16 @@ measure:
   %rt.int2 = ptrtoint ptr %rt to i64
   %measured = call ptr @ww_helper(i64 {HELPER_THREAD}, ptr null, i64 %rt.int2, i64 %id, i64 0, i64 0)
   %unmeasured = icmp eq ptr %measured, null
-  br i1 %unmeasured, label %fail, label %measured_ok
+  br i1 %unmeasured, label %pass, label %measured_ok
+pass:
+{store("pass", "ptr", "null", "%rt", abi.RT_TURN)}
+  br label %fail
 measured_ok:
   call void @Py_DecRef(ptr %measured)
   br label %again
 taken:
 {store("own", "ptr", "%ts", "%rt", abi.RT_OWNER)}
+{store("turned", "ptr", "null", "%rt", abi.RT_TURN)}
 {load("%real", "i64", "%rt", abi.RT_REAL_LIMIT)}
 {store("limit", "i64", "%real", "%rt", abi.RT_STACK_LIMIT)}
   br label %go
