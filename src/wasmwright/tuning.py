@@ -56,6 +56,12 @@ WAIT_PIECE: Final = 0.05
 LAZY_LEVEL: Final = 2
 EAGER_LEVEL: Final = 2
 
+# Bytes of bodies up to which a function's callees are compiled with it on its first call.
+LAZY_UNIT: Final = 4000
+
+# Bytes of memory up to which a process is worth keeping small while LLVM works in it.
+SMALL_PROCESS: Final = 128 << 20
+
 # Bytes of bodies in one unit of eager compilation: large enough to share LLVM's fixed costs
 # and to inline, small enough to bound its memory.
 EAGER_UNIT: Final = 64 * 1024

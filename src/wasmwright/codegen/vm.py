@@ -35,6 +35,9 @@ _mmap.argtypes = [
 ]
 _munmap: Final = _libc.munmap
 _munmap.argtypes = [ctypes.c_size_t, ctypes.c_size_t]
+_madvise: Final = _libc.madvise
+_madvise.argtypes = [ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int]
+_DONTNEED: Final = 4
 _mprotect: Final = _libc.mprotect
 _mprotect.argtypes = [ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int]
 
@@ -77,3 +80,44 @@ def release(address: int, size: int) -> None:
 def write(address: int, data: bytes) -> None:
     """Copies ``data`` to writable memory at ``address``."""
     ctypes.memmove(address, data, len(data))
+
+
+def _hex(digits: str) -> int:
+    return int(digits, 16)
+
+
+def unchanged_mappings(name: str) -> list[tuple[int, int]]:
+    """Address and size of what is mapped, and not written to, of files with ``name`` in their path.
+
+    Empty where the system does not tell.
+    """
+    try:
+        with open("/proc/self/smaps", encoding="utf-8", errors="replace") as maps:
+            lines = maps.readlines()
+    except OSError:
+        return []
+    found = []
+    first, last = 0, 0
+    for line in lines:
+        words = line.split()
+        if not words[0].endswith(":"):
+            # address range, rights, offset, device, inode, path
+            wanted = len(words) > 5 and name in words[5] and "w" not in words[1]
+            first, last = map(_hex, words[0].split("-")) if wanted else (0, 0)
+        elif words[0] == "Anonymous:" and words[1] == "0" and last:
+            found.append((first, last - first))
+    return found
+
+
+def drop_pages(address: int, size: int) -> None:
+    """Gives back the memory of unchanged pages of a file; they are read again when needed."""
+    _madvise(address, size, _DONTNEED)
+
+
+def resident() -> int:
+    """Bytes of memory that the process has now; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * PAGE
+    except OSError:
+        return 0

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from wasmwright import errors, tuning
 from wasmwright.binary import names
+from wasmwright.binary.calls import callees
 from wasmwright.codegen import abi, vm
 from wasmwright.codegen.cache import Pack, open_pack
 from wasmwright.codegen.heap_layout import HeapNeeds
@@ -103,8 +104,29 @@ class ModuleCode:
         if not self._compiled[number]:
             with Preparing(), self._lock:
                 if not self._compiled[number]:
-                    self._compile([index], tuning.LAZY_LEVEL)
+                    self._compile(self._neighbours(index), tuning.LAZY_LEVEL)
         return self._compiled[number]
+
+    def _neighbours(self, index: int) -> list[int]:
+        """The function ``index``, and nearest first those that it calls, which may follow soon."""
+        group = [index]
+        members = {index}
+        room = tuning.LAZY_UNIT - self._body_size(index)
+        for caller in group:
+            for callee in callees(self.module, caller - self._first):
+                if callee < self._first or callee in members:
+                    continue
+                members.add(callee)
+                room -= self._body_size(callee)
+                if room < 0:
+                    return group
+                if not self._compiled[callee - self._first]:
+                    group.append(callee)
+        return group
+
+    def _body_size(self, index: int) -> int:
+        code = self.module.codes[index - self._first]
+        return code.end - code.start
 
     def attach(self, instance: Client) -> None:
         """Has ``instance`` told where functions are once they are compiled."""

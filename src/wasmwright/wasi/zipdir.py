@@ -274,7 +274,9 @@ def _tree(file: zipfile.ZipFile) -> _Entry:
     for info in file.infolist():
         names = _names(info.filename)
         current = top
-        for name in names if info.is_dir() else names[:-1]:
+        # (ZipInfo.is_dir fails where a damaged archive has an empty name.)
+        directory = info.filename.endswith("/")
+        for name in names if directory else names[:-1]:
             below = current.children.get(name)
             if below is None or below.info is not None:
                 made += 1
@@ -282,7 +284,7 @@ def _tree(file: zipfile.ZipFile) -> _Entry:
             current = below
         if not names:
             continue
-        if info.is_dir():
+        if directory:
             current.time_ns = _time_ns(info)
         elif not _is_directory(current.children.get(names[-1])):
             made += 1

@@ -13,6 +13,9 @@ from typing import Any, Final
 import llvmlite.binding as llvm
 from llvmlite.binding.newpassmanagers import NewPassManager
 
+from wasmwright import tuning
+from wasmwright.codegen import vm
+
 _local: Final = threading.local()
 
 
@@ -21,6 +24,23 @@ def _initialize() -> None:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     llvm.initialize_native_asmparser()
+
+
+@functools.cache
+def _library() -> list[tuple[int, int]]:
+    return vm.unchanged_mappings("libllvmlite")
+
+
+def _drop_library() -> None:
+    """Gives back the memory of LLVM's code that has run: what follows needs other parts of it.
+
+    Of 55 MB after the import, 25; and the passes and the code generator share little. It is read
+    again at 3 ms a function, which a process that is large anyway is spared.
+    """
+    if vm.resident() > tuning.SMALL_PROCESS:
+        return
+    for address, size in _library():
+        vm.drop_pages(address, size)
 
 
 @functools.cache
@@ -74,7 +94,9 @@ def _optimized(machine: Any, text: str, level: int) -> Any:
 def compile_ir(text: str, level: int = 2) -> bytes:
     """Compiles IR text to a relocatable object; ``level`` is 0 to 3 as compilers count it."""
     machine = _machine(level)
+    _drop_library()
     module = _optimized(machine, text, level)
+    _drop_library()
     try:
         return bytes(machine.emit_object(module))
     finally:
