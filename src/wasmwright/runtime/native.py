@@ -14,7 +14,6 @@ import hashlib
 import platform
 import signal
 import sys
-import sysconfig
 import threading
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
@@ -124,7 +123,7 @@ def check_platform() -> None:
         raise RuntimeError(
             f"wasmwright compiles for x86-64 Linux; this is {sys.platform} on {machine}"
         )
-    if sys.implementation.name != "cpython" or sysconfig.get_config_var("Py_GIL_DISABLED"):
+    if sys.implementation.name != "cpython" or "t" in sys.abiflags:
         raise RuntimeError("wasmwright needs CPython with its global interpreter lock")
 
 
