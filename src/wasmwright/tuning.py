@@ -59,6 +59,10 @@ EAGER_LEVEL: Final = 2
 # Bytes of bodies up to which a function's callees are compiled with it on its first call.
 LAZY_UNIT: Final = 4000
 
+# Bytes of body up to which a function without loops and calls runs with the GIL held, which is
+# cheaper than to release and acquire it.
+SHORT_BODY: Final = 500
+
 # Bytes of memory up to which a process is worth keeping small while LLVM works in it.
 SMALL_PROCESS: Final = 128 << 20
 

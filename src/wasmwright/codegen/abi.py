@@ -73,7 +73,8 @@ SEGMENT_ENTRY: Final = 16
 # Funcref record.
 FUNCREF_CODE: Final = 0
 FUNCREF_CTX: Final = 8
-FUNCREF_TYPE: Final = 16
+FUNCREF_TYPE: Final = 16  # 32 bits
+FUNCREF_SHORT: Final = 20  # 32 bits: 1 if the code there is that of a `binary.bodies.is_short`
 FUNCREF_RTT: Final = 24
 FUNCREF_SIZE: Final = 32
 

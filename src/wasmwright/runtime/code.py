@@ -17,7 +17,7 @@ from typing import Protocol
 
 from wasmwright import errors, tuning
 from wasmwright.binary import names
-from wasmwright.binary.calls import callees
+from wasmwright.binary.bodies import callees, is_short
 from wasmwright.codegen import abi, vm
 from wasmwright.codegen.cache import Pack, open_pack
 from wasmwright.codegen.heap_layout import HeapNeeds
@@ -51,8 +51,8 @@ class Unit:
 class Client(Protocol):
     """An instance that runs the code."""
 
-    def set_code(self, number: int, address: int) -> None:
-        """Puts the address of a defined function's code into its record."""
+    def set_code(self, number: int, address: int, short: bool) -> None:
+        """Puts the address of a defined function's code into its record, and if it is short."""
 
 
 class ModuleCode:
@@ -73,6 +73,8 @@ class ModuleCode:
         self._compiled = array("Q", bytes(8 * len(module.funcs)))
         # Reentrant: a finaliser or a signal handler may interrupt a compilation and call.
         self._lock = threading.RLock()
+        # By number, 1 for functions that are compiled and over before the GIL could be released.
+        self.short = bytearray(len(module.funcs))
         self._units: list[Unit] = []
         self._packs: dict[int, Pack] = {}
         self._names: names.Names | None = None
@@ -104,7 +106,7 @@ class ModuleCode:
         if not self._compiled[number]:
             with Preparing(), self._lock:
                 if not self._compiled[number]:
-                    self._compile(self._neighbours(index), tuning.LAZY_LEVEL)
+                    self._compile(self._neighbours(index), tuning.LAZY_LEVEL, False)
         return self._compiled[number]
 
     def _neighbours(self, index: int) -> list[int]:
@@ -135,15 +137,16 @@ class ModuleCode:
     def enter(self, number: int) -> int:
         """The code of a defined function whose thunk was called."""
         address = self.address(self._first + number)
+        short = bool(self.short[number])
         for instance in list(self._instances):
-            instance.set_code(number, address)
+            instance.set_code(number, address, short)
         return address
 
     def compile_all(self) -> None:
         """Compiles every function that is not compiled yet."""
         with Preparing(), self._lock:
             for group in self._groups():
-                self._compile(group, tuning.EAGER_LEVEL)
+                self._compile(group, tuning.EAGER_LEVEL, True)
 
     def _groups(self) -> Iterable[list[int]]:
         group: list[int] = []
@@ -159,17 +162,19 @@ class ModuleCode:
         if group:
             yield group
 
-    def _compile(self, wanted: list[int], level: int) -> None:
-        funcs, data = self._object(wanted, level if self.level is None else self.level)
+    def _compile(self, wanted: list[int], level: int, inline: bool) -> None:
+        funcs, data = self._object(wanted, level if self.level is None else self.level, inline)
         loaded = native.get().load_code(data)
         unit = Unit(self, loaded, funcs)
         self._units.append(unit)
         traps.register(loaded.address, loaded.address + loaded.size, unit)
         native.get().unwinder.add(loaded)
         for func in funcs:
-            self._compiled[func - self._first] = loaded.symbols[f"f{func}"]
+            number = func - self._first
+            self._compiled[number] = loaded.symbols[f"f{func}"]
+            self.short[number] = is_short(self.module, number, tuning.SHORT_BODY)
 
-    def _object(self, wanted: list[int], level: int) -> tuple[Sequence[int], bytes]:
+    def _object(self, wanted: list[int], level: int, inline: bool) -> tuple[Sequence[int], bytes]:
         """An object that has the wanted functions: from the cache, or compiled now."""
         cached = self._cached(level)
         found = cached.find(wanted[0])
@@ -177,7 +182,7 @@ class ModuleCode:
             return found
         from wasmwright.codegen.llvm import compiler, lower
 
-        options = lower.Options(guard=self.guard, fuel=self.fuel)
+        options = lower.Options(guard=self.guard, fuel=self.fuel, inline=inline)
         text = lower.lower_unit(self.module, self.layout, wanted, options)
         data = native.get().call_compiler(lambda: compiler.compile_ir(text, level))
         cached.add(tuple(wanted), data)

@@ -39,7 +39,7 @@ class FuncInfo:
 def make(record: int, info: FuncInfo) -> Any:
     """A function object for a funcref record that ``info.owner`` holds."""
     core = native.get()
-    canonical = CANON.comps[native.read64(record + abi.FUNCREF_TYPE)]
+    canonical = CANON.comps[native.read32(record + abi.FUNCREF_TYPE)]
     assert isinstance(canonical, FuncType)
     entry, _ = core.stubs(stubs.signature_key(canonical, CANON.kinds))
     return core.new_func(entry, record, info)

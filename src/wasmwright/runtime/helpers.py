@@ -44,7 +44,7 @@ def _unwind(error: BaseException, activation: int, _b: int, _c: int, _d: int) ->
 
 
 def _to_ref(value: Any, _kind: int, position: int, context: int, record: int) -> int:
-    func_type = CANON.comps[native.read64(record + abi.FUNCREF_TYPE)]
+    func_type = CANON.comps[native.read32(record + abi.FUNCREF_TYPE)]
     assert isinstance(func_type, types.FuncType)
     side = func_type.results if position & stubs.RESULT else func_type.params
     owner = references.owners[context]

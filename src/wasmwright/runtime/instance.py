@@ -171,7 +171,13 @@ class Instance:
             words[abi.FUNCREF_CODE // 8 :: stride] = self.code.entries()
             words[abi.FUNCREF_CTX // 8 :: stride] = array("Q", [self.context]) * count
             ids = self._type_ids
-            words[abi.FUNCREF_TYPE // 8 :: stride] = array("Q", [ids[i] for i in self.module.funcs])
+            kinds = array("Q", [ids[i] for i in self.module.funcs])
+            # (Both are in one word.)
+            number = self.code.short.find(1)
+            while number >= 0:
+                kinds[number] |= 1 << (8 * (abi.FUNCREF_SHORT - abi.FUNCREF_TYPE))
+                number = self.code.short.find(1, number + 1)
+            words[abi.FUNCREF_TYPE // 8 :: stride] = kinds
             if self.code.needs.types:
                 rtts = [heap_types.func_rtt(ids[i]) for i in self.module.funcs]
                 words[abi.FUNCREF_RTT // 8 :: stride] = array("Q", rtts)
@@ -371,7 +377,8 @@ class Instance:
         """The instruction table.grow; -1 where it fails."""
         return self.tables[index].try_grow(delta, init)
 
-    def set_code(self, number: int, address: int) -> None:
+    def set_code(self, number: int, address: int, short: bool) -> None:
         """Implements Client."""
         record = self.context + self.code.layout.funcs + abi.FUNCREF_SIZE * number
         native.write64(record + abi.FUNCREF_CODE, address)
+        native.write32(record + abi.FUNCREF_SHORT, short)

@@ -158,7 +158,7 @@ def _link_func(
     wanted = type_ids[type_index]
     if type(value) is native.get().func_type:
         record = native.func_record(value)
-        if not CANON.matches(native.read64(record + abi.FUNCREF_TYPE), wanted):
+        if not CANON.matches(native.read32(record + abi.FUNCREF_TYPE), wanted):
             raise _Mismatch(_what(value))
         owner: Any = references.owner_of(record)
     elif callable(value):

@@ -102,6 +102,11 @@ def read32(address: int) -> int:
     return ctypes.c_uint32.from_address(address).value
 
 
+def write32(address: int, value: int) -> None:
+    """Stores a 32-bit word at an address that the caller knows to be mapped."""
+    ctypes.c_uint32.from_address(address).value = value
+
+
 def symbol(name: str) -> int:
     """The address of a function or variable of the C library or of CPython; KeyError if none."""
     for library in (ctypes.pythonapi, _libc, _libm()):

@@ -190,7 +190,7 @@ def convert(value: Any, valtype: int, block: Block | None = None) -> Reference:
     top = top_of(CANON, wanted)
     if top == types.FUNC:
         record = record_of(value)
-        if not heap_matches(CANON, native.read64(record + abi.FUNCREF_TYPE), wanted):
+        if not heap_matches(CANON, native.read32(record + abi.FUNCREF_TYPE), wanted):
             raise TypeError(f"the function is no {_name(valtype)}")
         return Reference(record, owner=owner_of(record))
     if wanted == types.EXN and isinstance(value, WasmException):

@@ -421,9 +421,11 @@ class Emitter:
             ]
         )
         context = f"ptr nonnull align 16 dereferenceable({max(layout.size, 16)}) %ctx"
-        personality = PERSONALITY if self.catches else ""
+        attributes = "" if self.unit.options.inline else "noinline "
+        if self.catches:
+            attributes += PERSONALITY
         lines = [
-            f"define {signature.ret} @f{self.func}({context}{params}) #0 {personality}{{\nentry:\n"
+            f"define {signature.ret} @f{self.func}({context}{params}) #0 {attributes}{{\nentry:\n"
         ]
         if self.unit.options.fuel:
             lines.append(

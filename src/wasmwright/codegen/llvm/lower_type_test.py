@@ -176,7 +176,8 @@ def func_matches(e: Emitter, record: str, index: int, wanted: str) -> str:
 
     ``wanted`` is the runtime type, which only one that is not final needs.
     """
-    actual = e.define(f"load i64, ptr {e.field(record, FUNCREF_TYPE)}{FIXED}")
+    kind = e.define(f"load i32, ptr {e.field(record, FUNCREF_TYPE)}{FIXED}")
+    actual = e.define(f"zext i32 {kind} to i64")
     own = e.define(f"load i64, ptr {e.context(e.unit.layout.type_id(index))}{FIXED}")
     same = e.define(f"icmp eq i64 {actual}, {own}")
     if not wanted:

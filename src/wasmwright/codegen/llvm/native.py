@@ -30,7 +30,8 @@ ACT_KIND: Final = 344
 ACT_EXCEPTION: Final = 344  # of LANDED_WASM, instead of a trap's kind and offset
 ACT_OFFSET: Final = 348
 ACT_COUNT: Final = 352
-ACT_TRACE: Final = 360
+ACT_HELD: Final = 360  # 32 bits: 1 if wasm code runs with the GIL held
+ACT_TRACE: Final = 368
 ACT_TRACE_MAX: Final = 64
 ACT_SIZE: Final = ACT_TRACE + 8 * ACT_TRACE_MAX
 
@@ -613,7 +614,11 @@ code:
   %above = icmp uge i64 %pc, %low
   %below = icmp ult i64 %pc, %high
   %ours = and i1 %above, %below
-  br i1 %ours, label %check, label %later
+{load("%held", "i32", "%act", ACT_HELD)}
+  %free = icmp eq i32 %held, 0
+; (what runs with the GIL held is over before one could tell)
+  %stoppable = and i1 %ours, %free
+  br i1 %stoppable, label %check, label %later
 later:
 {store("later", "ptr", "%act", "@ww_state", STATE_INTERRUPTED)}
   br label %done

@@ -54,7 +54,8 @@ def _handler() -> Function:
         above = pc >= f.load(I64, state, native.STATE_CODE_START)
         below = pc < f.load(I64, state, native.STATE_CODE_END)
         with f.when(_ending(f, f.load(PTR, act, native.ACT_BLOCK), act)):
-            inside, outside = f.branch(above & below)
+            free = f.load(I32, act, native.ACT_HELD).equals(0)
+            inside, outside = f.branch(above & below & free)
             with inside:
                 f.store(pc + 1, act, native.ACT_TRACE)
                 # The signal is blocked while its handler runs, which does not return.

@@ -15,6 +15,7 @@ from wasmwright.codegen.heap_layout import is_traced
 from wasmwright.codegen.llvm.native import (
     ACT_COUNT,
     ACT_FRAME,
+    ACT_HELD,
     ACT_SIZE,
     ACT_THREAD,
     ATTRIBUTES,
@@ -387,11 +388,22 @@ mark:
   br i1 %first, label %run, label %landed
 run:
   %code = load ptr, ptr %record
+{load("%short", "i32", "%record", abi.FUNCREF_SHORT)}
+{store("keep", "i32", "%short", "%act", ACT_HELD)}
+  %kept = icmp ne i32 %short, 0
+  br i1 %kept, label %go, label %release
+release:
   %saved = call ptr @PyEval_SaveThread()
+  br label %go
+go:
 {"".join(spilled)}
   {call}
 {unpack}
+  br i1 %kept, label %finish, label %acquire
+acquire:
   call void @PyEval_RestoreThread(ptr %ts)
+  br label %finish
+finish:
 {finish}
 unpinned:
   call void @ww_leave(ptr %rt, ptr %act, ptr %outer)
@@ -401,7 +413,10 @@ landed:
 ; wherever wasm was left, an object that it was about to make must not be in the way
 {store("no_alloc", "i64", 0, "%rt", abi.RT_ALLOC)}
 {store("no_limit", "i64", 0, "%rt", abi.RT_ALLOC_LIMIT)}
-  %held = icmp eq i32 %how, {LANDED_EXCEPTION}
+{load("%still", "i32", "%act", ACT_HELD)}
+  %exception = icmp eq i32 %how, {LANDED_EXCEPTION}
+  %holding = icmp ne i32 %still, 0
+  %held = or i1 %exception, %holding
   br i1 %held, label %unwound, label %restore
 restore:
   call void @PyEval_RestoreThread(ptr %ts)
