@@ -6,13 +6,13 @@ from wasmwright import features, limits
 from wasmwright.binary.decode import decode
 from wasmwright.errors import InvalidError, MalformedError
 from wasmwright.model import types
+from wasmwright.model.code import Code
 from wasmwright.model.module import (
     ACTIVE,
     DECLARATIVE,
     KIND_GLOBAL,
     KIND_TAG,
     PASSIVE,
-    Code,
     Custom,
     Elem,
     Export,

@@ -7,7 +7,8 @@ import pytest
 
 from wasmwright.binary.decode import decode
 from wasmwright.binary.encode import encode
-from wasmwright.model.module import Code, Custom, Data, Export, Expr, Module, Section
+from wasmwright.model.code import Code
+from wasmwright.model.module import Custom, Data, Export, Expr, Module, Section
 
 HEADER = b"\0asm\1\0\0\0"
 
@@ -22,12 +23,14 @@ def meaning(module: Module, value: object) -> object:
         ]
     if isinstance(value, tuple):
         return [meaning(module, item) for item in value]
-    if isinstance(value, Custom | Data | Expr | Code):
+    if isinstance(value, Code):
+        return [module.data[value.start : value.end], value.locals]
+    if isinstance(value, Custom | Data | Expr):
         content: object = module.data[value.start : value.end]
         other = [
             meaning(module, getattr(value, field.name))
             for field in fields(value)
-            if field.name not in ("start", "end", "body_start")
+            if field.name not in ("start", "end")
         ]
         return [content, *other]
     if is_dataclass(value):

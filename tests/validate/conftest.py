@@ -16,10 +16,10 @@ import pytest
 from wasmwright.errors import CompileError
 from wasmwright.features import DEFAULT
 from wasmwright.isa import BY_NAME, Instruction, immediates
+from wasmwright.model.code import Code
 from wasmwright.model.module import (
     ACTIVE,
     PASSIVE,
-    Code,
     Data,
     Elem,
     Export,

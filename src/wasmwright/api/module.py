@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wasmwright.api import html, types
 from wasmwright.binary.decode import decode
 from wasmwright.binary.names import decode_names
+from wasmwright.binary.preamble import is_text
 from wasmwright.errors import CompileError, MalformedError
 from wasmwright.features import DEFAULT
 from wasmwright.limits import MAX_MODULE_SIZE
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from wasmwright.runtime.memory import Memory
 
 Source = bytes | bytearray | memoryview | str | os.PathLike[str]
-
-_MAGIC = b"\0asm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +63,6 @@ def read_source(source: Source) -> bytes:
     else:
         raise TypeError(f"a module is bytes, str or a path, not {type(source).__name__}")
     return wat2wasm(data) if is_text(data) else data
-
-
-def is_text(data: bytes) -> bool:
-    """Whether bytes look like the text format: they begin with ``(`` or a comment."""
-    return not data.startswith(_MAGIC) and data[:4096].lstrip().startswith((b"(", b";;"))
 
 
 def wat2wasm(text: str | bytes) -> bytes:

@@ -13,6 +13,7 @@ from mypy_extensions import i64
 from wasmwright import features as feature
 from wasmwright import limits as limit
 from wasmwright.binary.code import check_body, code_section
+from wasmwright.binary.preamble import MAGIC, VERSION
 from wasmwright.binary.reader import Reader, too_many
 from wasmwright.binary.sections import (
     CODE_SECTION,
@@ -45,9 +46,9 @@ from wasmwright.binary.sections import (
     type_section,
 )
 from wasmwright.errors import MalformedError
+from wasmwright.model.code import Code
 from wasmwright.model.module import (
     KIND_FUNC,
-    Code,
     Custom,
     Data,
     Elem,
@@ -61,8 +62,6 @@ from wasmwright.model.module import (
 )
 from wasmwright.model.types import MemoryType, SubType, TagType
 
-MAGIC: Final = b"\0asm"
-VERSION: Final = b"\x01\0\0\0"
 _COMPONENT: Final = b"\x0d\0\x01\0"
 _HEADER_SIZE: Final = 8
 

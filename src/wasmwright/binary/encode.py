@@ -11,7 +11,7 @@ from typing import Final
 from librt.strings import BytesWriter
 
 from wasmwright.binary import writer
-from wasmwright.binary.decode import MAGIC, VERSION
+from wasmwright.binary.preamble import MAGIC, VERSION
 from wasmwright.binary.sections import (
     CODE_SECTION,
     CUSTOM_SECTION,
@@ -47,7 +47,8 @@ from wasmwright.binary.types import (
     TABLE_WITH_INIT,
 )
 from wasmwright.binary.writer import leb_u32, leb_u64
-from wasmwright.model.module import Code, Custom, Data, Elem, Expr, Import, Module, Table
+from wasmwright.model.code import Code
+from wasmwright.model.module import Custom, Data, Elem, Expr, Import, Module, Table
 from wasmwright.model.types import (
     FieldType,
     FuncType,

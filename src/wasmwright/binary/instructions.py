@@ -20,7 +20,8 @@ from wasmwright.binary.cursor import (
 from wasmwright.binary.reader import Reader
 from wasmwright.isa import BY_SLOT, Instruction
 from wasmwright.isa import immediates as imm
-from wasmwright.model.module import Code, Expr, Module
+from wasmwright.model.code import Code
+from wasmwright.model.module import Expr, Module
 
 # One immediate, by its kind:
 #   blocktype          as `Reader.blocktype` gives it

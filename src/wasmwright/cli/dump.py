@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from wasmwright.cli.inputs import FILE, errors_in, read_binary
+from wasmwright.cli.inputs import FILE, errors_in, read_binary, without_collector
 
 
 @click.command("dump")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs to read.")
 @FILE
+@without_collector()
 def command(file: str, as_json: bool) -> None:
     """Show FILE's sections, types, imports, exports and sizes.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -29,6 +30,21 @@ class InputError(click.ClickException):
     def show(self, file: object = None) -> None:
         """Prints the message as all our errors look."""
         click.echo(f"wasmwright: {self.message}", err=True)
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """For commands that make a module and end: Python's collector would look at it again and again.
+
+    Also a decorator.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def read(path: str) -> bytes:
@@ -59,11 +75,12 @@ def errors_in(path: str) -> Iterator[None]:
 
 def read_binary(path: str) -> bytes:
     """The module in a file, in the binary format: text is recognised and assembled."""
-    from wasmwright.api.module import is_text
-    from wasmwright.text import parse
+    from wasmwright.binary.preamble import is_text
 
     data = read(path)
     if is_text(data):
+        from wasmwright.text import parse
+
         with errors_in(path):
             return parse(data)
     return data

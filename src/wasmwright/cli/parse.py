@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
-from wasmwright.cli.inputs import FILE, OUTPUT, errors_in, read, write
+from wasmwright.cli.inputs import FILE, OUTPUT, errors_in, read, without_collector, write
 
 
 @click.command("parse")
 @OUTPUT
 @click.option("--validate", "check", is_flag=True, help="Fail if the module is not valid.")
 @FILE
+@without_collector()
 def command(file: str, output: str | None, check: bool) -> None:
     """Assemble FILE, a module in the text format, to the binary format.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from wasmwright.cli.inputs import FILE, OUTPUT, errors_in, read_binary, write
+from wasmwright.cli.inputs import FILE, OUTPUT, errors_in, read_binary, without_collector, write
 
 
 @click.command("print")
@@ -13,6 +13,7 @@ from wasmwright.cli.inputs import FILE, OUTPUT, errors_in, read_binary, write
 @click.option("--offsets", is_flag=True, help="Say in comments where in the binary things are.")
 @click.option("--no-names", is_flag=True, help="Number everything; do not use the name section.")
 @FILE
+@without_collector()
 def command(file: str, output: str | None, fold: bool, offsets: bool, no_names: bool) -> None:
     """Show FILE in the text format.
 

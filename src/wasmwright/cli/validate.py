@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from wasmwright.cli.inputs import InputError, errors_in, read_binary
+from wasmwright.cli.inputs import InputError, errors_in, read_binary, without_collector
 
 
 @click.command("validate")
 @click.argument("files", nargs=-1, type=click.Path(dir_okay=False))
+@without_collector()
 def command(files: tuple[str, ...]) -> None:
     """Check FILES (standard input by default); silent if all are valid.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from wasmwright.model.code import Code
 from wasmwright.model.types import (
     FuncType,
     GlobalType,
@@ -108,21 +109,6 @@ class Data:
     offset: Expr | None
     start: int
     end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A function body in ``Module.data``.
-
-    ``locals`` are runs ``(count, type)`` of the declared locals; ``start`` to ``end`` are the
-    instructions, the final ``end`` opcode included; ``body_start`` is where the body's
-    declarations begin (just after its size).
-    """
-
-    locals: tuple[tuple[int, int], ...]
-    start: int
-    end: int
-    body_start: int
 
 
 @dataclass(frozen=True, slots=True)

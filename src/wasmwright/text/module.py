@@ -12,7 +12,7 @@ from librt.strings import BytesWriter
 from mypy_extensions import i64
 
 from wasmwright.binary import names as names_
-from wasmwright.binary.decode import MAGIC, VERSION
+from wasmwright.binary.preamble import MAGIC, VERSION
 from wasmwright.binary.sections import (
     CODE_SECTION,
     CUSTOM_SECTION,
