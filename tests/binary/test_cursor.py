@@ -13,7 +13,8 @@ from wasmwright.binary.reader import Reader
 from wasmwright.errors import MalformedError
 from wasmwright.isa import BY_SLOT, INSTRUCTIONS, SLOTS, Instruction, immediates, named
 from wasmwright.model import types
-from wasmwright.model.module import Expr, Module
+from wasmwright.model.module import Module
+from wasmwright.model.parts import Expr
 
 # Bytes of one immediate of each kind, and what the object view makes of them.
 SAMPLES: dict[str, tuple[str, object]] = {

@@ -6,7 +6,6 @@ from wasmwright import features, limits
 from wasmwright.binary.decode import decode
 from wasmwright.errors import InvalidError, MalformedError
 from wasmwright.model import types
-from wasmwright.model.code import Code
 from wasmwright.model.module import (
     ACTIVE,
     DECLARATIVE,
@@ -16,11 +15,11 @@ from wasmwright.model.module import (
     Custom,
     Elem,
     Export,
-    Expr,
     Import,
     Module,
     Section,
 )
+from wasmwright.model.parts import Code, Expr
 from wasmwright.model.types import (
     ArrayType,
     FieldType,

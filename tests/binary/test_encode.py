@@ -7,8 +7,8 @@ import pytest
 
 from wasmwright.binary.decode import decode
 from wasmwright.binary.encode import encode
-from wasmwright.model.code import Code
-from wasmwright.model.module import Custom, Data, Export, Expr, Module, Section
+from wasmwright.model.module import Custom, Export, Module, Section
+from wasmwright.model.parts import Code, Data, Expr
 
 HEADER = b"\0asm\1\0\0\0"
 
@@ -25,7 +25,17 @@ def meaning(module: Module, value: object) -> object:
         return [meaning(module, item) for item in value]
     if isinstance(value, Code):
         return [module.data[value.start : value.end], value.locals]
-    if isinstance(value, Custom | Data | Expr):
+    if isinstance(value, Expr):
+        return module.data[value.start : value.end]
+    if isinstance(value, Data):
+        return [
+            module.data[value.start : value.end],
+            value.flags,
+            value.mode,
+            value.memory,
+            meaning(module, value.offset),
+        ]
+    if isinstance(value, Custom):
         content: object = module.data[value.start : value.end]
         other = [
             meaning(module, getattr(value, field.name))

@@ -15,8 +15,8 @@ from wasmwright.binary.decode import decode
 from wasmwright.binary.instructions import instructions
 from wasmwright.binary.names import decode_names
 from wasmwright.errors import CompileError
-from wasmwright.model.code import Code
-from wasmwright.model.module import Expr, Module
+from wasmwright.model.module import Module
+from wasmwright.model.parts import Code, Expr
 from wasmwright.text import parse
 from wasmwright.text import printer_atoms as atoms
 from wasmwright.text.printer import print_module

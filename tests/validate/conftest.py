@@ -16,20 +16,18 @@ import pytest
 from wasmwright.errors import CompileError
 from wasmwright.features import DEFAULT
 from wasmwright.isa import BY_NAME, Instruction, immediates
-from wasmwright.model.code import Code
 from wasmwright.model.module import (
     ACTIVE,
     PASSIVE,
-    Data,
     Elem,
     Export,
-    Expr,
     Global,
     Import,
     Module,
     Table,
     index_spaces,
 )
+from wasmwright.model.parts import Code, Data, Expr
 from wasmwright.model.types import (
     BOT,
     HEAP_NAMES,

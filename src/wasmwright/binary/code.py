@@ -13,7 +13,7 @@ from wasmwright import limits as limit
 from wasmwright.binary.cursor import skip_expr
 from wasmwright.binary.reader import Reader, too_many
 from wasmwright.errors import InvalidError, MalformedError
-from wasmwright.model.code import Code
+from wasmwright.model.parts import Code
 
 _LOCALS_END: Final = 1 << 32  # more than this many is malformed, whatever the limit
 

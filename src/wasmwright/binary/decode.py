@@ -46,11 +46,9 @@ from wasmwright.binary.sections import (
     type_section,
 )
 from wasmwright.errors import MalformedError
-from wasmwright.model.code import Code
 from wasmwright.model.module import (
     KIND_FUNC,
     Custom,
-    Data,
     Elem,
     Export,
     Global,
@@ -60,6 +58,7 @@ from wasmwright.model.module import (
     Table,
     index_spaces,
 )
+from wasmwright.model.parts import Code, Data
 from wasmwright.model.types import MemoryType, SubType, TagType
 
 _COMPONENT: Final = b"\x0d\0\x01\0"

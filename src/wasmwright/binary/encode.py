@@ -47,8 +47,8 @@ from wasmwright.binary.types import (
     TABLE_WITH_INIT,
 )
 from wasmwright.binary.writer import leb_u32, leb_u64
-from wasmwright.model.code import Code
-from wasmwright.model.module import Custom, Data, Elem, Expr, Import, Module, Table
+from wasmwright.model.module import Custom, Elem, Import, Module, Table
+from wasmwright.model.parts import Code, Data, Expr
 from wasmwright.model.types import (
     FieldType,
     FuncType,

@@ -20,8 +20,8 @@ from wasmwright.binary.cursor import (
 from wasmwright.binary.reader import Reader
 from wasmwright.isa import BY_SLOT, Instruction
 from wasmwright.isa import immediates as imm
-from wasmwright.model.code import Code
-from wasmwright.model.module import Expr, Module
+from wasmwright.model.module import Module
+from wasmwright.model.parts import Code, Expr
 
 # One immediate, by its kind:
 #   blocktype          as `Reader.blocktype` gives it

@@ -34,15 +34,14 @@ from wasmwright.model.module import (
     KIND_TAG,
     PASSIVE,
     Custom,
-    Data,
     Elem,
     Export,
-    Expr,
     ExternType,
     Global,
     Import,
     Table,
 )
+from wasmwright.model.parts import Data, Expr
 from wasmwright.model.types import FUNC, FUNCREF, REF, MemoryType, SubType, TagType
 
 # The codes of section ids.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from wasmwright.model.code import Code
+from wasmwright.model.parts import Code, Data, Expr
 from wasmwright.model.types import (
     FuncType,
     GlobalType,
@@ -28,14 +28,6 @@ KIND_NAMES = ("func", "table", "memory", "global", "tag")
 
 # An imported function is described by its type index.
 ExternType = int | TableType | MemoryType | GlobalType | TagType
-
-
-@dataclass(frozen=True, slots=True)
-class Expr:
-    """A constant expression: ``data[start:end]``, its ``end`` opcode included."""
-
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +89,6 @@ class Elem:
 
     def __len__(self) -> int:
         return len(self.exprs) if self.flags & 4 else len(self.funcs)
-
-
-@dataclass(frozen=True, slots=True)
-class Data:
-    """A data segment: the bytes ``data[start:end]`` of the module."""
-
-    flags: int
-    mode: int
-    memory: int
-    offset: Expr | None
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from wasmwright.binary.reader import Reader
 from wasmwright.codegen import heap_layout as layout
 from wasmwright.codegen import vm
 from wasmwright.errors import WasmError
-from wasmwright.model.module import Expr, Module
+from wasmwright.model.module import Module
+from wasmwright.model.parts import Expr
 from wasmwright.model.types import ArrayType, StructType
 
 _END = isa.slot("end")

@@ -18,7 +18,8 @@ from wasmwright.codegen import abi
 from wasmwright.codegen.heap_layout import INDIRECT, is_traced
 from wasmwright.model import types
 from wasmwright.model.canon import CANON, canonicalize, map_valtype
-from wasmwright.model.module import ACTIVE, DECLARATIVE, Expr
+from wasmwright.model.module import ACTIVE, DECLARATIVE
+from wasmwright.model.parts import Expr
 from wasmwright.model.types import FuncType, GlobalType, TableType
 from wasmwright.runtime import constexpr, func, heap_types, native, references
 from wasmwright.runtime.block import Block, join

@@ -15,8 +15,8 @@ from wasmwright.binary.cursor import read_opcode, skip_immediates
 from wasmwright.binary.reader import Reader
 from wasmwright.errors import CompileError
 from wasmwright.isa import slot
-from wasmwright.model.code import Code
 from wasmwright.model.module import Custom, Module
+from wasmwright.model.parts import Code
 from wasmwright.text.printer_flat import Hints
 
 BRANCH_HINTS: Final = "metadata.code.branch_hint"

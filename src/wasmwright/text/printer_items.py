@@ -22,15 +22,14 @@ from wasmwright.model.module import (
     KIND_NAMES,
     KIND_TABLE,
     Custom,
-    Data,
     Elem,
     Export,
-    Expr,
     Global,
     Import,
     Module,
     Table,
 )
+from wasmwright.model.parts import Data, Expr
 from wasmwright.model.types import GlobalType, MemoryType, TableType, TagType
 from wasmwright.text.printer_atoms import byte_string, quoted, string_end
 from wasmwright.text.printer_flat import END, PLAIN, ROLES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from librt.vecs import vec
 from mypy_extensions import i64
 
-from wasmwright.model.module import Expr
+from wasmwright.model.parts import Expr
 from wasmwright.validate.body import Body
 from wasmwright.validate.context import EMPTY, Context
 from wasmwright.validate.instructions import check_body
