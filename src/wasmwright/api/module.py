@@ -87,7 +87,9 @@ class Module:
     every memory access checked by an explicit comparison instead of guard pages. ``level`` is
     LLVM's optimisation level, 0 to 3, where the default does not suit. With ``fuel=True``
     instructions consume fuel, so that how much an instance may do can be bounded the same way
-    in every run (``Instance.fuel``); that costs time. Raises MalformedError or InvalidError.
+    in every run (``Instance.fuel``); that costs time. With ``deterministic=True`` results that the
+    spec leaves open, the bits of NaNs and those of relaxed vector instructions, are the same on
+    every machine (spec: Appendix > Profiles). Raises MalformedError or InvalidError.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class Module:
         guard: bool | None = None,
         level: int | None = None,
         fuel: bool = False,
+        deterministic: bool = False,
     ) -> None:
         data = read_source(source)
         self._module = decode(data, features)
@@ -106,6 +109,7 @@ class Module:
         self._guard = guard
         self._level = level
         self._fuel = fuel
+        self._deterministic = deterministic
         self._lock = threading.Lock()
         self._code: dict[bool, ModuleCode] = {}
 
@@ -172,7 +176,9 @@ class Module:
         with self._lock:
             found = self._code.get(guard)
             if found is None:
-                found = self._code[guard] = ModuleCode(self._module, guard, self._level, self._fuel)
+                found = self._code[guard] = ModuleCode(
+                    self._module, guard, self._level, self._fuel, self._deterministic
+                )
             return found
 
     def new_memories(self) -> list[Memory]:
@@ -189,8 +195,14 @@ class Module:
         return self.code(guard)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        options = (self._features, self._guard, self._level, self._fuel)
-        return _unpickle, (self._module.data, *options)
+        options = {
+            "features": self._features,
+            "guard": self._guard,
+            "level": self._level,
+            "fuel": self._fuel,
+            "deterministic": self._deterministic,
+        }
+        return _unpickle, (self._module.data, options)
 
     def _repr_html_(self) -> str:
         imports = [(f"{each.module}.{each.name}", str(each.type)) for each in self.imports]
@@ -204,10 +216,8 @@ class Module:
         return f"<wasmwright.Module{name}: {len(self._module.data)} bytes>"
 
 
-def _unpickle(
-    data: bytes, features: int, guard: bool | None, level: int | None, fuel: bool
-) -> Module:
-    return Module(data, features=features, guard=guard, level=level, fuel=fuel)
+def _unpickle(data: bytes, options: dict[str, Any]) -> Module:
+    return Module(data, **options)
 
 
 def validate(source: Source, *, features: int = DEFAULT) -> bool:

@@ -36,6 +36,11 @@ from wasmwright.errors import LinkError
 @click.option(
     "--explicit-checks", is_flag=True, help="Check bounds by comparison, not guard pages."
 )
+@click.option(
+    "--deterministic",
+    is_flag=True,
+    help="The same bits on every machine where the spec leaves NaNs and relaxed vectors open.",
+)
 @click.argument("file", type=click.Path(dir_okay=False))
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def command(
@@ -46,6 +51,7 @@ def command(
     env: tuple[str, ...],
     eager: bool,
     explicit_checks: bool,
+    deterministic: bool,
 ) -> int:
     """Run FILE with ARGS.
 
@@ -62,7 +68,9 @@ def command(
 
     data = read_binary(file)
     with errors_in(file):
-        module = ww.Module(data, guard=False if explicit_checks else None)
+        module = ww.Module(
+            data, guard=False if explicit_checks else None, deterministic=deterministic
+        )
     if eager:
         module.compile()
     variables = _environment(env)

@@ -57,15 +57,21 @@ class Client(Protocol):
 
 class ModuleCode:
     """Compiled code of ``module``; ``guard`` says that its memories have guard pages, ``fuel``
-    that it consumes fuel.
+    that it consumes fuel, ``deterministic`` that it follows the deterministic profile.
     """
 
     def __init__(
-        self, module: Module, guard: bool, level: int | None = None, fuel: bool = False
+        self,
+        module: Module,
+        guard: bool,
+        level: int | None = None,
+        fuel: bool = False,
+        deterministic: bool = False,
     ) -> None:
         self.module = module
         self.guard = guard
         self.fuel = fuel
+        self.deterministic = deterministic
         self.level = level
         self.layout = abi.Layout(module)
         self.needs = HeapNeeds(module)
@@ -182,7 +188,9 @@ class ModuleCode:
             return found
         from wasmwright.codegen.llvm import compiler, lower
 
-        options = lower.Options(guard=self.guard, fuel=self.fuel, inline=inline)
+        options = lower.Options(
+            guard=self.guard, fuel=self.fuel, inline=inline, deterministic=self.deterministic
+        )
         text = lower.lower_unit(self.module, self.layout, wanted, options)
         data = native.get().call_compiler(lambda: compiler.compile_ir(text, level))
         cached.add(tuple(wanted), data)
@@ -192,7 +200,7 @@ class ModuleCode:
         pack = self._packs.get(level)
         if pack is None:
             digest = hashlib.blake2b(self.module.data, digest_size=20).digest()
-            pack = open_pack(digest + bytes((self.guard, level, self.fuel)))
+            pack = open_pack(digest + bytes((self.guard, level, self.fuel, self.deterministic)))
             self._packs[level] = pack
         return pack
 

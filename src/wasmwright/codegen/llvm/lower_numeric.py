@@ -13,6 +13,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from wasmwright.codegen.llvm.lower_emitter import BOOL, Emitter
+from wasmwright.codegen.llvm.lower_nan import canonical
 from wasmwright.errors import (
     TRAP_DIVIDE_BY_ZERO,
     TRAP_INTEGER_OVERFLOW,
@@ -44,7 +45,10 @@ QUIET_UNARY: Final = 19  # as UNARY; its result is never a signalling NaN
 
 
 class Op:
-    """How an instruction becomes LLVM IR; ``result`` is the type of what it pushes."""
+    """How an instruction becomes LLVM IR; ``result`` is the type of what it pushes.
+
+    ``any_nan`` says that where the result is a NaN, the spec leaves open which.
+    """
 
     def __init__(self, kind: int, result: int, pre: str, mid: str = "", post: str = "") -> None:
         self.kind: int = kind
@@ -52,6 +56,7 @@ class Op:
         self.pre: str = pre
         self.mid: str = mid
         self.post: str = post
+        self.any_nan: bool = False
 
 
 _LLVM: Final[dict[str, str]] = {"i32": "i32", "i64": "i64", "f32": "float", "f64": "double"}
@@ -99,6 +104,7 @@ ROUNDINGS: Final[dict[str, str]] = {
     "nearest": "roundeven",
     "sqrt": "sqrt",
 }
+_ARITHMETIC: Final = (*_FLOATS, *_MINMAX, *ROUNDINGS, "madd", "nmadd")
 
 
 def _integer(prefix: str, operation: str) -> Op | None:
@@ -200,6 +206,15 @@ def _wide(name: str) -> Op:
     return Op(ADD_SUB_WIDE, I64, name[4:7])
 
 
+def any_nan(name: str) -> bool:
+    """Whether an instruction computes floats: its results that are NaNs are arbitrary ones."""
+    prefix, _, operation = name.partition(".")
+    first = operation.split("_")[0]
+    return prefix[0] == "f" and (
+        first in ("promote", "demote") or operation.removeprefix("relaxed_") in _ARITHMETIC
+    )
+
+
 def _operation(row: Instruction) -> Op | None:
     prefix, _, operation = row.name.partition(".")
     if row.family == "const":
@@ -216,7 +231,10 @@ def _operation(row: Instruction) -> Op | None:
 # By slot; None where the instruction is no numeric one (or unknown here).
 OPS: Final[list[Op | None]] = [None] * SLOTS
 for _row in INSTRUCTIONS:
-    OPS[_row.slot] = _operation(_row)
+    _made = _operation(_row)
+    if _made is not None:
+        _made.any_nan = any_nan(_row.name)
+    OPS[_row.slot] = _made
 
 
 def numeric(e: Emitter, slot: i64) -> None:
@@ -266,6 +284,8 @@ def numeric(e: Emitter, slot: i64) -> None:
         _multiply_wide(e, op)
     else:
         _add_wide(e, op)
+    if op.any_nan and e.unit.options.deterministic:
+        e.push(canonical(e, e.pop(), op.result), op.result)
 
 
 def f32_literal(bits: i64) -> str:

@@ -13,6 +13,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from wasmwright.codegen.llvm.lower_emitter import Emitter
+from wasmwright.codegen.llvm.lower_nan import canonical
 from wasmwright.codegen.llvm.lower_numeric import is_literal
 from wasmwright.codegen.llvm.lower_simd_ops import (
     ADD_PAIRS,
@@ -30,6 +31,7 @@ from wasmwright.codegen.llvm.lower_simd_ops import (
     DEMOTE,
     DOT,
     DOT_ADD,
+    EXACT,
     EXTEND_HALF,
     EXTRACT,
     FUSED,
@@ -149,7 +151,8 @@ def _pairs(e: Emitter, value: str, lane: str, count: int) -> str:
 
 def vector(e: Emitter, opcode: i64) -> None:
     """Lower a vector instruction that is no load or store."""
-    op = VECTOR_OPS[opcode]
+    deterministic = e.unit.options.deterministic
+    op = VECTOR_OPS[EXACT.get(opcode, opcode) if deterministic else opcode]
     assert op is not None
     kind: i64 = op.kind
     if kind == CONST:
@@ -170,6 +173,10 @@ def vector(e: Emitter, opcode: i64) -> None:
         _bitwise(e, kind)
     else:
         _conversions(e, op, kind)
+    if deterministic and op.any_nan:
+        shape = op.result
+        value = canonical(e, pop_shape(e, shape), shape.valtype, shape.lanes)
+        push_value(e, value, shape)
 
 
 def _const(e: Emitter) -> None:
@@ -430,7 +437,11 @@ def _conversions(e: Emitter, op: VectorOp, kind: i64) -> None:
         shaped = [in_shape(e, value, source) for value in values]
         if op.post:
             shaped[0] = e.define(f"fneg {source.llvm} {shaped[0]}")
-        text = f"{op.pre}{op.mid.join(shaped)})"
+        if e.unit.options.deterministic:
+            product = e.define(f"fmul {source.llvm} {shaped[0]}, {shaped[1]}")
+            text = f"fadd {source.llvm} {product}, {shaped[2]}"
+        else:
+            text = f"{op.pre}{op.mid.join(shaped)})"
         e.quiet.add(push_shape(e, text, source))
     else:
         assert kind == DOT_ADD

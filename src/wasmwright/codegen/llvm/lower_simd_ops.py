@@ -7,8 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from wasmwright.codegen.llvm.lower_numeric import FLOAT_RELATIONS, INT_RELATIONS, ROUNDINGS
-from wasmwright.isa import INSTRUCTIONS, SLOTS, Instruction
+from wasmwright.codegen.llvm.lower_numeric import (
+    FLOAT_RELATIONS,
+    INT_RELATIONS,
+    ROUNDINGS,
+    any_nan,
+)
+from wasmwright.isa import INSTRUCTIONS, SLOTS, Instruction, slot
 from wasmwright.model.types import F32, F64, I32, I64
 
 # Kinds of operations, in groups of consecutive numbers.
@@ -72,7 +77,10 @@ SHAPES: Final[dict[str, Shape]] = {
 
 
 class VectorOp:
-    """How an instruction becomes LLVM IR: ``source`` is its operands' shape, ``result`` its own."""
+    """How an instruction becomes LLVM IR: ``source`` is its operands' shape, ``result`` its own.
+
+    ``any_nan`` says that where a lane of the result is a NaN, the spec leaves open which.
+    """
 
     def __init__(
         self,
@@ -93,6 +101,7 @@ class VectorOp:
         self.post: str = post
         self.signed: bool = signed
         self.high: bool = high
+        self.any_nan: bool = False
 
 
 _PLAIN: Final = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
@@ -228,4 +237,17 @@ def _converting(shape: Shape, operation: str, signed: bool) -> VectorOp:
 # By slot; None where the instruction is none of these.
 VECTOR_OPS: Final[list[VectorOp | None]] = [None] * SLOTS
 for _row in INSTRUCTIONS:
-    VECTOR_OPS[_row.slot] = _operation(_row)
+    _made = _operation(_row)
+    if _made is not None:
+        _made.any_nan = any_nan(_row.name)
+    VECTOR_OPS[_row.slot] = _made
+
+# What relaxed instructions are in the deterministic profile, by slot, where that is another
+# instruction, and not what they are anyway. (A fused multiplication is not one: see FUSED.)
+EXACT: Final[dict[int, int]] = {
+    slot("f32x4.relaxed_min"): slot("f32x4.min"),
+    slot("f32x4.relaxed_max"): slot("f32x4.max"),
+    slot("f64x2.relaxed_min"): slot("f64x2.min"),
+    slot("f64x2.relaxed_max"): slot("f64x2.max"),
+    slot("i8x16.relaxed_swizzle"): slot("i8x16.swizzle"),
+}

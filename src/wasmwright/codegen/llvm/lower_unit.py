@@ -205,8 +205,9 @@ class Options:
     only to measure what that costs). ``double_loops``: write loops twice, where one copy can
     do without checks. ``fuel``: instructions consume fuel, and code traps at a loop's head or a
     function's where none is left. ``inline``: functions of the unit may become part of each
-    other, and are missing in backtraces then. ``arch``: the target, as ``platform.machine()``
-    has it.
+    other, and are missing in backtraces then. ``deterministic``: the results that the spec
+    leaves open are those of its deterministic profile. ``arch``: the target, as
+    ``platform.machine()`` has it.
     """
 
     def __init__(
@@ -216,6 +217,7 @@ class Options:
         double_loops: bool = True,
         fuel: bool = False,
         inline: bool = True,
+        deterministic: bool = False,
         arch: str | None = None,
     ) -> None:
         self.guard: bool = guard
@@ -223,6 +225,7 @@ class Options:
         self.double_loops: bool = double_loops and not fuel
         self.fuel: bool = fuel
         self.inline: bool = inline
+        self.deterministic: bool = deterministic
         self.arch: str = platform.machine() if arch is None else arch
 
 

@@ -81,6 +81,8 @@ class Config(Closeable):
         self.features = features.DEFAULT
         self.epochs = False
         self.fuel = False
+        self.relaxed_deterministic = False
+        self.canonical_nans = False
 
     wasm_threads = _feature(features.THREADS, "The threads proposal.")
     wasm_tail_call = _feature(features.TAIL_CALL, "The tail call proposal.")
@@ -106,9 +108,9 @@ class Config(Closeable):
     consume_fuel = _stored("fuel", "Whether code consumes fuel.")
 
     debug_info = _ignored(bool, "Native debug information.")
-    wasm_relaxed_simd_deterministic = _ignored(bool, "One result on every CPU.")
+    wasm_relaxed_simd_deterministic = _stored("relaxed_deterministic", "One result on every CPU.")
     cranelift_debug_verifier = _ignored(bool, "Checks inside that compiler.")
-    cranelift_nan_canonicalization = _missing("NaN canonicalization", "One NaN for all.")
+    cranelift_nan_canonicalization = _stored("canonical_nans", "One NaN for all.")
     cranelift_opt_level = _choice("none", "speed", "speed_and_size", doc="How much to optimise.")
     strategy = _choice("auto", "cranelift", doc="Which compiler.")
     profiler = _choice("none", "jitdump", "vtune", "perfmap", doc="Whom to tell of code.")
@@ -172,6 +174,8 @@ class Engine(Closeable):
         self.features = config.features
         self.epochs = config.epochs
         self.fuel = config.fuel
+        # Here one implies the other.
+        self.deterministic = config.relaxed_deterministic or config.canonical_nans
         self.epoch = 0
         self._stores: weakref.WeakSet[Store] = weakref.WeakSet()
         self._lock = threading.Lock()

@@ -46,7 +46,12 @@ class Module(Closeable):
             raise TypeError("expected an Engine")
         try:
             with Preparing():
-                self.native = ApiModule(_binary(wasm), features=engine.features, fuel=engine.fuel)
+                self.native = ApiModule(
+                    _binary(wasm),
+                    features=engine.features,
+                    fuel=engine.fuel,
+                    deterministic=engine.deterministic,
+                )
         except CompileError as error:
             raise WasmtimeError(f"failed to parse WebAssembly module: {error}") from error
 
