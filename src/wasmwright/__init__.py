@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         wasm2wat,
         wat2wasm,
     )
+    from wasmwright.api.aio import aio
     from wasmwright.runtime.aggregates import Array, Struct
 
 _API = (
@@ -112,6 +113,7 @@ __all__ = [
     "WasmError",
     "WasmException",
     "__version__",
+    "aio",
     "deadline",
     "externref",
     "f32",
@@ -136,6 +138,8 @@ def __getattr__(name: str) -> Any:
         return globals()[name]
     if name in ("Array", "Struct"):  # they bring the garbage collector with them
         return getattr(importlib.import_module("wasmwright.runtime.aggregates"), name)
+    if name == "aio":  # it brings asyncio
+        return importlib.import_module("wasmwright.api.aio").aio
     if name == "wasi":
         return importlib.import_module("wasmwright.wasi")
     raise AttributeError(f"module 'wasmwright' has no attribute {name!r}")
