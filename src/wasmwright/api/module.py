@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,11 @@ from wasmwright.model import module as model
 from wasmwright.validate import validate as validate_module
 
 if TYPE_CHECKING:
+    from wasmwright.api.instance import Instance
+    from wasmwright.api.limits import Limits
     from wasmwright.runtime.code import ModuleCode
     from wasmwright.runtime.memory import Memory
+    from wasmwright.runtime.snapshot import Snapshot
 
 Source = bytes | bytearray | memoryview | str | os.PathLike[str]
 
@@ -164,6 +168,23 @@ class Module:
     def compile(self) -> None:
         """Compiles every function now instead of on its first call."""
         self.code(self._guard is not False).compile_all()
+
+    def restore(
+        self,
+        snapshot: Snapshot,
+        imports: Mapping[str, Any] | None = None,
+        *,
+        limits: Limits | None = None,
+        fuel: int = 0,
+    ) -> Instance:
+        """A new instance that begins where ``snapshot`` was taken, of an instance of this module.
+
+        No segment is written and no start function runs. The parameters are those of ``Instance``,
+        and so are the errors; a snapshot of another module is a LinkError.
+        """
+        from wasmwright.api.instance import Instance
+
+        return Instance._restored(self, snapshot, imports, limits, fuel)
 
     def code(self, guard: bool) -> ModuleCode:
         """The code for memories with or without guard pages."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import ctypes
+import functools
 import hashlib
 import threading
 import weakref
@@ -84,6 +85,11 @@ class ModuleCode:
         self._compiler = _compiler(id(self))
         self._thunks, self._thunk_size = _make_thunks(len(module.funcs), self._compiler)
         self._code = resource(_unload, self._units, self._thunks, self._thunk_size)
+
+    @functools.cached_property
+    def digest(self) -> bytes:
+        """A hash of the module's bytes."""
+        return hashlib.blake2b(self.module.data, digest_size=20).digest()
 
     def entry(self, index: int) -> int:
         """The address to call for function ``index``: its code, or its thunk."""
@@ -191,8 +197,7 @@ class ModuleCode:
     def _cached(self, level: int) -> Pack:
         pack = self._packs.get(level)
         if pack is None:
-            digest = hashlib.blake2b(self.module.data, digest_size=20).digest()
-            pack = open_pack(digest + bytes((self.guard, level, self.fuel)))
+            pack = open_pack(self.digest + bytes((self.guard, level, self.fuel)))
             self._packs[level] = pack
         return pack
 
