@@ -209,6 +209,12 @@ class Module:
         )
         return self.code(guard)
 
+    def __copy__(self) -> Module:
+        return self  # it does not change
+
+    def __deepcopy__(self, _: object) -> Module:
+        return self
+
     def __reduce__(self) -> tuple[Any, ...]:
         options = (self._features, self._guard, self._level, self._fuel)
         return _unpickle, (self._module.data, *options)
