@@ -21,7 +21,7 @@ from weakref import WeakKeyDictionary
 
 from wasmwright import errors, tuning
 from wasmwright.codegen import abi
-from wasmwright.runtime import interrupts, native, references, turns
+from wasmwright.runtime import interrupts, native, native_types, references, turns
 from wasmwright.runtime.block import Block
 
 # The call that the running code is part of: in its worker, and in its host functions' tasks.
@@ -43,7 +43,7 @@ async def aio(
     if outer is not None and not outer.serves(loop):
         outer = None
     call = _Call(loop, lambda: function(*args, **named))
-    if type(function) is not native.get().func_type:
+    if type(function) is not native_types.func_type:
         return await call.on(outer.worker if outer else _worker(), timeout, None)
     block = references.block_of(function)
     if outer is not None and native.read64(block.address + abi.RT_OWNER) == outer.thread:

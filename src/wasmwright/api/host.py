@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, overload
 from wasmwright.api.types import VALTYPES, FuncType, func_type_of, to_model
 from wasmwright.model.canon import CANON
 from wasmwright.model.types import SubType
-from wasmwright.runtime import native
+from wasmwright.runtime import native_types
 from wasmwright.runtime.func import HostFunction
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ if TYPE_CHECKING:
             """
 
 else:
-    Func = native.get().func_type
+    Func = native_types.func_type
     Func.__new__ = staticmethod(_make)
     Func.aio = _aio
     Func.type = property(lambda func: func_type_of(func._info.func_type), doc="Its types, by name.")

@@ -186,11 +186,11 @@ class ModuleCode:
         found = cached.find(wanted[0])
         if found is not None and set(wanted) <= set(found[0]):
             return found
-        from wasmwright.codegen.llvm import compiler, lower
+        from wasmwright.codegen.llvm import lower
 
         options = lower.Options(guard=self.guard, fuel=self.fuel, inline=inline)
         text = lower.lower_unit(self.module, self.layout, wanted, options)
-        data = native.get().call_compiler(lambda: compiler.compile_ir(text, level))
+        data = native.get().compile_ir(lambda: text, level)
         cached.add(tuple(wanted), data)
         return wanted, data
 
