@@ -7,12 +7,14 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from wasmwright.api import html, types
 from wasmwright.binary.decode import decode
 from wasmwright.binary.names import decode_names
 from wasmwright.binary.preamble import is_text
+from wasmwright.codegen.ahead import Ahead, Options, is_ahead
+from wasmwright.codegen.ahead import parse as parse_ahead
 from wasmwright.errors import CompileError, MalformedError
 from wasmwright.features import DEFAULT
 from wasmwright.limits import MAX_MODULE_SIZE
@@ -104,14 +106,65 @@ class Module:
         fuel: bool = False,
     ) -> None:
         data = read_source(source)
+        if is_ahead(data):
+            raise MalformedError(
+                "magic header not detected: this is machine code, compiled ahead of time, which "
+                "Module.load runs if you trust who made it"
+            )
         self._module = decode(data, features)
         validate_module(self._module, features)
+        self._set_up(features, guard, level, fuel)
+
+    def _set_up(self, features: int, guard: bool | None, level: int | None, fuel: bool) -> None:
         self._features = features
         self._guard = guard
         self._level = level
         self._fuel = fuel
         self._lock = threading.Lock()
         self._code: dict[bool, ModuleCode] = {}
+        self._ahead: Ahead | None = None
+
+    @classmethod
+    def load(cls, source: bytes | os.PathLike[str]) -> Self:
+        """A module with the code that :meth:`serialize` or ``wasmwright compile`` made of it.
+
+        ``source`` is a path or bytes. Running it needs no llvmlite. **It is machine code**: load
+        it only from where you would load a shared library from. Raises CompileError where it is
+        damaged, of another version of this package, or for another machine.
+        """
+        data = Path(source).read_bytes() if isinstance(source, os.PathLike) else bytes(source)
+        ahead = parse_ahead(data)
+        self = cls.__new__(cls)
+        options = ahead.options
+        # What the file says is valid is not checked again: it is trusted with more than that.
+        self._module = decode(ahead.wasm, options.features)
+        self._set_up(options.features, options.guard, options.level, options.fuel)
+        self._take(ahead)
+        return self
+
+    def _take(self, ahead: Ahead) -> None:
+        from wasmwright.runtime.ahead import take
+
+        self._ahead = ahead
+        take(ahead)
+
+    def serialize(self, *, target: str | None = None, cpu: str | None = None) -> bytes:
+        """The module with the machine code of all its functions, for :meth:`load`.
+
+        ``target`` is an architecture, this one by default: ``x86_64``, ``aarch64`` or ``riscv64``.
+        ``cpu`` is for x86_64 a level, ``x86-64-v2`` (the default) to ``x86-64-v4``, or ``native``
+        for machines like this one; for the others it is what LLVM calls it. ValueError for
+        others. There are no vectors for riscv64: a module that uses them is a WasmError.
+        """
+        from wasmwright.codegen import cpu as cpus
+        from wasmwright.codegen.ahead import dump
+        from wasmwright.codegen.llvm.targets import architecture
+        from wasmwright.runtime.ahead import build
+
+        arch = architecture(cpus.machine() if target is None else target)
+        chosen = cpus.DEFAULT[arch] if cpu is None else cpu
+        options = Options(self._features, self._guard, self._level, self._fuel)
+        return dump(build(self._module, self._guard is not False, options, arch, chosen))
 
     @property
     def model(self) -> model.Module:
@@ -193,7 +246,10 @@ class Module:
         with self._lock:
             found = self._code.get(guard)
             if found is None:
-                found = self._code[guard] = ModuleCode(self._module, guard, self._level, self._fuel)
+                ready = self._ahead
+                units = ready.find() if ready is not None and ready.guard == guard else None
+                found = ModuleCode(self._module, guard, self._level, self._fuel, units)
+                self._code[guard] = found
             return found
 
     def new_memories(self) -> list[Memory]:
@@ -216,8 +272,11 @@ class Module:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
+        from wasmwright.codegen.ahead import dump
+
+        ahead = None if self._ahead is None else dump(self._ahead)
         options = (self._features, self._guard, self._level, self._fuel)
-        return _unpickle, (self._module.data, *options)
+        return _unpickle, (self._module.data, *options, ahead)
 
     def _repr_html_(self) -> str:
         imports = [(f"{each.module}.{each.name}", str(each.type)) for each in self.imports]
@@ -232,8 +291,18 @@ class Module:
 
 
 def _unpickle(
-    data: bytes, features: int, guard: bool | None, level: int | None, fuel: bool
+    data: bytes,
+    features: int,
+    guard: bool | None,
+    level: int | None,
+    fuel: bool,
+    ahead: bytes | None = None,
 ) -> Module:
+    if ahead is not None:
+        try:
+            return Module.load(ahead)
+        except CompileError:  # another machine
+            pass
     return Module(data, features=features, guard=guard, level=level, fuel=fuel)
 
 

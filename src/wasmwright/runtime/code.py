@@ -13,7 +13,7 @@ import hashlib
 import threading
 import weakref
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from wasmwright import errors, tuning
@@ -23,11 +23,33 @@ from wasmwright.codegen import abi, vm
 from wasmwright.codegen.cache import Pack, open_pack
 from wasmwright.codegen.heap_layout import HeapNeeds
 from wasmwright.codegen.llvm import native as ir
-from wasmwright.codegen.objects import LoadedObject
+from wasmwright.codegen.objects import LoadedObject, ObjectError
 from wasmwright.model.module import KIND_FUNC, Module
 from wasmwright.runtime import native, traps
 from wasmwright.runtime.compile_clock import Preparing
 from wasmwright.runtime.resource import resource
+
+# Functions, and an object that has them.
+Object = tuple[Sequence[int], bytes]
+
+
+def eager_groups(module: Module, compiled: Sequence[int]) -> Iterable[list[int]]:
+    """The functions to compile together; those whose number has something in ``compiled`` are done.
+
+    Reads ``compiled`` while it goes.
+    """
+    group: list[int] = []
+    size = 0
+    for number, code in enumerate(module.codes):
+        if compiled[number]:
+            continue
+        group.append(module.imported_funcs + number)
+        size += code.end - code.start
+        if size >= tuning.EAGER_UNIT:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 class Unit:
@@ -62,7 +84,12 @@ class ModuleCode:
     """
 
     def __init__(
-        self, module: Module, guard: bool, level: int | None = None, fuel: bool = False
+        self,
+        module: Module,
+        guard: bool,
+        level: int | None = None,
+        fuel: bool = False,
+        ahead: Mapping[int, Object] | None = None,
     ) -> None:
         self.module = module
         self.guard = guard
@@ -77,6 +104,8 @@ class ModuleCode:
         # By number, 1 for functions that are compiled and over before the GIL could be released.
         self.short = bytearray(len(module.funcs))
         self._units: list[Unit] = []
+        # What was compiled ahead of time, by function; all of them, or none.
+        self._ahead: Mapping[int, Object] = ahead or {}
         self._packs: dict[int, Pack] = {}
         self._names: names.Names | None = None
         self._exported: dict[int, str] | None = None
@@ -151,26 +180,23 @@ class ModuleCode:
     def compile_all(self) -> None:
         """Compiles every function that is not compiled yet."""
         with Preparing(), self._lock:
-            for group in self._groups():
+            if self._ahead:
+                for number in range(len(self._compiled)):
+                    self.address(self._first + number)
+            for group in eager_groups(self.module, self._compiled):
                 self._compile(group, tuning.EAGER_LEVEL, True)
 
-    def _groups(self) -> Iterable[list[int]]:
-        group: list[int] = []
-        size = 0
-        for number, code in enumerate(self.module.codes):
-            if self._compiled[number]:
-                continue
-            group.append(self._first + number)
-            size += code.end - code.start
-            if size >= tuning.EAGER_UNIT:
-                yield group
-                group, size = [], 0
-        if group:
-            yield group
-
     def _compile(self, wanted: list[int], level: int, inline: bool) -> None:
-        funcs, data = self._object(wanted, level if self.level is None else self.level, inline)
-        loaded = native.get().load_code(data)
+        level = level if self.level is None else self.level
+        funcs, data = self._object(wanted, level, inline)
+        try:
+            loaded = native.get().load_code(data)
+        except ObjectError:
+            if self._ahead:
+                raise
+            self._cached(level).forget(wanted[0])
+            funcs, data = self._object(wanted, level, inline)
+            loaded = native.get().load_code(data)
         unit = Unit(self, loaded, funcs)
         self._units.append(unit)
         traps.register(loaded.address, loaded.address + loaded.size, unit)
@@ -180,8 +206,11 @@ class ModuleCode:
             self._compiled[number] = loaded.symbols[f"f{func}"]
             self.short[number] = is_short(self.module, number, tuning.SHORT_BODY)
 
-    def _object(self, wanted: list[int], level: int, inline: bool) -> tuple[Sequence[int], bytes]:
+    def _object(self, wanted: list[int], level: int, inline: bool) -> Object:
         """An object that has the wanted functions: from the cache, or compiled now."""
+        ready = self._ahead.get(wanted[0])
+        if ready is not None:
+            return ready
         cached = self._cached(level)
         found = cached.find(wanted[0])
         if found is not None and set(wanted) <= set(found[0]):

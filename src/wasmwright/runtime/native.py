@@ -22,8 +22,10 @@ from wasmwright import tuning
 from wasmwright.codegen import vm
 from wasmwright.codegen.cache import open_pack
 from wasmwright.codegen.llvm import native as ir
-from wasmwright.codegen.llvm import native_throw, stop, stubs
-from wasmwright.codegen.objects import Arena, LoadedObject, load
+from wasmwright.codegen.llvm import native_throw, stubs
+from wasmwright.codegen.llvm.targets import Target
+from wasmwright.codegen.objects import Arena, LoadedObject, ObjectError, load
+from wasmwright.runtime import native_parts as parts
 from wasmwright.runtime import native_types
 from wasmwright.runtime.arena import HeapArena
 from wasmwright.runtime.compile_clock import Preparing
@@ -95,39 +97,6 @@ def check_platform() -> None:
         raise RuntimeError("wasmwright needs CPython with its global interpreter lock")
 
 
-# What the native parts are called, in the cache and in `shipped`.
-CORE: Final = "core"
-COLLECTOR: Final = "collector"
-
-# Those that came with a module that was compiled ahead of time, by name.
-shipped: Final[dict[str, bytes]] = {}
-
-
-def core_ir() -> str:
-    """The IR of what is always there."""
-    return ir.core_ir() + native_throw.throw_ir() + stop.stop_ir()
-
-
-def gc_ir() -> str:
-    """The IR of the collector."""
-    from wasmwright.codegen.llvm import gc
-
-    return gc.gc_ir()
-
-
-def stubs_name(keys: list[str]) -> str:
-    """The name of the stubs of several signatures in one object."""
-    return " ".join(["stubs", *keys])
-
-
-def _shipped_stubs(wanted: list[str]) -> list[str]:
-    """The names of objects that together have the stubs of these signatures."""
-    names = [name for name in shipped if not {*name.split()[1:]}.isdisjoint(wanted)]
-    found = {key for name in names for key in name.split()[1:]}
-    missing = [key for key in wanted if key not in found]
-    return names + ([stubs_name(missing)] if missing else [])
-
-
 class Native:
     """The process's native parts. There is one, from :func:`get`."""
 
@@ -149,7 +118,7 @@ class Native:
         # Reentrant: what a finaliser does may interrupt the thread that holds it.
         self._lock = threading.RLock()
         self.unwinder = Unwinder(self._state + ir.STATE_UNWIND)
-        self._core = self._load(CORE, core_ir)
+        self._core = self._load(parts.CORE, parts.core_ir)
         self._set_up_state()
         self.watch_signals()
         self.stop_signal = self._install_stop()
@@ -185,21 +154,24 @@ class Native:
 
     def _load(self, key: str, text: Callable[[], str]) -> LoadedObject:
         """The native parts that ``key`` names, of which ``text`` gives the IR."""
-        data = shipped.get(key)
+        data = parts.shipped.get(key)
         if data is None:
             # As function numbers are for a module's code.
             digest = hashlib.blake2b(key.encode(), digest_size=4).digest()
             number = int.from_bytes(digest, "little")
             found = self._pack.find(number)
-            if found is None:
-                made = self.compile_ir(text)
-                self._pack.add((number,), made)
-                data = made
-            else:
-                data = found[1]
+            if found is not None:
+                try:
+                    return load(found[1], self._arena, self._resolve)
+                except ObjectError:
+                    self._pack.forget(number)
+            data = self.compile_ir(text)
+            self._pack.add((number,), data)
         return load(data, self._arena, self._resolve)
 
-    def compile_ir(self, text: Callable[[], str], level: int = 2) -> bytes:
+    def compile_ir(
+        self, text: Callable[[], str], level: int = 2, target: Target | None = None
+    ) -> bytes:
         """The object that LLVM makes of IR; RuntimeError where it is not installed."""
         try:
             from wasmwright.codegen.llvm import compiler
@@ -210,7 +182,7 @@ class Native:
                 "this needs compiling, and llvmlite is not installed: neither the cache nor a file "
                 "of `wasmwright compile` has the code"
             ) from error
-        return self.call_compiler(lambda: compiler.compile_ir(text(), level))
+        return self.call_compiler(lambda: compiler.compile_ir(text(), level, target))
 
     def load_code(self, data: bytes) -> LoadedObject:
         """Loads a unit of compiled wasm into the code arena."""
@@ -230,7 +202,7 @@ class Native:
         with self._lock:
             if self._gc is None:
                 # While it is loaded, its own names need no resolving.
-                self._gc = self._load(COLLECTOR, gc_ir)
+                self._gc = self._load(parts.COLLECTOR, parts.gc_ir)
         return self._gc.symbols[name]
 
     def stubs(self, key: str) -> tuple[int, int]:
@@ -247,7 +219,7 @@ class Native:
             wanted = sorted({key for key in keys if key not in self._stubs})
             if not wanted:
                 return
-            for name in [stubs_name(wanted)] if not shipped else _shipped_stubs(wanted):
+            for name in parts.shipped_stubs(wanted):
                 self._load_stubs(name, name.split()[1:])
 
     def _load_stubs(self, name: str, keys: list[str]) -> None:
