@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Memory,
         MemoryType,
         Module,
+        Snapshot,
         Table,
         TableType,
         Tag,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         wasm2wat,
         wat2wasm,
     )
+    from wasmwright.api.aio import aio
     from wasmwright.runtime.aggregates import Array, Struct
 
 _API = (
@@ -66,6 +68,7 @@ _API = (
     "Memory",
     "MemoryType",
     "Module",
+    "Snapshot",
     "Table",
     "TableType",
     "Tag",
@@ -103,6 +106,7 @@ __all__ = [
     "Memory",
     "MemoryType",
     "Module",
+    "Snapshot",
     "Struct",
     "Table",
     "TableType",
@@ -112,6 +116,7 @@ __all__ = [
     "WasmError",
     "WasmException",
     "__version__",
+    "aio",
     "deadline",
     "externref",
     "f32",
@@ -136,6 +141,8 @@ def __getattr__(name: str) -> Any:
         return globals()[name]
     if name in ("Array", "Struct"):  # they bring the garbage collector with them
         return getattr(importlib.import_module("wasmwright.runtime.aggregates"), name)
+    if name == "aio":  # it brings asyncio
+        return importlib.import_module("wasmwright.api.aio").aio
     if name == "wasi":
         return importlib.import_module("wasmwright.wasi")
     raise AttributeError(f"module 'wasmwright' has no attribute {name!r}")

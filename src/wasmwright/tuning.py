@@ -49,6 +49,9 @@ STOP_TRIES: Final = 100
 STOP_LATER: Final = 0.02
 WATCHDOG_IDLE: Final = 30.0
 
+# Seconds after which a thread that ran asyncio's calls ends for want of work.
+WORKER_IDLE: Final = 30.0
+
 # Seconds in which waiting for another thread is cut, to see whether to stop.
 WAIT_PIECE: Final = 0.05
 

@@ -205,5 +205,6 @@ def test_notebooks_get_tables() -> None:
     html = module._repr_html_()
     assert "a&lt;b.f" in html
     assert "func [i32] -&gt; []" in html
-    exports = ww.Instance(module, {"a<b": {"f": print}}).exports
-    assert "&lt;wasmwright.Memory 1 pages&gt;" in exports._repr_html_()
+    instance = ww.Instance(module, {"a<b": {"f": print}})
+    for html in (instance.exports._repr_html_(), instance._repr_html_()):
+        assert "&lt;wasmwright.Memory 1 pages&gt;" in html

@@ -101,7 +101,46 @@ def test_a_module_is_pickled_with_its_options(binary):
     instance = ww.Instance(module, {"env": {"log": print, "limit": 1}})
     assert instance.exports.add(2, 3) == 5
     assert not instance.exports.memory.guarded
-    assert copy.deepcopy(module).name == "sample"
+    assert module.name == "sample"
+
+
+def test_a_module_is_its_own_copy(binary):
+    module = ww.Module(binary)
+    assert copy.copy(module) is module
+    assert copy.deepcopy([module])[0] is module
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_modules_and_snapshots_go_to_a_pool_of_processes(script, tmp_path, method):
+    (tmp_path / "pool_work.py").write_text(
+        "import wasmwright as ww\n"
+        "def work(module, snapshot, x):\n"
+        "    return ww.Instance(module).exports.next(x) + module.restore(snapshot).exports.next(x)\n"
+    )
+    done = script(
+        """
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import get_context
+
+        sys.path.insert(0, sys.argv[1])
+        import pool_work
+
+        del __file__  # "<stdin>" is nothing to import
+
+        if __name__ == "__main__":
+            instance = ww.Instance(module)
+            instance.exports.next(1)
+            with ProcessPoolExecutor(2, mp_context=get_context(sys.argv[2])) as pool:
+                tasks = [pool.submit(pool_work.work, module, instance.snapshot(), i) for i in range(8)]
+                print(sum(task.result() for task in tasks))
+        """,
+        str(tmp_path),
+        method,
+        module="""(module (global $n (mut i32) (i32.const 0))
+          (func (export "next") (param i32) (result i32)
+            (global.set $n (i32.add (global.get $n) (local.get 0))) (global.get $n)))""",
+    )
+    assert (done.stdout, done.returncode) == ("64\n", 0), done.stderr
 
 
 def test_an_instance_cannot_be_pickled(binary):

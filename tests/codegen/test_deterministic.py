@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import pickle
 import struct
 
 import pytest
@@ -117,9 +118,7 @@ def test_relaxed_instructions(exports):
     assert [exports.swizzle(i) for i in (0, 15, 16, 127, 128, 255)] == [1, 16, 0, 0, 0, 0]
 
 
-def test_the_option_goes_with_a_pickled_module():
-    import pickle
-
+def test_the_option_goes_with_pickled_and_compiled_modules():
     module = ww.Module(f"(module {OTHERS})", deterministic=True)
-    again = ww.Instance(pickle.loads(pickle.dumps(module))).exports
-    assert again.promote(0xFFC00001) == CANONICAL["f64"]
+    for again in (pickle.loads(pickle.dumps(module)), ww.Module.load(module.serialize())):
+        assert ww.Instance(again).exports.promote(0xFFC00001) == CANONICAL["f64"]

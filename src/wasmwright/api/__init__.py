@@ -24,6 +24,7 @@ from wasmwright.api.types import (
 from wasmwright.runtime.globals import Global
 from wasmwright.runtime.interrupts import Deadline as deadline
 from wasmwright.runtime.memory import Memory
+from wasmwright.runtime.snapshot import Snapshot
 from wasmwright.runtime.table import Table
 from wasmwright.runtime.tag import Tag
 
@@ -40,6 +41,7 @@ __all__ = [
     "Memory",
     "MemoryType",
     "Module",
+    "Snapshot",
     "Table",
     "TableType",
     "Tag",

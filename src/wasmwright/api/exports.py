@@ -36,7 +36,7 @@ class Exports(Mapping[str, Any]):
         raise AttributeError(f"the module exports no {name!r}")
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self._entries]
+        return sorted({*super().__dir__(), *self._entries})
 
     def _repr_html_(self) -> str:
         rows = [(name, repr(value)) for name, value in self._entries.items()]

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import inspect
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, overload
 
 from wasmwright.api.types import VALTYPES, FuncType, func_type_of, to_model
 from wasmwright.model.canon import CANON
 from wasmwright.model.types import SubType
-from wasmwright.runtime import native
+from wasmwright.runtime import native_types
 from wasmwright.runtime.func import HostFunction
 
 if TYPE_CHECKING:
@@ -84,6 +84,29 @@ def _valtype(function: Callable[..., Any], annotation: Any, place: str) -> str:
     return found
 
 
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether a callable is an ``async def``, or an object whose ``__call__`` is."""
+    called = inspect.iscoroutinefunction
+    return called(function) or called(getattr(function, "__call__", None))  # noqa: B004
+
+
+def _suspending(function: Callable[..., Any]) -> Callable[..., Any]:
+    from wasmwright.api.aio import suspending  # asyncio takes long to import
+
+    return suspending(function)
+
+
+def _aio(func: Any, /, *args: Any, timeout: float | None = None) -> Coroutine[Any, Any, Any]:
+    """Calls it in a worker thread: ``await f.aio(...)``, with ``timeout`` in seconds.
+
+    Async host functions that it calls run as tasks of this event loop, which goes on meanwhile.
+    Cancelling, and the end of the timeout, stop the wasm code; see `wasmwright.aio`.
+    """
+    from wasmwright.api.aio import aio
+
+    return aio(func, *args, timeout=timeout)
+
+
 def _make(
     cls: Any, type: FuncType | Callable[..., Any], callable_: Callable[..., Any] | None = None
 ) -> Any:
@@ -95,6 +118,8 @@ def _make(
         raise TypeError(f"expected a FuncType, not {type!r:.60}")
     if not callable(callable_):
         raise TypeError(f"{callable_!r:.60} is not callable")
+    if is_async(callable_):
+        callable_ = _suspending(callable_)
     func_type = to_model(type)
     (type_id,) = CANON.add((SubType(func_type),), ((0, 1),))
     host = HostFunction(func_type, callable_, type_id)
@@ -122,9 +147,17 @@ if TYPE_CHECKING:
         def __call__(self, *args: Any) -> Any:
             """Calls it; several results are a tuple."""
 
+        async def aio(self, *args: Any, timeout: float | None = None) -> Any:
+            """Calls it in a worker thread; raises InterruptError after ``timeout`` seconds.
+
+            Async host functions that it calls run as tasks of this event loop, which goes on
+            meanwhile. Cancelling stops the wasm code; see ``ww.aio``.
+            """
+
 else:
-    Func = native.get().func_type
+    Func = native_types.func_type
     Func.__new__ = staticmethod(_make)
+    Func.aio = _aio
     Func.type = property(lambda func: func_type_of(func._info.func_type), doc="Its types, by name.")
 
 
@@ -143,14 +176,17 @@ class CallingInstance:
         self.core: weakref.ref[Core] | None = None
 
     def adapt(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """``function``, or what calls it with the instance first if it asks for that."""
-        if not self._wanted(function):
-            return function
+        """``function``, or what calls it with the instance first if it asks for that, or waits
+        for its coroutine.
+        """
+        adapted = function
+        if self._wanted(function):
 
-        def call(*args: Any) -> Any:
-            return function(self.instance(), *args)
+            def adapted(*args: Any) -> Any:
+                return function(self.instance(), *args)
 
-        return call
+            adapted.__name__ = getattr(function, "__name__", "host function")
+        return _suspending(adapted) if is_async(function) else adapted
 
     def instance(self) -> Instance:
         """The instance; made anew if only its functions are still in use."""

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
+from wasmwright.api import html
 from wasmwright.api.exports import Exports
 from wasmwright.api.host import CallingInstance
 from wasmwright.api.limits import Limits
@@ -13,9 +14,10 @@ from wasmwright.api.module import Module
 from wasmwright.errors import LinkError
 from wasmwright.model.module import KIND_FUNC, KIND_GLOBAL, KIND_MEMORY, KIND_TABLE, Export
 from wasmwright.runtime import instance as runtime
-from wasmwright.runtime import interrupts, linking
+from wasmwright.runtime import interrupts, linking, snapshot
 from wasmwright.runtime.block import Block
 from wasmwright.runtime.heap import Heap
+from wasmwright.runtime.snapshot import Snapshot
 
 
 class Instance:
@@ -42,6 +44,16 @@ class Instance:
         fuel: int = 0,
         before_start: Callable[[Instance], object] | None = None,
     ) -> None:
+        self._begin(module, imports, limits, fuel)
+        if before_start is not None:
+            before_start(self)
+        assert self._core is not None
+        self._core.initialize()
+
+    def _begin(
+        self, module: Module, imports: Mapping[str, Any] | None, limits: Limits | None, fuel: int
+    ) -> None:
+        """Everything but running it."""
         if limits is not None:
             limits.check(module.model)
         caller = CallingInstance(type(self), module)
@@ -59,9 +71,25 @@ class Instance:
         self._set_up(core, module)
         if fuel:
             self.fuel = fuel + self.fuel
-        if before_start is not None:
-            before_start(self)
-        core.initialize()
+
+    @classmethod
+    def _restored(
+        cls,
+        module: Module,
+        state: Snapshot,
+        imports: Mapping[str, Any] | None,
+        limits: Limits | None,
+        fuel: int,
+    ) -> Instance:
+        """See ``Module.restore``."""
+        self = cls.__new__(cls)
+        self._begin(module, imports, limits, fuel)
+        assert self._core is not None
+        try:
+            snapshot.restore(self._core, state)
+        except MemoryError as error:
+            raise LinkError(f"out of resources: {error}") from error
+        return self
 
     @classmethod
     def _of(cls, core: runtime.Instance, module: Module) -> Instance:
@@ -123,6 +151,18 @@ class Instance:
             raise ValueError("the module does not consume fuel: Module(source, fuel=True) does")
         return self._core.block.root
 
+    def snapshot(self) -> Snapshot:
+        """Its state now, which ``Module.restore`` makes further instances of.
+
+        That is its own memories, tables, globals and dropped segments; what it imports is given
+        anew. Functions in tables and globals must be ones that the module defines or imports:
+        ValueError where there is another reference (a host object or function, a structure, an
+        exception). RuntimeError while the instance is in a call.
+        """
+        if self._core is None:
+            raise ValueError("the instance is closed")
+        return snapshot.capture(self._core)
+
     def close(self) -> None:
         """Lets go of the instance; its ``exports`` are no more.
 
@@ -149,6 +189,10 @@ class Instance:
 
     def __reduce__(self) -> Any:
         raise TypeError("an instance cannot be pickled; pickle its module")
+
+    def _repr_html_(self) -> str:
+        rows = [(name, repr(value)) for name, value in (self._exports or {}).items()]
+        return html.table(repr(self), ("export", "value"), rows)
 
     def __repr__(self) -> str:
         closed = "closed " if self._core is None else ""

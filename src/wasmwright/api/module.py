@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from wasmwright.api import html, types
 from wasmwright.binary.decode import decode
 from wasmwright.binary.names import decode_names
 from wasmwright.binary.preamble import is_text
+from wasmwright.codegen.ahead import Ahead, is_ahead
+from wasmwright.codegen.ahead import parse as parse_ahead
+from wasmwright.codegen.options import Options
 from wasmwright.errors import CompileError, MalformedError
 from wasmwright.features import DEFAULT
 from wasmwright.limits import MAX_MODULE_SIZE
@@ -19,8 +23,11 @@ from wasmwright.model import module as model
 from wasmwright.validate import validate as validate_module
 
 if TYPE_CHECKING:
+    from wasmwright.api.instance import Instance
+    from wasmwright.api.limits import Limits
     from wasmwright.runtime.code import ModuleCode
     from wasmwright.runtime.memory import Memory
+    from wasmwright.runtime.snapshot import Snapshot
 
 Source = bytes | bytearray | memoryview | str | os.PathLike[str]
 
@@ -103,15 +110,62 @@ class Module:
         deterministic: bool = False,
     ) -> None:
         data = read_source(source)
+        if is_ahead(data):
+            raise MalformedError(
+                "magic header not detected: this is machine code, compiled ahead of time, which "
+                "Module.load runs if you trust who made it"
+            )
         self._module = decode(data, features)
         validate_module(self._module, features)
-        self._features = features
-        self._guard = guard
-        self._level = level
-        self._fuel = fuel
-        self._deterministic = deterministic
+        self._set_up(Options(features, guard, level, fuel, deterministic))
+
+    def _set_up(self, options: Options) -> None:
+        self._options = options
         self._lock = threading.Lock()
         self._code: dict[bool, ModuleCode] = {}
+        self._ahead: Ahead | None = None
+
+    @classmethod
+    def load(cls, source: bytes | os.PathLike[str]) -> Self:
+        """A module with the code that :meth:`serialize` or ``wasmwright compile`` made of it.
+
+        ``source`` is a path or bytes. Running it needs no llvmlite. **It is machine code**: load
+        it only from where you would load a shared library from. Raises CompileError where it is
+        damaged, of another version of this package, or for another machine.
+        """
+        data = Path(source).read_bytes() if isinstance(source, os.PathLike) else bytes(source)
+        ahead = parse_ahead(data)
+        self = cls.__new__(cls)
+        options = ahead.options
+        # What the file says is valid is not checked again: it is trusted with more than that.
+        self._module = decode(ahead.wasm, options.features)
+        self._set_up(options)
+        self._take(ahead)
+        return self
+
+    def _take(self, ahead: Ahead) -> None:
+        from wasmwright.runtime.ahead import take
+
+        self._ahead = ahead
+        take(ahead)
+
+    def serialize(self, *, target: str | None = None, cpu: str | None = None) -> bytes:
+        """The module with the machine code of all its functions, for :meth:`load`.
+
+        ``target`` is an architecture, this one by default: ``x86_64``, ``aarch64`` or ``riscv64``.
+        ``cpu`` is for x86_64 a level, ``x86-64-v2`` (the default) to ``x86-64-v4``, or ``native``
+        for machines like this one; for the others it is what LLVM calls it. ValueError for
+        others. There are no vectors for riscv64: a module that uses them is a WasmError.
+        """
+        from wasmwright.codegen import cpu as cpus
+        from wasmwright.codegen.ahead import dump
+        from wasmwright.codegen.llvm.targets import architecture
+        from wasmwright.runtime.ahead import build
+
+        arch = architecture(cpus.machine() if target is None else target)
+        chosen = cpus.DEFAULT[arch] if cpu is None else cpu
+        guard = self._options.guard is not False
+        return dump(build(self._module, guard, self._options, arch, chosen))
 
     @property
     def model(self) -> model.Module:
@@ -126,7 +180,7 @@ class Module:
     @property
     def consumes_fuel(self) -> bool:
         """Whether its instructions consume fuel."""
-        return self._fuel
+        return self._options.fuel
 
     @property
     def imports(self) -> list[ImportType]:
@@ -167,7 +221,24 @@ class Module:
 
     def compile(self) -> None:
         """Compiles every function now instead of on its first call."""
-        self.code(self._guard is not False).compile_all()
+        self.code(self._options.guard is not False).compile_all()
+
+    def restore(
+        self,
+        snapshot: Snapshot,
+        imports: Mapping[str, Any] | None = None,
+        *,
+        limits: Limits | None = None,
+        fuel: int = 0,
+    ) -> Instance:
+        """A new instance that begins where ``snapshot`` was taken, of an instance of this module.
+
+        No segment is written and no start function runs. The parameters are those of ``Instance``,
+        and so are the errors; a snapshot of another module is a LinkError.
+        """
+        from wasmwright.api.instance import Instance
+
+        return Instance._restored(self, snapshot, imports, limits, fuel)
 
     def code(self, guard: bool) -> ModuleCode:
         """The code for memories with or without guard pages."""
@@ -176,33 +247,36 @@ class Module:
         with self._lock:
             found = self._code.get(guard)
             if found is None:
-                found = self._code[guard] = ModuleCode(
-                    self._module, guard, self._level, self._fuel, self._deterministic
-                )
+                ready = self._ahead
+                units = ready.find() if ready is not None and ready.guard == guard else None
+                found = ModuleCode(self._module, guard, self._options, units)
+                self._code[guard] = found
             return found
 
     def new_memories(self) -> list[Memory]:
         """Memories of the types that the module defines, for a new instance."""
         from wasmwright.runtime.memory import Memory
 
-        return [Memory.from_type(each, self._guard) for each in self._module.memories]
+        return [Memory.from_type(each, self._options.guard) for each in self._module.memories]
 
     def code_for(self, memories: list[Memory]) -> ModuleCode:
         """The code that fits all memories of an instance and the mode asked for."""
-        guard = self._guard is not False and all(
+        guard = self._options.guard is not False and all(
             memory.guarded or memory.address64 for memory in memories
         )
         return self.code(guard)
 
+    def __copy__(self) -> Module:
+        return self  # it does not change
+
+    def __deepcopy__(self, _: object) -> Module:
+        return self
+
     def __reduce__(self) -> tuple[Any, ...]:
-        options = {
-            "features": self._features,
-            "guard": self._guard,
-            "level": self._level,
-            "fuel": self._fuel,
-            "deterministic": self._deterministic,
-        }
-        return _unpickle, (self._module.data, options)
+        from wasmwright.codegen.ahead import dump
+
+        ahead = None if self._ahead is None else dump(self._ahead)
+        return _unpickle, (self._module.data, self._options, ahead)
 
     def _repr_html_(self) -> str:
         imports = [(f"{each.module}.{each.name}", str(each.type)) for each in self.imports]
@@ -216,8 +290,20 @@ class Module:
         return f"<wasmwright.Module{name}: {len(self._module.data)} bytes>"
 
 
-def _unpickle(data: bytes, options: dict[str, Any]) -> Module:
-    return Module(data, **options)
+def _unpickle(data: bytes, options: Options, ahead: bytes | None) -> Module:
+    if ahead is not None:
+        try:
+            return Module.load(ahead)
+        except CompileError:  # another machine
+            pass
+    return Module(
+        data,
+        features=options.features,
+        guard=options.guard,
+        level=options.level,
+        fuel=options.fuel,
+        deterministic=options.deterministic,
+    )
 
 
 def validate(source: Source, *, features: int = DEFAULT) -> bool:

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from wasmwright.cli.inputs import InputError, errors_in, read_binary
+from wasmwright.cli.inputs import InputError, errors_in, read, read_binary
+from wasmwright.codegen.ahead import SUFFIX
 from wasmwright.errors import LinkError
 
 
@@ -63,14 +64,11 @@ def command(
     wasmwright run --dir . prog.wasm input.txt
     wasmwright run --dir data::/data::ro --env LANG=C prog.wasm /data/input.txt
     wasmwright run --invoke add math.wasm 2 3
-    """
-    import wasmwright as ww
 
-    data = read_binary(file)
-    with errors_in(file):
-        module = ww.Module(
-            data, guard=False if explicit_checks else None, deterministic=deterministic
-        )
+    A FILE whose name ends with .wwc is machine code that `wasmwright compile` made: run it only
+    if you trust who did.
+    """
+    module = _module(file, explicit_checks, deterministic)
     if eager:
         module.compile()
     variables = _environment(env)
@@ -99,6 +97,23 @@ def command(
     except LinkError as error:
         raise InputError(f"{file}: {error}") from error
     return result.exit_code
+
+
+def _module(file: str, explicit_checks: bool, deterministic: bool) -> Any:
+    import wasmwright as ww
+
+    # By its name, too: nobody is to run machine code that came as something else.
+    if file.endswith(SUFFIX):
+        if explicit_checks or deterministic:
+            option = "--explicit-checks" if explicit_checks else "--deterministic"
+            raise click.UsageError(f"{option} is an option of `wasmwright compile`, too")
+        with errors_in(file):
+            return ww.Module.load(read(file))
+    data = read_binary(file)
+    with errors_in(file):
+        return ww.Module(
+            data, guard=False if explicit_checks else None, deterministic=deterministic
+        )
 
 
 def _environment(settings: tuple[str, ...]) -> dict[str, str]:

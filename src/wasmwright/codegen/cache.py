@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Final
 
 from wasmwright import tuning
+from wasmwright.codegen import cpu
 
 _MAGIC: Final = b"wasmwright code 1\n"
 _HEAD: Final = struct.Struct("<II16s")  # functions in the record, bytes of object, checksum
@@ -34,35 +35,36 @@ _SUFFIX: Final = ".pack"
 
 
 @functools.cache
-def compiler_identity() -> bytes:
-    """A hash of everything that decides what code comes out: sources, LLVM, and the CPU."""
+def source_identity() -> bytes:
+    """A hash of the sources that decide what code comes out."""
     digest = hashlib.blake2b(digest_size=16)
     package = Path(__file__).parent.parent
     for folder in ("isa", "model", "binary", "codegen", "codegen/llvm"):
         for path in sorted((package / folder).glob("*.py")):
             digest.update(path.read_bytes())
-    digest.update((package / "tuning.py").read_bytes())
+    for name in ("errors.py", "limits.py", "tuning.py"):
+        digest.update((package / name).read_bytes())
+    return digest.digest()
+
+
+@functools.cache
+def compiler_identity() -> bytes:
+    """A hash of everything that decides what code comes out: sources, LLVM, and the CPU."""
+    digest = hashlib.blake2b(source_identity(), digest_size=16)
     digest.update(_llvm_version())
-    digest.update(_cpu())
+    digest.update(cpu.describe())
     return digest.digest()
 
 
 def _llvm_version() -> bytes:
     # Neither importing it nor `importlib.metadata`, which cost a start 50 and 20 ms.
-    spec = importlib.util.find_spec("llvmlite")
+    try:
+        spec = importlib.util.find_spec("llvmlite")
+    except ImportError:
+        spec = None
     if spec is None or spec.origin is None:
         return b"none"
     return Path(spec.origin).with_name("_version.py").read_bytes()
-
-
-def _cpu() -> bytes:
-    wanted = (b"model name", b"flags", b"cpu family", b"model\t", b"stepping")
-    try:
-        with open("/proc/cpuinfo", "rb") as file:
-            head = file.read(65536).split(b"\n\n")[0]
-    except OSError:
-        return b"unknown"
-    return b"\n".join(line for line in head.splitlines() if line.startswith(wanted))
 
 
 def directory() -> Path | None:
@@ -117,6 +119,11 @@ class Pack:
         if path is not None:
             self._read(path)
 
+    def forget(self, func: int) -> None:
+        """Drops the object that has ``func``, until it is added anew."""
+        for each in self._objects.get(func, ((), b""))[0]:
+            self._objects.pop(each, None)
+
     def find(self, func: int) -> tuple[tuple[int, ...], bytes] | None:
         """The functions and the bytes of the object that has ``func``, or None."""
         return self._objects.get(func)
@@ -156,15 +163,24 @@ class Pack:
             _evict(self._path)
 
     def _read(self, path: Path) -> None:
+        # (A pipe that stands there must not make us wait.)
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
+            descriptor = os.open(path, flags)
+        except FileNotFoundError:
             return
-        with open(descriptor, "rb") as file:
-            if not _private(os.fstat(descriptor)):
+        except OSError:
+            self._path = None
+            return
+        try:
+            status = os.fstat(descriptor)
+            if not (_private(status) and stat.S_ISREG(status.st_mode)):
                 self._path = None
                 return
-            data = file.read()
+            with open(descriptor, "rb", closefd=False) as file:
+                data = file.read()
+        finally:
+            os.close(descriptor)
         whole = False
         if data.startswith(_MAGIC):
             whole = self._parse(data)

@@ -72,6 +72,12 @@ def decommit(address: int, size: int) -> None:
     _check(int(_mmap(address, size, NOTHING, flags, -1, 0)) == _FAILED)
 
 
+def map_private(address: int, size: int, descriptor: int) -> None:
+    """Makes the first ``size`` bytes of a file the content of reserved pages, copied on write."""
+    flags = _MAP_PRIVATE | _MAP_NORESERVE | _MAP_FIXED
+    _check(int(_mmap(address, size, READ | WRITE, flags, descriptor, 0)) == _FAILED)
+
+
 def release(address: int, size: int) -> None:
     """Unmaps what ``reserve`` gave."""
     _check(_munmap(address, size) != 0)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import bisect
 import ctypes
+import functools
 import hashlib
 import threading
 import weakref
 from array import array
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, Protocol
 
 from wasmwright import errors, tuning
 from wasmwright.binary import names
@@ -22,11 +23,36 @@ from wasmwright.codegen import abi, vm
 from wasmwright.codegen.cache import Pack, open_pack
 from wasmwright.codegen.heap_layout import HeapNeeds
 from wasmwright.codegen.llvm import native as ir
-from wasmwright.codegen.objects import LoadedObject
+from wasmwright.codegen.objects import LoadedObject, ObjectError
+from wasmwright.codegen.options import Options
 from wasmwright.model.module import KIND_FUNC, Module
 from wasmwright.runtime import native, traps
 from wasmwright.runtime.compile_clock import Preparing
 from wasmwright.runtime.resource import resource
+
+_DEFAULT: Final = Options()
+
+# Functions, and an object that has them.
+Object = tuple[Sequence[int], bytes]
+
+
+def eager_groups(module: Module, compiled: Sequence[int]) -> Iterable[list[int]]:
+    """The functions to compile together; those whose number has something in ``compiled`` are done.
+
+    Reads ``compiled`` while it goes.
+    """
+    group: list[int] = []
+    size = 0
+    for number, code in enumerate(module.codes):
+        if compiled[number]:
+            continue
+        group.append(module.imported_funcs + number)
+        size += code.end - code.start
+        if size >= tuning.EAGER_UNIT:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 class Unit:
@@ -56,23 +82,20 @@ class Client(Protocol):
 
 
 class ModuleCode:
-    """Compiled code of ``module``; ``guard`` says that its memories have guard pages, ``fuel``
-    that it consumes fuel, ``deterministic`` that it follows the deterministic profile.
+    """Compiled code of ``module`` as ``options`` want it (but for ``guard``, which says that its
+    memories have guard pages).
     """
 
     def __init__(
         self,
         module: Module,
         guard: bool,
-        level: int | None = None,
-        fuel: bool = False,
-        deterministic: bool = False,
+        options: Options = _DEFAULT,
+        ahead: Mapping[int, Object] | None = None,
     ) -> None:
         self.module = module
         self.guard = guard
-        self.fuel = fuel
-        self.deterministic = deterministic
-        self.level = level
+        self.options = options
         self.layout = abi.Layout(module)
         self.needs = HeapNeeds(module)
         self._first = module.imported_funcs
@@ -82,6 +105,8 @@ class ModuleCode:
         # By number, 1 for functions that are compiled and over before the GIL could be released.
         self.short = bytearray(len(module.funcs))
         self._units: list[Unit] = []
+        # What was compiled ahead of time, by function; all of them, or none.
+        self._ahead: Mapping[int, Object] = ahead or {}
         self._packs: dict[int, Pack] = {}
         self._names: names.Names | None = None
         self._exported: dict[int, str] | None = None
@@ -90,6 +115,11 @@ class ModuleCode:
         self._compiler = _compiler(id(self))
         self._thunks, self._thunk_size = _make_thunks(len(module.funcs), self._compiler)
         self._code = resource(_unload, self._units, self._thunks, self._thunk_size)
+
+    @functools.cached_property
+    def digest(self) -> bytes:
+        """A hash of the module's bytes."""
+        return hashlib.blake2b(self.module.data, digest_size=20).digest()
 
     def entry(self, index: int) -> int:
         """The address to call for function ``index``: its code, or its thunk."""
@@ -151,26 +181,23 @@ class ModuleCode:
     def compile_all(self) -> None:
         """Compiles every function that is not compiled yet."""
         with Preparing(), self._lock:
-            for group in self._groups():
+            if self._ahead:
+                for number in range(len(self._compiled)):
+                    self.address(self._first + number)
+            for group in eager_groups(self.module, self._compiled):
                 self._compile(group, tuning.EAGER_LEVEL, True)
 
-    def _groups(self) -> Iterable[list[int]]:
-        group: list[int] = []
-        size = 0
-        for number, code in enumerate(self.module.codes):
-            if self._compiled[number]:
-                continue
-            group.append(self._first + number)
-            size += code.end - code.start
-            if size >= tuning.EAGER_UNIT:
-                yield group
-                group, size = [], 0
-        if group:
-            yield group
-
     def _compile(self, wanted: list[int], level: int, inline: bool) -> None:
-        funcs, data = self._object(wanted, level if self.level is None else self.level, inline)
-        loaded = native.get().load_code(data)
+        level = level if self.options.level is None else self.options.level
+        funcs, data = self._object(wanted, level, inline)
+        try:
+            loaded = native.get().load_code(data)
+        except ObjectError:
+            if self._ahead:
+                raise
+            self._cached(level).forget(wanted[0])
+            funcs, data = self._object(wanted, level, inline)
+            loaded = native.get().load_code(data)
         unit = Unit(self, loaded, funcs)
         self._units.append(unit)
         traps.register(loaded.address, loaded.address + loaded.size, unit)
@@ -180,27 +207,34 @@ class ModuleCode:
             self._compiled[number] = loaded.symbols[f"f{func}"]
             self.short[number] = is_short(self.module, number, tuning.SHORT_BODY)
 
-    def _object(self, wanted: list[int], level: int, inline: bool) -> tuple[Sequence[int], bytes]:
+    def _object(self, wanted: list[int], level: int, inline: bool) -> Object:
         """An object that has the wanted functions: from the cache, or compiled now."""
+        ready = self._ahead.get(wanted[0])
+        if ready is not None:
+            return ready
         cached = self._cached(level)
         found = cached.find(wanted[0])
         if found is not None and set(wanted) <= set(found[0]):
             return found
-        from wasmwright.codegen.llvm import compiler, lower
+        from wasmwright.codegen.llvm import lower
 
         options = lower.Options(
-            guard=self.guard, fuel=self.fuel, inline=inline, deterministic=self.deterministic
+            guard=self.guard,
+            fuel=self.options.fuel,
+            inline=inline,
+            deterministic=self.options.deterministic,
         )
         text = lower.lower_unit(self.module, self.layout, wanted, options)
-        data = native.get().call_compiler(lambda: compiler.compile_ir(text, level))
+        data = native.get().compile_ir(lambda: text, level)
         cached.add(tuple(wanted), data)
         return wanted, data
 
     def _cached(self, level: int) -> Pack:
         pack = self._packs.get(level)
         if pack is None:
-            digest = hashlib.blake2b(self.module.data, digest_size=20).digest()
-            pack = open_pack(digest + bytes((self.guard, level, self.fuel, self.deterministic)))
+            options = self.options
+            made_with = bytes((self.guard, level, options.fuel, options.deterministic))
+            pack = open_pack(self.digest + made_with)
             self._packs[level] = pack
         return pack
 

@@ -20,7 +20,7 @@ from wasmwright.codegen.llvm import stubs
 from wasmwright.model import types
 from wasmwright.model.canon import CANON
 from wasmwright.model.types import FuncType
-from wasmwright.runtime import heap_types, native, references
+from wasmwright.runtime import heap_types, native, native_types, references
 from wasmwright.runtime.block import Block
 
 
@@ -109,7 +109,7 @@ def _signature(func: Any) -> inspect.Signature:
     return inspect.Signature(parameters, return_annotation=result)
 
 
-def describe_type(func_type: Any) -> None:
+def _describe(func_type: Any) -> None:
     """Gives the native function type its attributes; on the type itself, where they are free."""
 
     def info_of(func: Any) -> FuncInfo:
@@ -129,3 +129,6 @@ def describe_type(func_type: Any) -> None:
         return f"<wasmwright.Func {info.name} {info.func_type}>"
 
     func_type.__repr__ = show
+
+
+_describe(native_types.func_type)

@@ -18,7 +18,7 @@ from wasmwright import errors, tuning
 from wasmwright.codegen import abi
 from wasmwright.codegen import heap_layout as layout
 from wasmwright.codegen.llvm import gc_heaps as ir
-from wasmwright.runtime import native, turns
+from wasmwright.runtime import native, native_types, turns
 
 if TYPE_CHECKING:
     from wasmwright.runtime.block import Block
@@ -56,24 +56,24 @@ class Collector:
 
     def _make_heap_type(self) -> Any:
         symbol = self._core.gc_symbol
-        return self._core.make_type(
+        return native_types.make_type(
             b"wasmwright.runtime.heap.HeapObject",
             ir.HEAP_OBJECT_SIZE,
-            native.TPFLAGS_HAVE_GC | native.TPFLAGS_DISALLOW_INSTANTIATION,
+            native_types.TPFLAGS_HAVE_GC | native_types.TPFLAGS_DISALLOW_INSTANTIATION,
             [
-                (native.SLOT_DEALLOC, symbol("ww_gc_dealloc")),
-                (native.SLOT_TRAVERSE, symbol("ww_gc_traverse")),
-                (native.SLOT_CLEAR, symbol("ww_gc_clear")),
+                (native_types.SLOT_DEALLOC, symbol("ww_gc_dealloc")),
+                (native_types.SLOT_TRAVERSE, symbol("ww_gc_traverse")),
+                (native_types.SLOT_CLEAR, symbol("ww_gc_clear")),
             ],
             [],
         )
 
     def _make_root_type(self) -> Any:
-        return self._core.make_type(
+        return native_types.make_type(
             b"wasmwright.runtime.heap.Root",
             ir.ROOT_SIZE,
-            native.TPFLAGS_BASETYPE,
-            [(native.SLOT_DEALLOC, self._core.gc_symbol("ww_gc_root_dealloc"))],
+            native_types.TPFLAGS_BASETYPE,
+            [(native_types.SLOT_DEALLOC, self._core.gc_symbol("ww_gc_root_dealloc"))],
             [],
         )
 

@@ -13,7 +13,7 @@ from wasmwright.codegen.llvm import native as ir
 from wasmwright.codegen.llvm import stubs
 from wasmwright.model import types
 from wasmwright.model.canon import CANON
-from wasmwright.runtime import atomics, block, func, native, references, traps, turns
+from wasmwright.runtime import atomics, block, native, references, traps, turns
 
 _NAMES = {"i": "i32", "l": "i64", "f": "f32", "d": "f64", "v": "v128"}
 
@@ -100,7 +100,7 @@ def _exception_out(
 
 
 def install(core: native.Native) -> None:
-    """Hands the helpers to native code, and the function type its attributes."""
+    """Hands the helpers to native code."""
     for number, helper in (
         (ir.HELPER_ARITY, _arity),
         (ir.HELPER_BUSY, _busy),
@@ -119,4 +119,3 @@ def install(core: native.Native) -> None:
         (ir.HELPER_EXCEPTION_OUT, _exception_out),
     ):
         core.set_helper(number, helper)
-    func.describe_type(core.func_type)

@@ -150,6 +150,10 @@ class Instance:
             self._wrappers[address] = found
         return found
 
+    def global_address(self, index: int) -> int:
+        """The address of the cell of a global of the module's index space."""
+        return self._cells[index]
+
     # -- filling the context -------------------------------------------------------------
 
     def _words(self, offset: int, values: array[int]) -> None:

@@ -19,8 +19,9 @@ from collections.abc import Callable
 from typing import Final
 
 from wasmwright import errors, tuning
+from wasmwright.codegen import abi
 from wasmwright.codegen.llvm.stop import EVERYTHING
-from wasmwright.runtime import block, native
+from wasmwright.runtime import block, native, turns
 from wasmwright.runtime.block import Block
 
 # Asked again and again until it says that nothing is left to stop.
@@ -28,6 +29,8 @@ Tick = Callable[[], bool]
 
 # Why a block's calls are stopped, by its address, for the message.
 _reasons: Final[dict[int, str]] = {}
+# Wakes a thread that waits in a host function, by `threading.get_ident`: it then calls `check`.
+sleepers: Final[dict[int, Callable[[], None]]] = {}
 
 
 class _Calls:
@@ -50,14 +53,26 @@ class _Calls:
 
     def request(self, address: int, thread: int, word: int) -> bool:
         """Ends the activations of a block below ``word``, if ``thread`` (0: any) is in them."""
-        return bool(self._request(address, thread, word, self._signal))
+        found = bool(self._request(address, thread, word, self._signal))
+        if found:
+            _wake(address)
+        return found
 
     def spread(self, address: int, other: int) -> int:
         """Sees a request for a block through to ``other``; 0 if it is done with, 2 if so."""
-        return int(self._spread(address, other, self._signal))
+        found = int(self._spread(address, other, self._signal))
+        if found == 2 and other != address:
+            _wake(other)
+        return found
 
 
 _calls = functools.cache(_Calls)
+
+
+def _wake(address: int) -> None:
+    wake = sleepers.get(native.read64(address + abi.RT_PTHREAD)) if sleepers else None
+    if wake is not None:
+        wake()
 
 
 def interrupt(target: Block, reason: str = "") -> bool:
@@ -123,13 +138,13 @@ class Deadline:
     """``with Deadline(seconds):`` stops the wasm calls of this thread that last beyond it.
 
     They raise InterruptError, as do calls that begin later inside the ``with``. Host code is not
-    stopped, nor is what was running before.
+    stopped, nor is what was running before. With None for the seconds, only ``expire`` does it.
     """
 
-    __slots__ = ("_done", "_lock", "_outer", "_seconds", "_thread", "_timer")
+    __slots__ = ("_done", "_lock", "_outer", "_reason", "_seconds", "_thread", "_timer")
 
-    def __init__(self, seconds: float) -> None:
-        if not seconds >= 0:
+    def __init__(self, seconds: float | None) -> None:
+        if seconds is not None and not seconds >= 0:
             raise ValueError("a deadline is a number of seconds, not negative")
         self._seconds = seconds
         self._lock = threading.Lock()
@@ -142,24 +157,44 @@ class Deadline:
             raise RuntimeError("a deadline is for one block at a time")
         self._thread = threading.get_ident()
         self._outer = _calls().here()
-        self._done = False
-        self._timer = watch(self._tick, self._seconds)
+        self._reason = ""
+        self._timer: Timer | None = None
+        with self._lock:
+            self._done = False
+            if self._seconds is not None:
+                self._reason = f"the deadline of {self._seconds:g} s has passed"
+                self._timer = watch(self._tick, self._seconds)
         return self
 
     def __exit__(self, *_: object) -> None:
         # The lock: once this is over, nothing that begins later may be stopped.
         with self._lock:
             self._done = True
-        forget(self._timer)
+            turns.impatient.pop(self._thread, None)
+            timer = self._timer
+        if timer is not None:
+            forget(timer)
+
+    def expire(self, reason: str) -> None:
+        """Stops the calls now; from any thread. Nothing happens where the ``with`` is over."""
+        with self._lock:
+            if self._done:
+                return
+            timer = self._timer
+            self._reason = reason
+            self._timer = watch(self._tick)
+        if timer is not None:
+            forget(timer)
 
     def _tick(self) -> bool:
         calls = _calls()
         with self._lock:
             if self._done:
                 return False
+            turns.impatient[self._thread] = self._reason
             for each in _running():
                 if calls.request(each.address, self._thread, self._outer):
-                    _reasons[each.address] = f"the deadline of {self._seconds:g} s has passed"
+                    _reasons[each.address] = self._reason
         return True
 
 

@@ -22,7 +22,7 @@ from wasmwright.model.module import (
     Module,
 )
 from wasmwright.model.types import FuncType, GlobalType, Limits, MemoryType, TableType, TagType
-from wasmwright.runtime import native, references
+from wasmwright.runtime import native, native_types, references
 from wasmwright.runtime.func import HostFunction
 from wasmwright.runtime.globals import Global
 from wasmwright.runtime.instance import Externs
@@ -134,7 +134,7 @@ def _link(
 
 
 def _what(value: Any) -> str:
-    if type(value) is native.get().func_type:
+    if type(value) is native_types.func_type:
         return f"func {value._info.func_type}"
     if isinstance(value, Memory):
         return f"memory {value.type}"
@@ -156,7 +156,7 @@ def _link_func(
     adapt: Adapt,
 ) -> None:
     wanted = type_ids[type_index]
-    if type(value) is native.get().func_type:
+    if type(value) is native_types.func_type:
         record = native.func_record(value)
         if not CANON.matches(native.read32(record + abi.FUNCREF_TYPE), wanted):
             raise _Mismatch(_what(value))

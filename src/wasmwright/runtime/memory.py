@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from wasmwright import tuning
 from wasmwright.codegen import vm
 from wasmwright.model.types import Limits, MemoryType
-from wasmwright.runtime import native
+from wasmwright.runtime import native, native_types
 from wasmwright.runtime.resource import resource
 from wasmwright.runtime.typed import TypedAccess
 
 if TYPE_CHECKING:
     _Buffer: Any = object
 else:
-    _Buffer = native.get().buffer_type
+    _Buffer = native_types.buffer_type
 
 
 class Memory(TypedAccess, _Buffer):  # type: ignore[misc]  # the base is made at run time

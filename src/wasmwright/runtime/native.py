@@ -1,7 +1,7 @@
 """The native parts in this process: loaded once, with the Python helpers that they call.
 
-Produces the two Python types that need C slots (exported functions, buffers), the stubs of
-each signature, the fault and interrupt handlers, and a registry of reserved memory regions.
+Produces the stubs of each signature, the fault and interrupt handlers, and a registry of reserved
+memory regions; fills the slots of the Python types in :mod:`runtime.native_types`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ from wasmwright import tuning
 from wasmwright.codegen import vm
 from wasmwright.codegen.cache import open_pack
 from wasmwright.codegen.llvm import native as ir
-from wasmwright.codegen.llvm import native_throw, stop, stubs
-from wasmwright.codegen.objects import Arena, LoadedObject, load
+from wasmwright.codegen.llvm import native_throw, stubs
+from wasmwright.codegen.llvm.targets import Target
+from wasmwright.codegen.objects import Arena, LoadedObject, ObjectError, load
+from wasmwright.runtime import native_parts as parts
+from wasmwright.runtime import native_types
 from wasmwright.runtime.arena import HeapArena
 from wasmwright.runtime.compile_clock import Preparing
 from wasmwright.runtime.unwind import Unwinder
@@ -32,48 +35,10 @@ _PyHandler = Callable[[Any, int, int, int, int], Any]
 _T = TypeVar("_T")
 
 _libc: Final = ctypes.CDLL(None)
-_MEMBER_READONLY: Final = 1
-_T_OBJECT_EX: Final = 16
-_T_PYSSIZET: Final = 19
-_TPFLAGS_DEFAULT: Final = 1 << 18
-TPFLAGS_BASETYPE: Final = 1 << 10
-TPFLAGS_HAVE_GC: Final = 1 << 14
-_TPFLAGS_HAVE_VECTORCALL: Final = 1 << 11
-TPFLAGS_DISALLOW_INSTANTIATION: Final = 1 << 7
-_SLOT_GETBUFFER: Final = 1
-_SLOT_CALL: Final = 50
-SLOT_CLEAR: Final = 51
-SLOT_DEALLOC: Final = 52
-SLOT_TRAVERSE: Final = 71
-_SLOT_MEMBERS: Final = 72
 _SA_SIGINFO: Final = 4
 _SA_ONSTACK: Final = 0x08000000
 _SA_NODEFER: Final = 0x40000000
 _SA_RESTART: Final = 0x10000000
-
-
-class _Member(ctypes.Structure):
-    _fields_ = (
-        ("name", ctypes.c_char_p),
-        ("type", ctypes.c_int),
-        ("offset", ctypes.c_ssize_t),
-        ("flags", ctypes.c_int),
-        ("doc", ctypes.c_char_p),
-    )
-
-
-class _Slot(ctypes.Structure):
-    _fields_ = (("slot", ctypes.c_int), ("function", ctypes.c_void_p))
-
-
-class _Spec(ctypes.Structure):
-    _fields_ = (
-        ("name", ctypes.c_char_p),
-        ("basicsize", ctypes.c_int),
-        ("itemsize", ctypes.c_int),
-        ("flags", ctypes.c_uint),
-        ("slots", ctypes.POINTER(_Slot)),
-    )
 
 
 class _SigAction(ctypes.Structure):
@@ -153,7 +118,7 @@ class Native:
         # Reentrant: what a finaliser does may interrupt the thread that holds it.
         self._lock = threading.RLock()
         self.unwinder = Unwinder(self._state + ir.STATE_UNWIND)
-        self._core = self._load(ir.core_ir() + native_throw.throw_ir() + stop.stop_ir())
+        self._core = self._load(parts.CORE, parts.core_ir)
         self._set_up_state()
         self.watch_signals()
         self.stop_signal = self._install_stop()
@@ -166,9 +131,10 @@ class Native:
         self._new_func = ctypes.PYFUNCTYPE(
             ctypes.py_object, ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p, ctypes.py_object
         )(self._core.symbols["ww_new_func"])
-        self.func_type = self._make_func_type()
-        self.buffer_type = self._make_buffer_type()
-        self._resource_type = self._make_resource_type()
+        native_types.bind(self._core.symbols)
+        self._resource_type = native_types.make_resource_type(
+            self._core.symbols["ww_resource_dealloc"]
+        )
         self._new_resource = ctypes.PYFUNCTYPE(
             ctypes.py_object, ctypes.py_object, ctypes.py_object
         )(self._core.symbols["ww_new_resource"])
@@ -186,16 +152,37 @@ class Native:
             return self._core.symbols[name]
         return symbol(name)
 
-    def _load(self, text: str) -> LoadedObject:
-        # Keyed by the text's own hash, as function numbers are for a module's code.
-        number = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "little")
-        found = self._pack.find(number)
-        if found is None:
-            from wasmwright.codegen.llvm import compiler
+    def _load(self, key: str, text: Callable[[], str]) -> LoadedObject:
+        """The native parts that ``key`` names, of which ``text`` gives the IR."""
+        data = parts.shipped.get(key)
+        if data is None:
+            # As function numbers are for a module's code.
+            digest = hashlib.blake2b(key.encode(), digest_size=4).digest()
+            number = int.from_bytes(digest, "little")
+            found = self._pack.find(number)
+            if found is not None:
+                try:
+                    return load(found[1], self._arena, self._resolve)
+                except ObjectError:
+                    self._pack.forget(number)
+            data = self.compile_ir(text)
+            self._pack.add((number,), data)
+        return load(data, self._arena, self._resolve)
 
-            found = (number,), self.call_compiler(lambda: compiler.compile_ir(text))
-            self._pack.add(*found)
-        return load(found[1], self._arena, self._resolve)
+    def compile_ir(
+        self, text: Callable[[], str], level: int = 2, target: Target | None = None
+    ) -> bytes:
+        """The object that LLVM makes of IR; RuntimeError where it is not installed."""
+        try:
+            from wasmwright.codegen.llvm import compiler
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] != "llvmlite":
+                raise
+            raise RuntimeError(
+                "this needs compiling, and llvmlite is not installed: neither the cache nor a file "
+                "of `wasmwright compile` has the code"
+            ) from error
+        return self.call_compiler(lambda: compiler.compile_ir(text(), level, target))
 
     def load_code(self, data: bytes) -> LoadedObject:
         """Loads a unit of compiled wasm into the code arena."""
@@ -214,10 +201,8 @@ class Native:
         """The address of one of the collector's functions, which are loaded on first use."""
         with self._lock:
             if self._gc is None:
-                from wasmwright.codegen.llvm import gc
-
                 # While it is loaded, its own names need no resolving.
-                self._gc = self._load(gc.gc_ir())
+                self._gc = self._load(parts.COLLECTOR, parts.gc_ir)
         return self._gc.symbols[name]
 
     def stubs(self, key: str) -> tuple[int, int]:
@@ -234,11 +219,15 @@ class Native:
             wanted = sorted({key for key in keys if key not in self._stubs})
             if not wanted:
                 return
-            loaded = self._load(stubs.stub_ir(wanted))
-            self.unwinder.add(loaded, stubs=True)
-            symbols = loaded.symbols
-            for key in wanted:
-                self._stubs[key] = (symbols[f"entry_{key}"], symbols[f"host_{key}"])
+            for name in parts.shipped_stubs(wanted):
+                self._load_stubs(name, name.split()[1:])
+
+    def _load_stubs(self, name: str, keys: list[str]) -> None:
+        loaded = self._load(name, lambda: stubs.stub_ir(keys))
+        self.unwinder.add(loaded, stubs=True)
+        symbols = loaded.symbols
+        for key in keys:
+            self._stubs[key] = (symbols[f"entry_{key}"], symbols[f"host_{key}"])
 
     # -- state ---------------------------------------------------------------------------
 
@@ -406,70 +395,12 @@ class Native:
 
     def new_func(self, vectorcall: int, record: int, info: object) -> Any:
         """A new exported-function object; ``info`` keeps alive what ``record`` lives in."""
-        return self._new_func(self.func_type, vectorcall, record, info)
+        return self._new_func(native_types.func_type, vectorcall, record, info)
 
     def new_resource(self, release: Callable[[], None]) -> object:
         """An object that calls ``release`` when it goes: see ``runtime.resource``."""
         made: object = self._new_resource(self._resource_type, release)
         return made
-
-    def make_type(
-        self,
-        name: bytes,
-        size: int,
-        flags: int,
-        slots: list[tuple[int, int]],
-        members: list[tuple[bytes, int, int]],
-    ) -> Any:
-        """A Python type with native slots; ``members`` are (name, kind, offset)."""
-        table = (_Member * (len(members) + 1))()
-        for i, (member, kind, offset) in enumerate(members):
-            table[i] = _Member(member, kind, offset, _MEMBER_READONLY, None)
-        entries = [*slots, (_SLOT_MEMBERS, ctypes.addressof(table)), (0, 0)]
-        array = (_Slot * len(entries))(*(_Slot(*entry) for entry in entries))
-        spec = _Spec(name, size, 0, _TPFLAGS_DEFAULT | flags, array)
-        self._keep += [table, array, spec]
-        from_spec = ctypes.pythonapi.PyType_FromSpec
-        from_spec.restype = ctypes.py_object
-        from_spec.argtypes = [ctypes.c_void_p]
-        return from_spec(ctypes.addressof(spec))
-
-    def _make_func_type(self) -> Any:
-        core = self._core.symbols
-        return self.make_type(
-            b"wasmwright.Func",
-            ir.FUNC_SIZE,
-            TPFLAGS_HAVE_GC | _TPFLAGS_HAVE_VECTORCALL | TPFLAGS_DISALLOW_INSTANTIATION,
-            [
-                (_SLOT_CALL, symbol("PyVectorcall_Call")),
-                (SLOT_DEALLOC, core["ww_func_dealloc"]),
-                (SLOT_TRAVERSE, core["ww_func_traverse"]),
-                (SLOT_CLEAR, core["ww_func_clear"]),
-            ],
-            [
-                (b"__vectorcalloffset__", _T_PYSSIZET, ir.FUNC_VECTORCALL),
-                (b"__weaklistoffset__", _T_PYSSIZET, ir.FUNC_WEAKREFS),
-                (b"_info", _T_OBJECT_EX, ir.FUNC_INFO),
-            ],
-        )
-
-    def _make_resource_type(self) -> Any:
-        return self.make_type(
-            b"wasmwright.runtime.native.Resource",
-            ir.RESOURCE_SIZE,
-            TPFLAGS_DISALLOW_INSTANTIATION,
-            [(SLOT_DEALLOC, self._core.symbols["ww_resource_dealloc"])],
-            [],
-        )
-
-    def _make_buffer_type(self) -> Any:
-        return self.make_type(
-            b"wasmwright.runtime.native.Buffer",
-            ir.BUFFER_SIZE,
-            TPFLAGS_BASETYPE,
-            [(_SLOT_GETBUFFER, self._core.symbols["ww_get_buffer"])],
-            [],
-        )
 
 
 def _without_collector(call: Callable[[], _T]) -> _T:

@@ -17,7 +17,7 @@ from wasmwright.codegen import abi
 from wasmwright.errors import WasmException
 from wasmwright.model import types
 from wasmwright.model.canon import CANON
-from wasmwright.runtime import heap, native
+from wasmwright.runtime import heap, native, native_types
 from wasmwright.runtime.block import Block, join
 from wasmwright.runtime.heap import RootRecord
 from wasmwright.runtime.resource import resource
@@ -240,7 +240,7 @@ def from_python(value: Any, valtype: int, owner: Owner) -> int:
 
 def record_of(value: Any) -> int:
     """The funcref record of a function object; TypeError for anything else."""
-    if type(value) is not native.get().func_type:
+    if type(value) is not native_types.func_type:
         raise TypeError(f"expected a wasm function or None, not {type(value).__name__}")
     return native.func_record(value)
 

@@ -110,6 +110,10 @@ class Table:
         """Stores a reference that the caller keeps alive through ``owners``."""
         native.write64(self._address(index), value)
 
+    def words(self) -> list[int]:
+        """All references as machine words."""
+        return list((ctypes.c_uint64 * len(self)).from_address(self._base))
+
     def fill_raw(self, start: int, values: list[int]) -> None:
         """Stores references from ``start`` on; the caller checked that they fit."""
         array = (ctypes.c_uint64 * len(values))(*values)

@@ -8,11 +8,12 @@ enters again at once does not overtake it. All of this happens with the GIL held
 from __future__ import annotations
 
 import ctypes
+import threading
 import time
 from collections import deque
 from typing import Final
 
-from wasmwright import tuning
+from wasmwright import errors, tuning
 from wasmwright.codegen import abi
 from wasmwright.runtime.native import read64, write64
 
@@ -20,6 +21,12 @@ from wasmwright.runtime.native import read64, write64
 # are the addresses of their thread states.
 _queues: Final[dict[int, deque[int]]] = {}
 _waiting: Final[dict[int, int]] = {}
+# Threads in whose calls a host function waits for another thread, which is the value.
+suspended: Final[dict[int, int]] = {}
+# Threads that work for a host function which another thread, the value, waits for.
+serving: Final[dict[int, int]] = {}
+# Why a thread is to wait no longer, by `threading.get_ident`.
+impatient: Final[dict[int, str]] = {}
 
 _thread_state = ctypes.pythonapi.PyThreadState_Get
 _thread_state.restype = ctypes.c_size_t
@@ -36,7 +43,8 @@ def wait(block: int, thread: int) -> None:
     """Waits until the runtime block at this address is free and it is the calling thread's turn.
 
     The thread enters the block next, or passes its turn on. Raises RuntimeError where it would
-    wait for ever: for a thread that waits for a block that this thread is in.
+    wait for ever: for a thread that waits for a block that this thread is in, or for this thread.
+    Raises InterruptError if it is stopped while it waits.
     """
     queue = _queues.setdefault(block, deque())
     queue.append(thread)
@@ -47,6 +55,9 @@ def wait(block: int, thread: int) -> None:
             # (Whatever runs while this thread sleeps, a signal handler say, may wait here too.)
             _waiting[thread] = block
             _refuse_deadlock(block, thread)
+            if impatient and threading.get_ident() in impatient:
+                why = impatient[threading.get_ident()]
+                raise errors.InterruptError(errors.TRAP_KINDS[errors.TRAP_INTERRUPT], (), why)
             if queue[0] == thread and read64(block + abi.RT_TURN) in (0, thread):
                 write64(block + abi.RT_TURN, thread)
                 turn = read64(block + abi.RT_OWNER) == 0
@@ -70,13 +81,31 @@ def pass_on(block: int) -> None:
 def _refuse_deadlock(block: int, thread: int) -> None:
     """Follows who waits for whom, from the block on."""
     met = 0
-    while met <= len(_waiting):
+    while met <= len(_waiting) + len(suspended):
         owner = read64(block + abi.RT_OWNER)
         if owner == thread:
             raise RuntimeError(
                 "two threads wait for each other: each is in an instance that the other calls"
             )
+        if owner in suspended:
+            _refuse_suspended(owner, thread)
+            owner = suspended[owner]
         if owner not in _waiting:
             return
         block = _waiting[owner]
         met += 1
+
+
+def _refuse_suspended(owner: int, thread: int) -> None:
+    if suspended[owner] == thread:
+        raise RuntimeError(
+            "the instance waits for an async host function, which cannot go on while this thread "
+            "waits for the instance: use `await f.aio(...)` in coroutines"
+        )
+    while thread in serving:
+        thread = serving[thread]
+        if thread == owner:
+            raise RuntimeError(
+                "the instance waits for an async host function, which waits for this call: "
+                "call its functions there by `await f.aio(...)`"
+            )

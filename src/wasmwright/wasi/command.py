@@ -20,7 +20,7 @@ from wasmwright.wasi.streams import CaptureStream, StreamInput, StreamOutput
 if TYPE_CHECKING:
     from socket import socket
 
-    from wasmwright.api import Limits
+    from wasmwright.api import Limits, Snapshot
 
 _NOTE_SIZE = 2_000  # bytes
 
@@ -194,8 +194,12 @@ def instantiate(
     imports: Imports | None = None,
     *,
     limits: Limits | None = None,
+    snapshot: Snapshot | None = None,
 ) -> Any:
     """An `Instance` of `module` linked to `wasi`, its memory bound; for reactors, initialised.
+
+    With a snapshot it begins there (`Module.restore`) and is not initialised; open descriptors,
+    arguments and so on are those of `wasi`, not of the instance that the snapshot is of.
 
     The memory is the export "memory", or else one among `imports`. LinkError where there is none
     and a WASI function is imported. Does not call `_start`.
@@ -219,11 +223,15 @@ def instantiate(
         if memory is not None:
             wasi.bind(memory)
 
-    instance = Instance(module, namespace, limits=limits, before_start=bind)
+    if snapshot is None:
+        instance = Instance(module, namespace, limits=limits, before_start=bind)
+    else:
+        instance = module.restore(snapshot, namespace, limits=limits)
+        bind(instance)
     if wasi.memory is None and any(_is_wasi(item) for item in module.imports):
         raise LinkError('no export named memory: a WASI module must export its memory as "memory"')
     initialize = Mapping.get(instance.exports, "_initialize")
-    if initialize is not None:
+    if initialize is not None and snapshot is None:
         initialize()
     return instance
 

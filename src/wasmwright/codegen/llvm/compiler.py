@@ -15,6 +15,7 @@ from llvmlite.binding.newpassmanagers import NewPassManager
 
 from wasmwright import tuning
 from wasmwright.codegen import vm
+from wasmwright.codegen.llvm.targets import Target
 
 _local: Final = threading.local()
 
@@ -24,6 +25,12 @@ def _initialize() -> None:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     llvm.initialize_native_asmparser()
+
+
+@functools.cache
+def _initialize_all() -> None:
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
 
 
 @functools.cache
@@ -56,20 +63,23 @@ def host_cpu() -> str:
     return str(llvm.get_host_cpu_name())
 
 
-def _machine(level: int) -> Any:
-    machines: dict[int, Any] = _local.__dict__.setdefault("machines", {})
-    machine = machines.get(level)
+def _machine(level: int, target: Target | None) -> Any:
+    machines: dict[tuple[int, Target | None], Any]
+    machines = _local.__dict__.setdefault("machines", {})
+    machine = machines.get((level, target))
     if machine is None:
         _initialize()
-        target = llvm.Target.from_default_triple()
-        machine = target.create_target_machine(
-            cpu=host_cpu(),
-            features=host_features(),
-            opt=level,
-            reloc="pic",
-            codemodel="small",
+        if target is None:
+            found = llvm.Target.from_default_triple()
+            cpu, features, abi = host_cpu(), host_features(), ""
+        else:
+            _initialize_all()
+            found = llvm.Target.from_triple(target.triple)
+            _, cpu, features, abi = target
+        machine = found.create_target_machine(
+            cpu=cpu, features=features, opt=level, reloc="pic", codemodel="small", abiname=abi
         )
-        machines[level] = machine
+        machines[level, target] = machine
     return machine
 
 
@@ -91,9 +101,12 @@ def _optimized(machine: Any, text: str, level: int) -> Any:
     return module
 
 
-def compile_ir(text: str, level: int = 2) -> bytes:
-    """Compiles IR text to a relocatable object; ``level`` is 0 to 3 as compilers count it."""
-    machine = _machine(level)
+def compile_ir(text: str, level: int = 2, target: Target | None = None) -> bytes:
+    """Compiles IR text to a relocatable object; ``level`` is 0 to 3 as compilers count it.
+
+    Without a target it is for this very machine.
+    """
+    machine = _machine(level, target)
     _drop_library()
     module = _optimized(machine, text, level)
     _drop_library()
@@ -105,10 +118,10 @@ def compile_ir(text: str, level: int = 2) -> bytes:
 
 def optimized_ir(text: str, level: int = 2) -> str:
     """The IR after the pass pipeline, for people who look into it."""
-    return str(_optimized(_machine(level), text, level))
+    return str(_optimized(_machine(level, None), text, level))
 
 
 def assembly(text: str, level: int = 2) -> str:
     """The machine code as assembler text, for people who look into it."""
-    machine = _machine(level)
+    machine = _machine(level, None)
     return str(machine.emit_assembly(_optimized(machine, text, level)))

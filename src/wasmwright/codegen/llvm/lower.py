@@ -195,8 +195,10 @@ def _function(unit: Unit, func: int) -> list[str]:
             skip_immediates(reader, opcode)
             _select(e)
         elif handler == _VECTOR:
+            _need_vectors(e, opcode)
             vector(e, opcode)
         elif handler == _VECTOR_LOAD:
+            _need_vectors(e, opcode)
             vector_load(e, opcode)
         elif handler == _VECTOR_STORE:
             vector_store(e, opcode)
@@ -222,6 +224,11 @@ def _function(unit: Unit, func: int) -> list[str]:
     if e.fuel_place >= 0:
         e.charge()
     return e.text()
+
+
+def _need_vectors(e: Emitter, opcode: i64) -> None:
+    if not e.unit.swizzle:
+        raise Unsupported(f"{instruction_name(opcode)} for {e.unit.options.arch}")
 
 
 def _dead(e: Emitter, opcode: i64) -> None:

@@ -170,11 +170,13 @@ _ZEROS: Final[dict[int, str]] = {
 
 # All that depends on the architecture. What ties an empty inline assembly's result and operand
 # to one register for floats and vectors:
-_FLOAT_REGISTER: Final[dict[str, str]] = {"x86_64": "=x,0", "aarch64": "=w,0"}
-# Lanes by index, 0 for an index from 16 (x86: from 128; lower ones count modulo 16):
+_FLOAT_REGISTER: Final[dict[str, str]] = {"x86_64": "=x,0", "aarch64": "=w,0", "riscv64": "=f,0"}
+# Lanes by index, 0 for an index from 16 (x86: from 128; lower ones count modulo 16). Empty where
+# vectors are not lowered.
 _SWIZZLE: Final[dict[str, str]] = {
     "x86_64": "@llvm.x86.ssse3.pshuf.b.128",
     "aarch64": "@llvm.aarch64.neon.tbl1.v16i8",
+    "riscv64": "",
 }
 
 # By slot: whether an instruction opens a block that an ``end`` closes.

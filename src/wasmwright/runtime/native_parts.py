@@ -1,0 +1,40 @@
+"""The native parts by name: their IR, and those that came compiled with a module."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wasmwright.codegen.llvm import native as ir
+from wasmwright.codegen.llvm import native_throw, stop
+
+# What the native parts are called, in the cache and in `shipped`.
+CORE: Final = "core"
+COLLECTOR: Final = "collector"
+
+# Those that came with a module that was compiled ahead of time, by name.
+shipped: Final[dict[str, bytes]] = {}
+
+
+def core_ir() -> str:
+    """The IR of what is always there."""
+    return ir.core_ir() + native_throw.throw_ir() + stop.stop_ir()
+
+
+def gc_ir() -> str:
+    """The IR of the collector."""
+    from wasmwright.codegen.llvm import gc
+
+    return gc.gc_ir()
+
+
+def stubs_name(keys: list[str]) -> str:
+    """The name of the stubs of several signatures in one object."""
+    return " ".join(["stubs", *keys])
+
+
+def shipped_stubs(wanted: list[str]) -> list[str]:
+    """The names of objects that together have the stubs of these signatures."""
+    names = [name for name in shipped if not {*name.split()[1:]}.isdisjoint(wanted)]
+    found = {key for name in names for key in name.split()[1:]}
+    missing = [key for key in wanted if key not in found]
+    return names + ([stubs_name(missing)] if missing else [])
