@@ -32,7 +32,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def command_line() -> str:
     """The command that is running, as one would type it in the repository's root."""
     arguments = [a for a in sys.argv[1:] if a != "--update-docs"]
-    return shlex.join(["python", f"bench/{Path(sys.argv[0]).name}", *arguments])
+    script = Path(sys.argv[0]).resolve().relative_to(engines.BENCH.parent)
+    return shlex.join(["python", str(script), *arguments])
 
 
 def provenance(versions: Iterable[str]) -> str:

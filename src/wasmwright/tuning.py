@@ -90,6 +90,10 @@ GC_HEAP_LIMIT: Final = 4 << 30
 # than that is collected when as much again was given out.
 GC_THRESHOLD: Final = 16 << 20
 
+# Python objects that wasm came to hold after which a heap is collected, at least; a heap with more
+# alive waits longer. (Few, since nobody knows what such an object weighs.)
+GC_PINS: Final = 256
+
 # Least bytes of the stack of objects that a collection has yet to look into. What does not fit is
 # found again, at a cost. The system provides what is touched of it.
 GC_MARK_STACK: Final = 128 << 20

@@ -18,6 +18,7 @@ from wasmwright.isa import (
     BY_NAME,
     BY_SLOT,
     INSTRUCTIONS,
+    NATURAL_ALIGNMENT,
     PREFIX_BASE,
     PREFIX_SIZE,
     SLOTS,
@@ -190,3 +191,34 @@ def test_only_instructions_without_a_rule_of_their_own_have_fixed_stack_types() 
         left, right = instruction.stack.split("->")
         assert instruction.params == tuple(codes[word] for word in left.split())
         assert instruction.results == tuple(codes[word] for word in right.split())
+
+
+def test_an_instruction_tells_the_proposals_it_lacks() -> None:
+    call, throw = named("return_call_ref"), named("throw")
+    assert call.missing(features.ALL) == named("nop").missing(features.MVP) == 0
+    assert call.missing(features.ALL & ~features.TAIL_CALL) == features.TAIL_CALL
+    assert call.missing(features.MVP) == features.TAIL_CALL | features.FUNCTION_REFERENCES
+    for enough in (features.EXCEPTIONS, features.LEGACY_EXCEPTIONS):
+        assert throw.missing(enough) == 0
+    assert throw.missing(features.MVP) == features.EXCEPTIONS
+    assert named("throw_ref").missing(features.LEGACY_EXCEPTIONS) == features.EXCEPTIONS
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("i32.load", 4),
+        ("i64.load16_u", 2),
+        ("f64.store", 8),
+        ("v128.load", 16),
+        ("v128.load8x8_s", 8),
+        ("v128.load32_zero", 4),
+        ("v128.store64_lane", 8),
+        ("i64.atomic.rmw8.add_u", 1),
+        ("memory.atomic.wait64", 8),
+        ("memory.atomic.notify", 4),
+        ("i32.add", 1),
+    ],
+)
+def test_natural_alignments_are_the_bytes_that_are_touched(name: str, size: int) -> None:
+    assert 1 << NATURAL_ALIGNMENT[slot(name)] == size

@@ -194,3 +194,46 @@ def test_an_objects_attributes_are_imports(instantiate):
     text = """(module (import "host" "add" (func $add (param i32) (result i32)))
       (func (export "run") (result i32) (call $add (i32.const 2))))"""
     assert instantiate(text, {"host": Host()}).exports.run() == 42
+
+
+def test_any_value_of_its_type_links_as_an_immutable_global(instantiate):
+    text = """(module (type $f (func (result i32)))
+      (import "a" "text" (global $text (ref extern)))
+      (import "a" "null" (global externref))
+      (import "a" "small" (global (ref i31)))
+      (import "a" "func" (global $func (ref $f)))
+      (import "a" "struct" (global (ref null struct)))
+      (func (export "text") (result externref) (global.get $text))
+      (func (export "call") (result i32) (call_ref $f (global.get $func)))
+      (export "small" (global 2)) (export "struct" (global 4)))"""
+    other = instantiate("""(module (type $s (struct (field i32)))
+      (func (export "seven") (result i32) (i32.const 7))
+      (func (export "make") (result (ref $s)) (struct.new $s (i32.const 5))))""")
+    values = {
+        "text": "".join(["some", "thing"]),
+        "null": None,
+        "small": -3,
+        "func": other.exports.seven,
+        "struct": other.exports.make(),
+    }
+    instance = instantiate(text, {"a": values})
+    instance.heap.collect()
+    assert instance.exports.text() is values["text"]
+    assert instance.exports.call() == 7
+    assert instance.exports.small.value == -3
+    assert instance.exports.struct.value is values["struct"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("(ref extern)", None), ("funcref", len), ("i31ref", 1 << 30), ("structref", "text")],
+)
+def test_a_reference_that_is_not_of_the_globals_type_does_not_link(link, kind, value):
+    with pytest.raises(ww.LinkError, match="is given a Python"):
+        link(f'(import "a" "g" (global {kind}))', {"a": {"g": value}})
+
+
+def test_long_names_are_cut_in_messages(link):
+    with pytest.raises(ww.LinkError) as caught:
+        link(f'(import "{"x" * 5000}" "{"y" * 5000}" (func))', {})
+    assert len(str(caught.value)) < 500

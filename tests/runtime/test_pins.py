@@ -6,6 +6,8 @@ import weakref
 
 import pytest
 
+from wasmwright import tuning
+
 HOLDER = """(module
   (type $box (struct (field $content (mut externref)) (field $next (mut (ref null $box)))))
   (import "host" "make" (func $make (result externref)))
@@ -201,3 +203,52 @@ def test_python_collects_while_wasm_runs_in_a_thread(instantiate):
     instance.heap.collect()
     gc.collect()
     assert sum(reference() is not None for reference in references) == 1
+
+
+@pytest.mark.parametrize("rounds", [(1, 3000), (3000, 1)], ids=["one call", "many calls"])
+def test_objects_that_are_held_in_passing_go_though_wasm_allocates_nothing(instantiate, rounds):
+    """Many pins make a collection due, in a module that never allocates, too."""
+    most = 0
+    alive = weakref.WeakSet()
+
+    def make():
+        nonlocal most
+        thing = Thing()
+        alive.add(thing)
+        most = max(most, len(alive))
+        return thing
+
+    text = """(module (import "host" "make" (func $make (result externref)))
+      (global $kept (export "kept") (mut externref) (ref.null extern))
+      (func (export "run") (param i32)
+        (loop $more
+          (global.set $kept (call $make))
+          (br_if $more (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))"""
+    instance = instantiate(text, {"host": {"make": make}})
+    calls, count = rounds
+    for _ in range(calls):
+        instance.exports.run(count)
+    assert most <= 2 * tuning.GC_PINS
+    assert instance.exports.kept.value in alive
+
+
+def test_objects_that_python_stores_go_though_nothing_is_called(holder):
+    alive = weakref.WeakSet()
+    for _ in range(3000):
+        thing = holder.exports.kept.value = Thing()
+        alive.add(thing)
+        assert len(alive) <= 2 * tuning.GC_PINS
+    assert holder.exports.kept.value is thing
+
+
+def test_collections_for_pins_keep_what_is_in_flight(instantiate):
+    """The first arguments are pinned when a collection for the last ones comes."""
+    text = """(module
+      (func (export "three") (param externref externref externref)
+        (result externref externref externref)
+        (local.get 2) (local.get 0) (local.get 1)))"""
+    instance = instantiate(text)
+    instance.heap.stress = True
+    for number in range(10):
+        first, second, third = instance.exports.three(*[f"{number} {i}" for i in range(3)])
+        assert (first, second, third) == (f"{number} 2", f"{number} 0", f"{number} 1")

@@ -6,7 +6,7 @@ import pytest
 
 from wasmwright.binary.decode import decode
 from wasmwright.binary.instructions import Immediate, instructions
-from wasmwright.isa import BY_NAME, INSTRUCTIONS, Instruction, access_bytes
+from wasmwright.isa import BY_NAME, INSTRUCTIONS, NATURAL_ALIGNMENT, Instruction
 from wasmwright.isa import immediates as imm
 from wasmwright.model.types import ANY, BLOCK_INDEX, BOT, FUNC, HEAP_MASK, I31, I32, I64
 from wasmwright.text import parse
@@ -82,7 +82,7 @@ def sample(row: Instruction) -> tuple[str, tuple[Immediate, ...]]:
     values: list[Immediate] = []
     for kind in row.immediates:
         if kind == imm.MEMARG:
-            size = access_bytes(row.name)
+            size = 1 << NATURAL_ALIGNMENT[row.slot]
             texts.append("$m1 offset=0xffff_ffff_ffff_ffff")
             values.append((size.bit_length() - 1, 1, (1 << 64) - 1))
         else:

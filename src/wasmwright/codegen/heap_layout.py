@@ -150,10 +150,15 @@ HEAP_EPOCH: Final = 256
 HEAP_DROPPED: Final = 264
 HEAP_DROPPED_COUNT: Final = 272
 HEAP_STACK_LEAST: Final = 288
+# So many pins make a collection due, at least (LEAST), and since the last one.
+HEAP_PIN_LEAST: Final = 296
+HEAP_PIN_LIMIT: Final = 304
 HEAP_SIZE: Final = 320
 
 SEGMENT_SIZE: Final = 16
 PIN_SIZE: Final = 16
+# A new pin is worth so many bytes (a power of two) of what a collection has to look at.
+PIN_SHIFT: Final = 10
 
 # A root record: {next, previous, entries, then (address, count) for each}. A count is of words
 # 16 bytes apart; INDIRECT says that the address is that of {pointer to words, their number}.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from wasmwright.features import LEGACY_EXCEPTIONS
 from wasmwright.isa import immediates
 from wasmwright.isa.table import ROWS
 
@@ -28,6 +29,10 @@ _TYPE_CODES: Final[dict[str, int]] = {
     "v128": 0x7B,
     "at": AT,
 }
+
+
+# Instructions that a second proposal has as well, which is enough to use them.
+_ALSO: Final[dict[str, int]] = {"throw": LEGACY_EXCEPTIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,12 @@ class Instruction:
             low += bytes((code & 0x7F | 0x80,))
             code >>= 7
         return low + bytes((code,))
+
+    def missing(self, features: int) -> int:
+        """The proposals that ``features`` lacks for this instruction: 0 where it may be used."""
+        if features & _ALSO.get(self.name, 0):
+            return 0
+        return self.feature & ~features
 
 
 def slot_of(opcode: int) -> int:
@@ -121,12 +132,11 @@ def slot(name: str) -> int:
 _VALTYPE_BYTES: Final[dict[str, int]] = {"i32": 4, "i64": 8, "f32": 4, "f64": 8, "v128": 16}
 
 
-def access_bytes(name: str) -> int:
+def _access_bytes(name: str) -> int:
     """How many bytes of memory the load, store or atomic instruction of this name touches.
 
-    That is its natural alignment. The first number after the mnemonic's dot is the width in
-    bits where it has one, and ``MxN`` is a vector of N such parts; else the value type's width is
-    meant.
+    The first number after the mnemonic's dot is the width in bits where it has one, and ``MxN`` is
+    a vector of N such parts; else the value type's width is meant.
     """
     valtype, _, operation = name.partition(".")
     digits = "".join(char if char.isdigit() or char == "x" else " " for char in operation)
@@ -137,16 +147,24 @@ def access_bytes(name: str) -> int:
     return _VALTYPE_BYTES.get(valtype, 4)  # memory.atomic.notify has an i32
 
 
+# By slot: the logarithm of the bytes that an instruction with a memarg touches, which is its
+# natural alignment.
+NATURAL_ALIGNMENT: Final[list[int]] = [0] * SLOTS
+for _row in INSTRUCTIONS:
+    if immediates.MEMARG in _row.immediates:
+        NATURAL_ALIGNMENT[_row.slot] = _access_bytes(_row.name).bit_length() - 1
+
+
 __all__ = [
     "AT",
     "BY_NAME",
     "BY_SLOT",
     "INSTRUCTIONS",
+    "NATURAL_ALIGNMENT",
     "PREFIX_BASE",
     "PREFIX_SIZE",
     "SLOTS",
     "Instruction",
-    "access_bytes",
     "immediates",
     "named",
     "slot",

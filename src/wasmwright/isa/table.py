@@ -10,7 +10,7 @@ A row is ``(opcode, name, immediates, stack type, feature, family)``:
 * ``stack type``: as the spec's index of instructions writes it. Where every name in it is
   a number or vector type, or ``at`` (the address type of the memory that the immediate
   names), the row alone types the instruction; otherwise the validator has a rule for it.
-* ``feature``: the proposal that brought it.
+* ``feature``: the proposal that brought it, or several that it takes together.
 * ``family``: the spec's grouping (unop, binop, relop ...), by which backends dispatch.
 
 Sources: the index of instructions in the appendix of the core specification, the threads
@@ -62,7 +62,7 @@ ROWS: Final[tuple[tuple[int, str, str, str, int, str], ...]] = (
     (0x12, "return_call", "func", "t1* -> t2*", TAIL_CALL, "call"),
     (0x13, "return_call_indirect", "type table", "t1* i32 -> t2*", TAIL_CALL, "call"),
     (0x14, "call_ref", "type", "t1* (ref null x) -> t2*", FUNCTION_REFERENCES, "call"),
-    (0x15, "return_call_ref", "type", "t1* (ref null x) -> t2*", FUNCTION_REFERENCES, "call"),
+    (0x15, "return_call_ref", "type", "t1* (ref null x) -> t2*", FUNCTION_REFERENCES | TAIL_CALL, "call"),
     (0x18, "delegate", "label", "", LEGACY_EXCEPTIONS, "control"),
     (0x19, "catch_all", "", "", LEGACY_EXCEPTIONS, "control"),
     (0x1A, "drop", "", "t ->", MVP, "parametric"),

@@ -79,10 +79,22 @@ class Global:
     def __init__(self, valtype: str, value: Any, mutable: bool = False) -> None:
         if valtype not in _VALTYPES:
             raise ValueError(f"a value type is one of {', '.join(_VALTYPES)}, not {valtype!r}")
-        code = _VALTYPES[valtype]
+        self._make(GlobalType(_VALTYPES[valtype], mutable), value)
+
+    def _make(self, global_type: GlobalType, value: Any, block: Block | None = None) -> None:
         self._cell = ctypes.create_string_buffer(32)
-        self._set_up(GlobalType(code, mutable), (ctypes.addressof(self._cell) + 15) & -16, None)
+        self._set_up(global_type, (ctypes.addressof(self._cell) + 15) & -16, None, block)
         self._store(value)
+
+    @classmethod
+    def of_value(cls, global_type: GlobalType, value: Any, block: Block) -> Global:
+        """A global of any type, a canonical one, in a block that others share.
+
+        Raises TypeError, ValueError or OverflowError where the value is not of the type.
+        """
+        self = cls.__new__(cls)
+        self._make(global_type, value, block)
+        return self
 
     @classmethod
     def of_owner(cls, global_type: GlobalType, address: int, owner: Owner) -> Global:
@@ -91,11 +103,13 @@ class Global:
         self._set_up(global_type, address, owner)
         return self
 
-    def _set_up(self, global_type: GlobalType, address: int, owner: Owner | None) -> None:
+    def _set_up(
+        self, global_type: GlobalType, address: int, owner: Owner | None, block: Block | None = None
+    ) -> None:
         self.type = global_type
         self.address = address
         self.owner = owner
-        self.block: Block | None = None
+        self.block = block
         self.owners: set[object] = set()
         self.roots: RootRecord | None = None
         valtype = global_type.valtype

@@ -36,7 +36,7 @@ class Collector:
         self.heap_type = self._make_heap_type()
         self.root_type = self._make_root_type()
         pythonic = ctypes.py_object
-        self.create = self._function("create", pythonic, pythonic, address, word, word, word)
+        self.create = self._function("create", pythonic, pythonic, address, *[word] * 4)
         self.new_root = self._function("new_root", pythonic, pythonic, address)
         self.merge = self._function("merge", status, address, address, pythonic)
         self.collect_now = self._function("collect_now", status, address)
@@ -86,9 +86,13 @@ def collector() -> Collector:
 
 def create(block: Block) -> object:
     """A heap for a block that has none: the object that owns it."""
-    stack = tuning.GC_MARK_STACK
     made: object = collector().create(
-        collector().heap_type, block.address, tuning.GC_HEAP_LIMIT, tuning.GC_THRESHOLD, stack
+        collector().heap_type,
+        block.address,
+        tuning.GC_HEAP_LIMIT,
+        tuning.GC_THRESHOLD,
+        tuning.GC_MARK_STACK,
+        tuning.GC_PINS,
     )
     if os.environ.get(STRESS_VARIABLE):
         Heap(block).stress = True

@@ -6,11 +6,10 @@ Every import that is missing or does not match is collected, so that the LinkErr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from wasmwright.codegen import abi
 from wasmwright.errors import LinkError
-from wasmwright.model import types
 from wasmwright.model.canon import CANON, canonicalize, map_valtype
 from wasmwright.model.module import (
     KIND_FUNC,
@@ -23,6 +22,7 @@ from wasmwright.model.module import (
 )
 from wasmwright.model.types import FuncType, GlobalType, Limits, MemoryType, TableType, TagType
 from wasmwright.runtime import native, native_types, references
+from wasmwright.runtime.block import Block
 from wasmwright.runtime.func import HostFunction
 from wasmwright.runtime.globals import Global
 from wasmwright.runtime.instance import Externs
@@ -30,6 +30,9 @@ from wasmwright.runtime.memory import Memory
 from wasmwright.runtime.table import Table
 from wasmwright.runtime.tag import Tag
 from wasmwright.validate.subtyping import matches
+
+# Characters of an import's name that a message shows; Dart's modules have whole texts for names.
+_LONG_NAME: Final = 100
 
 Imports = Mapping[str, Any]
 Adapt = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -50,10 +53,11 @@ def resolve(module: Module, imports: Imports | None, adapt: Adapt) -> Externs:
 
     ``imports`` maps module names to mappings (or objects with attributes or an ``exports``)
     of names to values: a wasm function or a callable for a function, a Memory, a Table, a Global
-    or (if immutable) a number. ``adapt`` gives what is called for a plain callable. Raises
+    or (if immutable) a value. ``adapt`` gives what is called for a plain callable. Raises
     LinkError, which lists all that is wrong.
     """
     externs = Externs()
+    values = Block()
     problems: list[str] = []
     type_ids = canonicalize(module)
     for imported in module.imports:
@@ -64,7 +68,7 @@ def resolve(module: Module, imports: Imports | None, adapt: Adapt) -> Externs:
             problems.append(f"{place} is not given")
             continue
         try:
-            _link(module, imported, value, externs, type_ids, adapt)
+            _link(module, imported, value, externs, values, type_ids, adapt)
         except _Mismatch as mismatch:
             problems.append(f"{place} is given {mismatch}")
     if problems:
@@ -75,8 +79,9 @@ def resolve(module: Module, imports: Imports | None, adapt: Adapt) -> Externs:
 
 
 def _shown(name: str) -> str:
-    """A name of the module's, fit for a terminal: what does not print is escaped."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
+    """A name of the module's, fit for a terminal: cut, and what does not print is escaped."""
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in name[:_LONG_NAME])
+    return shown if len(name) <= _LONG_NAME else f"{shown}…"
 
 
 class _Mismatch(Exception):
@@ -102,6 +107,7 @@ def _link(
     imported: Import,
     value: Any,
     externs: Externs,
+    values: Block,
     type_ids: list[int],
     adapt: Adapt,
 ) -> None:
@@ -125,7 +131,7 @@ def _link(
         externs.tables.append(value)
     elif kind == KIND_GLOBAL:
         assert isinstance(desc, GlobalType)
-        externs.globals.append(_global(desc, value, type_ids))
+        externs.globals.append(_global(desc, value, values, type_ids))
     else:
         assert isinstance(desc, TagType)
         if not isinstance(value, Tag) or value.type_id != type_ids[desc.type_index]:
@@ -185,9 +191,10 @@ def _check_limits(given: Limits, wanted: Limits, what: str) -> None:
         raise _Mismatch(what)
 
 
-def _global(wanted: GlobalType, value: Any, type_ids: list[int]) -> Global:
+def _global(wanted: GlobalType, value: Any, values: Block, type_ids: list[int]) -> Global:
+    """The global for an import: the one that is given, or a new one in the block ``values``."""
+    expected = map_valtype(wanted.valtype, type_ids)
     if isinstance(value, Global):
-        expected = map_valtype(wanted.valtype, type_ids)
         given = value.type
         # What only gives values may give them of a subtype; what takes them too may not.
         fits = (
@@ -196,9 +203,9 @@ def _global(wanted: GlobalType, value: Any, type_ids: list[int]) -> Global:
         if given.mutable != wanted.mutable or not fits:
             raise _Mismatch(_what(value))
         return value
-    if wanted.mutable or types.is_ref(wanted.valtype) or isinstance(value, str):
+    if wanted.mutable:
         raise _Mismatch(_what(value))
     try:
-        return Global(types.name(wanted.valtype), value)
+        return Global.of_value(GlobalType(expected, False), value, values)
     except (TypeError, ValueError, OverflowError, AttributeError) as error:
         raise _Mismatch(f"{_what(value)} ({error})") from None

@@ -14,7 +14,7 @@ from mypy_extensions import i64
 from wasmwright.binary import writer
 from wasmwright.binary.cursor import SHAPES
 from wasmwright.binary.writer import leb_u32, leb_u64
-from wasmwright.isa import BY_NAME, INSTRUCTIONS, SLOTS, access_bytes
+from wasmwright.isa import BY_NAME, INSTRUCTIONS, NATURAL_ALIGNMENT, SLOTS
 from wasmwright.isa import immediates as imm
 from wasmwright.model.types import HEAP_MASK, NULL
 from wasmwright.text import constants
@@ -53,13 +53,10 @@ _BLOCK_WORDS: Final = frozenset(
 )
 
 FORMS: Final[list[int]] = [0] * SLOTS
-ALIGNMENTS: Final[list[int]] = [0] * SLOTS  # the natural one's logarithm
 ENCODINGS: Final[list[bytes]] = [b""] * SLOTS
 for _row in INSTRUCTIONS:
     _kinds = " ".join([imm.NAMES[kind] for kind in _row.immediates])
     ENCODINGS[_row.slot] = _row.encoding
-    if imm.MEMARG in _row.immediates:
-        ALIGNMENTS[_row.slot] = access_bytes(_row.name).bit_length() - 1
     if _row.name in _BLOCK_WORDS:
         FORMS[_row.slot] = BLOCK
     elif _row.name in _FORMS_BY_NAME:
@@ -222,7 +219,7 @@ def _memarg(context: Context, out: BytesWriter, slot: i64) -> None:
         stream.pos += 1
         offset = stream.unsigned(stream.pos - 1, 7, 64)
         kind = stream.kind()
-    flags: i64 = ALIGNMENTS[slot]
+    flags: i64 = NATURAL_ALIGNMENT[slot]
     if kind == ALIGN_EQ:
         stream.pos += 1
         alignment = stream.unsigned(stream.pos - 1, 6, 64)

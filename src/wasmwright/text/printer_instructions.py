@@ -7,7 +7,6 @@ index comes first, and which may be left out.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from librt.strings import BytesWriter
@@ -22,7 +21,7 @@ from wasmwright.binary.cursor import (
     zero,
 )
 from wasmwright.binary.reader import Reader
-from wasmwright.isa import BY_NAME, INSTRUCTIONS, SLOTS
+from wasmwright.isa import BY_NAME, INSTRUCTIONS, NATURAL_ALIGNMENT, SLOTS
 from wasmwright.isa import immediates as imm
 from wasmwright.model.types import NULL, REF
 from wasmwright.text import printer_atoms as atoms
@@ -36,19 +35,6 @@ _KIND_MASK: Final = (1 << _KIND_BITS) - 1
 MNEMONICS: Final[list[bytes]] = [b""] * SLOTS
 for _instruction in INSTRUCTIONS:
     MNEMONICS[_instruction.slot] = _instruction.name.encode("ascii")
-
-# By slot: the logarithm of the bytes that an instruction with a memarg accesses.
-NATURAL: Final[list[int]] = [0] * SLOTS
-_ACCESS: Final = re.compile(r"(?:load|store|rmw|wait)(\d+)(?:x(\d))?")
-_WIDTHS: Final = {"i32": 32, "i64": 64, "f32": 32, "f64": 64, "v128": 128, "memory": 32}
-for _instruction in INSTRUCTIONS:
-    if imm.MEMARG in _instruction.immediates:
-        _access = _ACCESS.search(_instruction.name)
-        if _access is None:
-            _width = _WIDTHS[_instruction.name.split(".")[0]]
-        else:
-            _width = int(_access[1]) * int(_access[2] or 1)
-        NATURAL[_instruction.slot] = (_width // 8).bit_length() - 1
 
 # By slot: what the heap type of a cast is made a reference type with; 0 where it stays itself.
 _CASTS: Final[list[int]] = [0] * SLOTS
@@ -167,7 +153,7 @@ class Instructions:
         if offset != 0:
             self.out.write(b" offset=")
             self.out.write(decimal(offset) if offset < 1 << 62 else str(offset).encode("ascii"))
-        natural: i64 = NATURAL[opcode]
+        natural: i64 = NATURAL_ALIGNMENT[opcode]
         if align != natural:
             self.out.write(b" align=" + str(1 << int(align)).encode("ascii"))
 

@@ -328,7 +328,7 @@ def refusal(body: Body, rule: i64) -> CompileError:
         raise AssertionError("a slot without a rule")
     if rule == rules.NOT_CONST:
         return InvalidError(f"constant expression required, found {row.name}")
-    missing = features.describe(row.feature & ~body.context.features)
+    missing = features.describe(row.missing(body.context.features))
     return InvalidError(f"{missing} support is not enabled: {row.name}")
 
 

@@ -13,7 +13,15 @@ from librt.vecs import vec
 from mypy_extensions import i64
 
 from wasmwright.features import EXTENDED_CONST
-from wasmwright.isa import BY_SLOT, INSTRUCTIONS, PREFIX_BASE, PREFIX_SIZE, SLOTS, Instruction
+from wasmwright.isa import (
+    BY_SLOT,
+    INSTRUCTIONS,
+    NATURAL_ALIGNMENT,
+    PREFIX_BASE,
+    PREFIX_SIZE,
+    SLOTS,
+    Instruction,
+)
 from wasmwright.isa.immediates import F32, F64, I32, I64, LANE, LANES, MEMARG, V128, ZERO
 
 # Where a signature has its parts; each part is a byte.
@@ -239,28 +247,11 @@ _CONST: Final = frozenset(
 )
 _EXTENDED_CONST: Final = frozenset("i32.add i32.sub i32.mul i64.add i64.sub i64.mul".split())
 
-_VALTYPE_BYTES: Final[dict[str, int]] = {"i32": 4, "i64": 8, "f32": 4, "f64": 8, "v128": 16}
-
-
-def access_bytes(name: str) -> int:
-    """How many bytes of memory the load, store or atomic instruction of this name touches.
-
-    The first number after the mnemonic's dot is the width in bits where it has one, and
-    ``MxN`` is a vector of N such parts; else the value type's width is meant.
-    """
-    valtype, _, operation = name.partition(".")
-    digits = "".join(char if char.isdigit() or char == "x" else " " for char in operation)
-    for word in digits.split():
-        count = [int(part) for part in word.split("x") if part]
-        if count:
-            return count[0] // 8 * (count[1] if len(count) > 1 else 1)
-    return _VALTYPE_BYTES.get(valtype, 4)  # memory.atomic.notify has an i32
-
 
 def _lanes(row: Instruction) -> int:
     """The number of lanes that a vector instruction's shape, or its memory access, has."""
     if MEMARG in row.immediates:
-        return 16 // access_bytes(row.name)
+        return 16 >> NATURAL_ALIGNMENT[row.slot]
     return int(row.name.partition(".")[0].partition("x")[2])
 
 
@@ -271,7 +262,7 @@ def _rule(row: Instruction) -> tuple[int, int]:
         raise AssertionError(f"no rule for {row.name}")
     kinds = row.immediates
     if MEMARG in kinds:
-        alignment = access_bytes(row.name).bit_length() - 1
+        alignment = NATURAL_ALIGNMENT[row.slot]
         if LANE in kinds:
             return ACCESS_LANE, alignment
         if row.family.startswith("atomic"):
@@ -329,7 +320,7 @@ def signatures(features: int) -> vec[i64]:
     """The signatures by slot, for function bodies of a module that may use ``features``."""
     table = list(_SIGNATURES)
     for row in INSTRUCTIONS:
-        if row.feature & ~features != 0:
+        if row.missing(features):
             table[row.slot] = DISABLED
     return vec[i64](table)
 

@@ -58,6 +58,11 @@ export const REFUSED_ROWS = `
 """
 
 
+def is_refused(row: Instruction) -> bool:
+    """Whether the library does not execute an instruction, for want of its proposal."""
+    return NAMES.get(row.feature) in REFUSED
+
+
 def _row(row: Instruction) -> str:
     kinds = "".join(f"{kind:02x}" for kind in row.immediates) or "-"
     stack = "-"
@@ -73,7 +78,7 @@ def _refused(features: list[str]) -> list[str]:
     """Runs of slots, each of one refused feature."""
     runs: list[list[int]] = []
     for row in INSTRUCTIONS:
-        if not row.feature or NAMES[row.feature] not in REFUSED:
+        if not is_refused(row):
             continue
         feature = features.index(NAMES[row.feature])
         if runs and runs[-1][2] == feature and runs[-1][1] == row.slot - 1:
@@ -106,11 +111,7 @@ def table() -> str:
         slots=f"0x{SLOTS:x}",
         kinds=_array(list(immediate.NAMES)),
         features=_array(features),
-        rows="\n".join(
-            _row(row)
-            for row in INSTRUCTIONS
-            if not row.feature or NAMES[row.feature] not in REFUSED
-        ),
+        rows="\n".join(_row(row) for row in INSTRUCTIONS if not is_refused(row)),
         refused="\n".join(_refused(features)),
     )
 

@@ -278,6 +278,10 @@ def _collect() -> Function:
     f.call("ww_gc_drain", VOID, h)
     f.call("ww_gc_rescan", VOID, h)
     f.call("ww_gc_sweep_pins", VOID, h)
+    pins = f.load(I64, h, heap.HEAP_PIN_COUNT)
+    least = f.load(I64, h, heap.HEAP_PIN_LEAST)
+    more = least + (f.load(I64, h, heap.HEAP_LIVE) >> heap.PIN_SHIFT)
+    f.store(pins + (pins > more).either(pins, more), h, heap.HEAP_PIN_LIMIT)
     f.call("ww_gc_sweep", VOID, h)
     with f.when(f.load(I64, h, heap.HEAP_STRESS).differs(0)):
         f.call("ww_gc_poison", VOID, h)

@@ -64,10 +64,11 @@ def _busy(f: Function, rt: Value) -> Value:
 
 
 def _create() -> Function:
-    """``ww_gc_create(type, rt, limit, minimum, stack)``: a heap object for a block without heap;
-    null if there is no memory. ``stack`` is the least size of the collector's stack.
+    """``ww_gc_create(type, rt, limit, minimum, stack, pins)``: a heap object for a block without
+    heap; null if there is no memory. ``stack`` is the least size of the collector's stack, and
+    so many ``pins`` at least make a collection due.
     """
-    f = Function("ww_gc_create", PTR, type=PTR, rt=PTR, limit=I64, minimum=I64, stack=I64)
+    f = Function("ww_gc_create", PTR, type=PTR, rt=PTR, limit=I64, minimum=I64, stack=I64, pins=I64)
     rt = f.arg("rt")
     self = f.call("PyType_GenericAlloc", PTR, f.arg("type"), f.const(0))
     with f.when(self.equals(0)):
@@ -82,6 +83,8 @@ def _create() -> Function:
     f.store(f.arg("minimum"), h, heap.HEAP_MINIMUM)
     f.store(f.arg("minimum"), h, heap.HEAP_THRESHOLD)
     f.store(f.arg("stack"), h, heap.HEAP_STACK_LEAST)
+    f.store(f.arg("pins"), h, heap.HEAP_PIN_LEAST)
+    f.store(f.arg("pins"), h, heap.HEAP_PIN_LIMIT)
     f.store(NOWHERE, h, heap.HEAP_HOLES)
     f.store(NOWHERE, h, heap.HEAP_LARGE_FAILED)
     f.store(h, self, HEAP_OBJECT_HEAP)
@@ -260,10 +263,14 @@ def _collect_now() -> Function:
     # What compiled code allocates from is free now.
     f.store(f.const(0), rt, abi.RT_ALLOC)
     f.store(f.const(0), rt, abi.RT_ALLOC_LIMIT)
-    with f.when(f.load(PTR, rt, abi.RT_GC_RELEASE).differs(0)):
-        f.call("ww_gc_release", VOID, rt)
+    _release_dropped(f, rt)
     f.ret(DONE)
     return f
+
+
+def _release_dropped(f: Function, rt: Value) -> None:
+    with f.when(f.load(PTR, rt, abi.RT_GC_RELEASE).differs(0)):
+        f.call("ww_gc_release", VOID, rt)
 
 
 def _make() -> Function:
@@ -326,6 +333,7 @@ def _write() -> Function:
     with f.when(status.differs(0)):
         f.ret(NO_MEMORY)
     f.store(f.arg("word"), f.arg("place"))
+    _release_dropped(f, rt)
     f.ret(DONE)
     return f
 

@@ -3,7 +3,8 @@
 A *pin* keeps a Python object alive while wasm may hold its address: the table of a heap has each
 such object once, with the number of the collection that last saw it. Pins are added by a thread
 that has the GIL and is inside the runtime block (or finds nobody in it), so never during a
-collection. What a collection does not see is moved to the list of dropped objects, which
+collection. Many of them make a collection due, since a module may hold Python objects and allocate
+nothing itself. What a collection does not see is moved to the list of dropped objects, which
 ``ww_gc_release`` lets go, with the GIL.
 
 A *slot* is a word that keeps a structure or array alive for a Python proxy. Slots may be given
@@ -124,13 +125,24 @@ def _pin() -> Function:
 
 
 def _pin_word() -> Function:
-    """``ww_gc_pin_word(rt, word)``: pins what a reference refers to if it is a Python object."""
+    """``ww_gc_pin_word(rt, word)``: pins what a reference refers to if it is a Python object.
+
+    May collect first: what the caller pinned before must be on its stack or in a root.
+    """
     f = Function("ww_gc_pin_word", I32, rt=PTR, word=I64)
     rt, word = f.arg("rt"), f.arg("word")
     offset = word - f.load(I64, rt, abi.RT_ARENA)
     inside = offset < f.load(I64, rt, abi.RT_ARENA_SIZE)
     with f.when(word.equals(0) | (word & 1).differs(0) | inside):
         f.ret(0)
+    h = f.load(PTR, rt, abi.RT_HEAP)
+    running = f.load(I64, h, heap.HEAP_PAUSED).equals(0)
+    due = f.load(I64, h, heap.HEAP_PIN_COUNT) >= f.load(I64, h, heap.HEAP_PIN_LIMIT)
+    with f.when(running & (due | f.load(I64, h, heap.HEAP_STRESS).differs(0))):
+        f.call("ww_gc_collect", VOID, h)
+        # What compiled code allocates from is free now.
+        f.store(f.const(0), rt, abi.RT_ALLOC)
+        f.store(f.const(0), rt, abi.RT_ALLOC_LIMIT)
     f.ret(f.call("ww_gc_pin", I32, rt, word))
     return f
 
