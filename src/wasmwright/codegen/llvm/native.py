@@ -27,8 +27,7 @@ ACT_PREVIOUS: Final = 320
 ACT_THREAD: Final = 328
 ACT_FRAME: Final = 336
 ACT_KIND: Final = 344
-ACT_EXCEPTION: Final = 344  # of LANDED_WASM, instead of a trap's kind and offset
-ACT_OFFSET: Final = 348
+ACT_EXCEPTION: Final = 344  # of LANDED_WASM, instead of a trap's kind
 ACT_COUNT: Final = 352
 ACT_HELD: Final = 360  # 32 bits: 1 if wasm code runs with the GIL held
 ACT_TRACE: Final = 368
@@ -473,11 +472,10 @@ done:
   ret void
 }}
 
-define void @ww_trap(ptr %ctx, i32 %kind, i32 %offset) noreturn #0 {{
+define void @ww_trap(ptr %ctx, i32 %kind) noreturn #0 {{
   %rt = load ptr, ptr %ctx
 {load("%act", "ptr", "%rt", abi.RT_ACTIVATION)}
 {store("kind", "i32", "%kind", "%act", ACT_KIND)}
-{store("offset", "i32", "%offset", "%act", ACT_OFFSET)}
 {store("count", "i64", "0", "%act", ACT_COUNT)}
   %frame = call ptr @llvm.frameaddress.p0(i32 0)
   call void @ww_walk(ptr %act, ptr %frame)
@@ -529,7 +527,6 @@ miss:
   br label %loop
 trap:
 {store("kind", "i32", errors.TRAP_MEMORY, "%act", ACT_KIND)}
-{store("offset", "i32", "-1", "%act", ACT_OFFSET)}
 {store("count", "i64", "1", "%act", ACT_COUNT)}
   %pc.next = add i64 %pc, 1
 {store("first", "i64", "%pc.next", "%act", ACT_TRACE)}

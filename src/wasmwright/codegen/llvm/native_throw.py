@@ -232,7 +232,7 @@ def _new_exception() -> str:
     operands = f"ptr {runtime.use()}, ptr {tag.use()}, i64 {size.use()}, i64 0"
     found = f.define(PTR, f"call ptr {allocate}({operands})")
     with f.when(found.equals(0)):
-        f.call("ww_trap", VOID, f.arg("ctx"), f.const(TRAP_HEAP, I32), f.const(-1, I32))
+        f.call("ww_trap", VOID, f.arg("ctx"), f.const(TRAP_HEAP, I32))
     f.ret(found)
     return f.text()
 
