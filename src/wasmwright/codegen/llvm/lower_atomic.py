@@ -163,7 +163,8 @@ def _wait(e: Emitter, opcode: i64) -> None:
         expected = e.define(f"zext i32 {expected} to i64")
     function = runtime_function(e, RT_ATOMIC_WAIT)
     outcome = e.define(
-        f"call i64 {function}(ptr %ctx, ptr {pointer}, i64 {size}, i64 {expected}, i64 {timeout}){e.here()}"
+        f"call i64 {function}(ptr %ctx, ptr {pointer}, i64 {size}, i64 {expected}, "
+        f"i64 {timeout}){e.here()}"
     )
     e.called()
     e.result(f"trunc i64 {outcome} to i32", I32)

@@ -108,6 +108,8 @@ class Emitter:
         # offset; the latest of those that the present instruction takes, or 0 (see `define`).
         self.loaded: dict[str, i64] = {}
         self.origin: i64 = 0
+        # By place in memory: the offset of a load from there that was done before.
+        self.reads: dict[str, i64] = {}
         self.scope: int = FIRST_SCOPE + func
         self.out: list[str] = []
         self.cold: list[str] = []
@@ -334,6 +336,7 @@ class Emitter:
 
     def forget(self) -> None:
         """Drop what was known."""
+        self.reads = {}
         self.locals = {}
         self.known = {}
         self.lengths = {}
@@ -384,6 +387,7 @@ class Emitter:
 
     def restore(self, frame: Frame) -> None:
         """What was known at the snapshot."""
+        self.reads = {}
         self.locals = frame.locals
         self.known = frame.known
         self.lengths = {}
@@ -454,9 +458,7 @@ class Emitter:
             ]
         )
         context = f"ptr nonnull align 16 dereferenceable({max(layout.size, 16)}) %ctx"
-        attributes = "" if self.unit.options.inline else "noinline "
-        if self.catches:
-            attributes += PERSONALITY
+        attributes = PERSONALITY if self.catches else ""
         lines = [
             f"define {signature.ret} @f{self.func}({context}{params}) #0 {attributes}"
             f"!dbg !{self.scope} {{\nentry:\n"

@@ -97,7 +97,9 @@ def _pass_on(e: Emitter, handler: Handler | None, exception: str) -> None:
         handler.values.append(exception)
         e.out.append(f"br label %{handler.dispatch}\n")
     else:
-        e.out.append(f"call void @throw(ptr %ctx, ptr {exception}) nomerge{e.here()}\nunreachable\n")
+        e.out.append(
+            f"call void @throw(ptr %ctx, ptr {exception}) nomerge{e.here()}\nunreachable\n"
+        )
         e.called()
     e.dead = True
 

@@ -77,16 +77,22 @@ def loaded(e: Emitter, place: Place, llvm: str) -> str:
     text = f"{name} = load {place.mode}{llvm}, ptr {place.pointer}, align 1{TAG_MEMORY}"
     if place.mode:
         e.loads(name)
+        e.reads[place.name] = e.offset
         text += e.here()
     e.out.append(text + "\n")
     return name
 
 
 def stored(e: Emitter, place: Place, llvm: str, value: str) -> None:
-    """Store a value of an LLVM type to linear memory."""
+    """Store a value of an LLVM type to linear memory.
+
+    A machine instruction can load, compute and store; where it traps, the load does. What was
+    loaded from a place can be stored there, so such a store is said to be part of the load.
+    """
     text = f"store {place.mode}{llvm} {value}, ptr {place.pointer}, align 1{TAG_MEMORY}"
     if place.mode:
-        text += e.here()
+        read = e.reads.get(place.name)
+        text += e.here() if read is None else e.place(read)
     e.out.append(text + "\n")
 
 
@@ -102,13 +108,17 @@ def store(e: Emitter, opcode: i64) -> None:
 
 
 class Place:
-    """Where an access goes: a pointer, and "volatile " where it may trap by itself."""
+    """Where an access goes: a pointer, and "volatile " where it may trap by itself.
 
-    __slots__ = ("mode", "pointer")
+    Accesses with the same name go to the same bytes.
+    """
 
-    def __init__(self, pointer: str, mode: str) -> None:
+    __slots__ = ("mode", "name", "pointer")
+
+    def __init__(self, pointer: str, mode: str, name: str = "") -> None:
         self.pointer: str = pointer
         self.mode: str = mode
+        self.name: str = name or pointer
 
 
 def address(e: Emitter, size: int, store: bool = False) -> Place:
@@ -132,7 +142,8 @@ def address(e: Emitter, size: int, store: bool = False) -> Place:
             pointer = e.field(e.memory_base(memory), literal + offset)
             return Place(pointer, info.mode if store or info.shared else "")
     if info.guarded:
-        return Place(e.field(indexed(e, memory, operand), offset), info.mode)
+        pointer = indexed(e, memory, operand)
+        return Place(e.field(pointer, offset), info.mode, f"{pointer} {offset} {size}")
     return Place(checked(e, memory, operand, offset, size), info.mode)
 
 
@@ -263,7 +274,9 @@ def drop_segment(e: Emitter, entry: int) -> None:
 def move_bytes(e: Emitter, target: str, origin: str, size: str) -> None:
     """Copy bytes between two places that may overlap."""
     tail = f"i64 {size}, i1 {e.unit.volatile_bit})"
-    e.out.append(f"call void @llvm.memmove.p0.p0.i64(ptr {target}, ptr {origin}, {tail}{e.here()}\n")
+    e.out.append(
+        f"call void @llvm.memmove.p0.p0.i64(ptr {target}, ptr {origin}, {tail}{e.here()}\n"
+    )
 
 
 def _init(e: Emitter) -> None:

@@ -218,9 +218,7 @@ class Options:
     checks bounds. ``precise_loads``: accesses that may trap happen exactly as written (off
     only to measure what that costs). ``double_loops``: write loops twice, where one copy can
     do without checks. ``fuel``: instructions consume fuel, and code traps at a loop's head or a
-    function's where none is left. ``inline``: functions of the unit may become part of each
-    other, and are missing in backtraces then. ``arch``: the target, as ``platform.machine()``
-    has it.
+    function's where none is left. ``arch``: the target, as ``platform.machine()`` has it.
     """
 
     def __init__(
@@ -229,14 +227,12 @@ class Options:
         precise_loads: bool = True,
         double_loops: bool = True,
         fuel: bool = False,
-        inline: bool = True,
         arch: str | None = None,
     ) -> None:
         self.guard: bool = guard
         self.precise_loads: bool = precise_loads
         self.double_loops: bool = double_loops and not fuel
         self.fuel: bool = fuel
-        self.inline: bool = inline
         self.arch: str = platform.machine() if arch is None else arch
 
 

@@ -136,6 +136,7 @@ declare void @PyErr_Fetch(ptr, ptr, ptr)
 declare void @PyErr_NormalizeException(ptr, ptr, ptr)
 declare void @PyErr_Restore(ptr, ptr, ptr)
 declare i32 @PyErr_CheckSignals()
+declare i32 @PyException_SetTraceback(ptr, ptr)
 declare i32 @PyErr_ExceptionMatches(ptr)
 declare ptr @PyNumber_Index(ptr)
 @PyExc_OverflowError = external global ptr
@@ -417,6 +418,10 @@ unwind:
   call void @PyErr_Fetch(ptr %type, ptr %value, ptr %traceback)
   call void @PyErr_NormalizeException(ptr %type, ptr %value, ptr %traceback)
   %error = load ptr, ptr %value
+  %trace = load ptr, ptr %traceback
+  %traceless = icmp eq ptr %trace, null
+  %trace.object = select i1 %traceless, ptr @_Py_NoneStruct, ptr %trace
+  %set = call i32 @PyException_SetTraceback(ptr %error, ptr %trace.object)
   %noted = call ptr @ww_helper(i64 {HELPER_UNWIND}, ptr %error, i64 %act.int, i64 0, i64 0, i64 0)
   %failed = icmp eq ptr %noted, null
   br i1 %failed, label %clear, label %drop
