@@ -17,6 +17,8 @@ Messages of the first four begin with the words the official test suite expects.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 
@@ -58,21 +60,74 @@ class LinkError(WasmError):
     """Instantiation was given imports that are missing or do not match."""
 
 
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """A place in the source that a module was compiled from, as its debugging information has it.
+
+    ``file`` is a path as the compiler saw it, ``line`` counts from 1, and ``function`` is the name
+    of the function in the source, or None where it is not known.
+    """
+
+    file: str
+    line: int
+    function: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
 class Frame:
     """One wasm frame of a trap's backtrace, innermost first in ``Trap.frames``.
 
     ``func`` is the function's index in its module, ``name`` what the name section (or an
     export) calls it or None, ``offset`` the byte offset of the instruction in the binary or
     None where it is not known, and ``module`` the module's name or None.
+
+    ``source`` has the places in the source, from the module's DWARF (with ``pyelftools``
+    installed): the instruction's own first, then those of the calls that the compiler inlined;
+    empty where there are none. ``file`` and ``line`` are those of the first, or None. The DWARF is
+    read when one of them is first asked for.
     """
 
-    __slots__ = ("func", "module", "name", "offset")
+    __slots__ = ("_locate", "_source", "func", "module", "name", "offset")
 
-    def __init__(self, func: int, name: str | None, offset: int | None, module: str | None) -> None:
+    def __init__(
+        self,
+        func: int,
+        name: str | None,
+        offset: int | None,
+        module: str | None,
+        locate: Callable[[int], tuple[SourceLine, ...]] | None = None,
+    ) -> None:
         self.func = func
         self.name = name
         self.offset = offset
         self.module = module
+        self._locate = locate
+        self._source: tuple[SourceLine, ...] | None = None
+
+    @property
+    def source(self) -> tuple[SourceLine, ...]:
+        """The places in the source, innermost first."""
+        if self._source is None:
+            known = self._locate is not None and self.offset is not None
+            self._source = self._locate(self.offset) if known else ()  # type: ignore[misc, arg-type]
+            self._locate = None
+        return self._source
+
+    @property
+    def file(self) -> str | None:
+        """The source file, or None."""
+        return self.source[0].file if self.source else None
+
+    @property
+    def line(self) -> int | None:
+        """The line in the source file, or None."""
+        return self.source[0].line if self.source else None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        state = {"_source": self.source, "_locate": None}
+        return Frame, (self.func, self.name, self.offset, self.module), (None, state)
 
     def __repr__(self) -> str:
         where = f" at 0x{self.offset:x}" if self.offset is not None else ""
@@ -83,23 +138,50 @@ class Frame:
         where = f":0x{self.offset:x}" if self.offset is not None else ""
         label = f" ${self.name}" if self.name else ""
         module = f"{self.module}!" if self.module else ""
-        return f"{module}wasm-function[{self.func}]{where}{label}"
+        source = ", inlined at ".join(map(str, self.source))
+        at = f" at {source}" if source else ""
+        return f"{module}wasm-function[{self.func}]{where}{label}{at}"
+
+
+class Trace(Protocol):
+    """A backtrace that is worked out when somebody asks for it."""
+
+    def frames(self) -> tuple[Frame, ...]:
+        """The frames, innermost first."""
+
+
+def frame_lines(frames: Sequence[object]) -> str:
+    """Entries of a backtrace as they are shown, one a line."""
+    return "".join(f"\n    {frame}" for frame in frames)
 
 
 class Trap(WasmError):
     """Execution trapped.
 
-    ``kind`` is one of ``TRAP_KINDS``' values, the message the spec's suite expects;
-    ``frames`` the wasm backtrace, innermost first (at most ``tuning.MAX_TRACE_FRAMES``).
+    ``kind`` is one of ``TRAP_KINDS``' values, the message the spec's suite expects, and ``detail``
+    what else there is to say. ``frames`` is the wasm backtrace, innermost first, up to where
+    Python called (at most 64 machine frames; ``backtrace`` has the rest of the way).
     """
 
-    def __init__(self, kind: str, frames: tuple[Frame, ...] = (), detail: str = "") -> None:
+    def __init__(self, kind: str, frames: tuple[Frame, ...] | Trace = (), detail: str = "") -> None:
         self.kind = kind
-        self.frames = frames
-        text = kind + (f": {detail}" if detail else "")
-        if frames:
-            text += "\n  wasm backtrace:" + "".join(f"\n    {frame}" for frame in frames)
-        super().__init__(text)
+        self.detail = detail
+        self._trace = frames
+        super().__init__(f"{kind}: {detail}" if detail else kind)
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """The wasm frames, innermost first."""
+        if not isinstance(self._trace, tuple):
+            self._trace = self._trace.frames()
+        return self._trace
+
+    def __str__(self) -> str:
+        return str(self.args[0]) + _backtrace(self.frames)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        notes = {"__notes__": list(self.__notes__)} if hasattr(self, "__notes__") else None
+        return type(self), (self.kind, self.frames, self.detail), notes
 
 
 class ExhaustionError(Trap):
@@ -131,7 +213,7 @@ class WasmException(WasmError):
 
     def __init__(self, tag: object, *payload: object) -> None:
         self.tag = tag
-        self.frames: tuple[Frame, ...] = ()
+        self._trace: tuple[Frame, ...] | Trace = ()
         self._payload: tuple[object, ...] | None = payload
         # The native exception that this one stands for, once there is one.
         self._held: HeldException | None = None
@@ -143,6 +225,13 @@ class WasmException(WasmError):
         self._payload = None
         self._held = held
         return self
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """The wasm frames that it left, innermost first."""
+        if not isinstance(self._trace, tuple):
+            self._trace = self._trace.frames()
+        return self._trace
 
     @property
     def payload(self) -> tuple[object, ...]:
@@ -163,10 +252,11 @@ class WasmException(WasmError):
         return f"{type(self).__name__}({', '.join([repr(self.tag), *self._values()])})"
 
     def __str__(self) -> str:
-        text = f"{self.tag!r} with ({', '.join(self._values())})"
-        if self.frames:
-            text += "\n  wasm backtrace:" + "".join(f"\n    {frame}" for frame in self.frames)
-        return text
+        return f"{self.tag!r} with ({', '.join(self._values())})" + _backtrace(self.frames)
+
+
+def _backtrace(frames: Sequence[Frame]) -> str:
+    return f"\n  wasm backtrace:{frame_lines(frames)}" if frames else ""
 
 
 # The numbers that native code passes to the trap handler, and the messages for them.

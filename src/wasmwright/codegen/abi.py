@@ -81,7 +81,7 @@ FUNCREF_SIZE: Final = 32
 GLOBAL_CELL: Final = 16
 
 # Runtime block. The function pointers use the C calling convention:
-#   trap(ptr ctx, i32 kind, i32 offset) noreturn       offset: of the instruction in the binary
+#   trap(ptr ctx, i32 kind) noreturn
 #   memory_grow(ptr ctx, i32 memory, i64 delta) -> i64   old size in pages, or -1
 #   table_grow(ptr ctx, i32 table, ptr init, i64 delta) -> i64
 RT_STACK_LIMIT: Final = 0

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import struct
 import threading
+from array import array
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from wasmwright.codegen import vm
+from wasmwright.codegen import lines, vm
 
 # ELF (figures from the gABI and the AMD64 psABI).
 _SHT_SYMTAB: Final = 2
@@ -37,6 +38,7 @@ _WIDE_RELOCATIONS: Final = frozenset({_R_64, _R_PC64})
 _GOT_RELOCATIONS: Final = frozenset({_R_GOTPCREL, _R_GOTPCRELX, _R_REX_GOTPCRELX})
 
 _UNWINDING: Final = frozenset({".eh_frame", ".llvm_stackmaps"})
+_LINES: Final = ".debug_line"
 
 _THUNK: Final = bytes.fromhex("ff25f2ffffff") + b"\xcc\xcc"  # jmp [rip - 14]: the slot before it
 _SLOT: Final = 8
@@ -92,10 +94,11 @@ class LoadedObject:
     """An object in memory: ``symbols`` maps the defined global names to addresses.
 
     ``sizes`` gives the byte size of each symbol, ``sections`` the address and size of the sections
-    that say how to unwind, by name. The memory is given back by ``close``.
+    that say how to unwind, by name, and ``debug`` what says where code comes from, which ``lines``
+    reads. The memory is given back by ``close``.
     """
 
-    __slots__ = ("_arena", "address", "sections", "size", "sizes", "symbols")
+    __slots__ = ("_arena", "_lines", "address", "debug", "sections", "size", "sizes", "symbols")
 
     def __init__(
         self,
@@ -105,6 +108,7 @@ class LoadedObject:
         symbols: dict[str, int],
         sizes: dict[str, int],
         sections: dict[str, tuple[int, int]],
+        debug: DebugSections | None = None,
     ) -> None:
         self._arena: Arena | None = arena
         self.address = address
@@ -112,12 +116,47 @@ class LoadedObject:
         self.symbols = symbols
         self.sizes = sizes
         self.sections = sections
+        self.debug = debug
+        self._lines: lines.Lines | None = None
+
+    def lines(self) -> lines.Lines:
+        """Which instructions its code belongs to, if it says so; read when first asked for."""
+        if self._lines is None:
+            self._lines = lines.Lines(self.debug.relocated() if self.debug else {})
+            self.debug = None
+        return self._lines
 
     def close(self) -> None:
         """Unloads the code."""
         if self._arena is not None:
             self._arena.release(self.address, self.size)
             self._arena = None
+
+
+class DebugSections:
+    """The sections that ``lines`` reads, as they are in the object.
+
+    ``places`` are offsets of the object's symbols, from where it is loaded if their section is.
+    """
+
+    def __init__(
+        self, contents: dict[str, bytes], relocations: dict[str, bytes], places: array[int]
+    ) -> None:
+        self._contents = contents
+        self._relocations = relocations
+        self._places = places
+
+    def relocated(self) -> dict[str, bytes]:
+        """The contents by section name, with relative addresses filled in."""
+        found: dict[str, bytes] = dict(self._contents)
+        for name, entries in self._relocations.items():
+            content = bytearray(found[name])
+            for offset, info, addend in struct.iter_unpack("<QQq", entries):
+                size = 8 if info & 0xFFFFFFFF in _WIDE_RELOCATIONS else 4
+                value = self._places[info >> 32] + addend
+                content[offset : offset + size] = value.to_bytes(size, "little")
+            found[name] = bytes(content)
+        return found
 
 
 class _Symbol:
@@ -258,7 +297,23 @@ def _load(parsed: _Object, arena: Arena, lookup: Callable[[str], int]) -> Loaded
         for index, at in placed.items()
         if parsed.names[index] in _UNWINDING
     }
-    return LoadedObject(arena, base, top, symbols, sizes, sections)
+    return LoadedObject(arena, base, top, symbols, sizes, sections, _debug(parsed, placed))
+
+
+def _debug(parsed: _Object, placed: dict[int, int]) -> DebugSections | None:
+    if _LINES not in parsed.names:
+        return None
+    contents: dict[str, bytes] = {}
+    relocations: dict[str, bytes] = {}
+    for name, (kind, _, start, size, _, target, _) in zip(
+        parsed.names, parsed.sections, strict=True
+    ):
+        if name in lines.SECTIONS:
+            contents[name] = parsed.data[start : start + size]
+        elif kind == _SHT_RELA and parsed.names[target] in lines.RELOCATED:
+            relocations[parsed.names[target]] = parsed.data[start : start + size]
+    places = array("Q", (placed.get(each.section, 0) + each.value for each in parsed.symbols))
+    return DebugSections(contents, relocations, places)
 
 
 def _relocations(parsed: _Object, placed: dict[int, int]) -> list[tuple[int, int, int, int]]:

@@ -17,18 +17,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from wasmwright import errors, tuning
-from wasmwright.binary import names
 from wasmwright.binary.bodies import callees, is_short
 from wasmwright.codegen import abi, vm
 from wasmwright.codegen.cache import Pack, open_pack
 from wasmwright.codegen.heap_layout import HeapNeeds
+from wasmwright.codegen.lines import Place
 from wasmwright.codegen.llvm import native as ir
 from wasmwright.codegen.objects import LoadedObject, ObjectError
 from wasmwright.codegen.options import Options
-from wasmwright.model.module import KIND_FUNC, Module
-from wasmwright.runtime import native, traps
+from wasmwright.model.module import Module
+from wasmwright.runtime import backtraces, native
 from wasmwright.runtime.compile_clock import Preparing
 from wasmwright.runtime.resource import resource
+from wasmwright.runtime.symbols import Symbols
 
 _DEFAULT: Final = Options()
 
@@ -56,22 +57,35 @@ def eager_groups(module: Module, compiled: Sequence[int]) -> Iterable[list[int]]
 
 
 class Unit:
-    """A loaded object and which function each part of it is."""
+    """A loaded object and which function each part of it is.
 
-    __slots__ = ("_code", "_funcs", "_starts", "loaded")
+    It outlives the code if a backtrace has it, and can still tell frames.
+    """
 
-    def __init__(self, code: ModuleCode, loaded: LoadedObject, funcs: Sequence[int]) -> None:
-        self._code = weakref.ref(code)
+    __slots__ = ("_funcs", "_known", "_starts", "loaded", "symbols")
+
+    def __init__(self, symbols: Symbols, loaded: LoadedObject, funcs: Sequence[int]) -> None:
+        self.symbols = symbols
         self.loaded = loaded
         placed = sorted((loaded.symbols[f"f{func}"], func) for func in funcs)
         self._starts = [start for start, _ in placed]
         self._funcs = [func for _, func in placed]
+        # Places by address: the same ones are asked for again and again.
+        self._known: dict[int, list[Place]] = {}
 
-    def frame_at(self, address: int) -> errors.Frame | None:
+    def frames_at(self, address: int, stopped: bool) -> list[errors.Frame]:
         """Implements CodeMap."""
         at = bisect.bisect_right(self._starts, address) - 1
-        code = self._code()
-        return code.frame(self._funcs[at]) if code is not None and at >= 0 else None
+        if at < 0 or address >= self._starts[at] + self.loaded.sizes[f"f{self._funcs[at]}"]:
+            return []
+        places = self._known.get(address)
+        if places is None:
+            places = self.loaded.lines().at(address - self.loaded.address, stopped)
+            self._known[address] = places
+        return [
+            self.symbols.frame(self._funcs[at] if place.func is None else place.func, place.offset)
+            for place in places
+        ]
 
 
 class Client(Protocol):
@@ -108,8 +122,7 @@ class ModuleCode:
         # What was compiled ahead of time, by function; all of them, or none.
         self._ahead: Mapping[int, Object] = ahead or {}
         self._packs: dict[int, Pack] = {}
-        self._names: names.Names | None = None
-        self._exported: dict[int, str] | None = None
+        self.symbols = Symbols(module)
         self._instances: weakref.WeakSet[Client] = weakref.WeakSet()
         # The callable that compiled code has in its thunks; it must not keep this alive.
         self._compiler = _compiler(id(self))
@@ -142,7 +155,7 @@ class ModuleCode:
         if not self._compiled[number]:
             with Preparing(), self._lock:
                 if not self._compiled[number]:
-                    self._compile(self._neighbours(index), tuning.LAZY_LEVEL, False)
+                    self._compile(self._neighbours(index), tuning.LAZY_LEVEL)
         return self._compiled[number]
 
     def _neighbours(self, index: int) -> list[int]:
@@ -185,29 +198,29 @@ class ModuleCode:
                 for number in range(len(self._compiled)):
                     self.address(self._first + number)
             for group in eager_groups(self.module, self._compiled):
-                self._compile(group, tuning.EAGER_LEVEL, True)
+                self._compile(group, tuning.EAGER_LEVEL)
 
-    def _compile(self, wanted: list[int], level: int, inline: bool) -> None:
+    def _compile(self, wanted: list[int], level: int) -> None:
         level = level if self.options.level is None else self.options.level
-        funcs, data = self._object(wanted, level, inline)
+        funcs, data = self._object(wanted, level)
         try:
             loaded = native.get().load_code(data)
         except ObjectError:
             if self._ahead:
                 raise
             self._cached(level).forget(wanted[0])
-            funcs, data = self._object(wanted, level, inline)
+            funcs, data = self._object(wanted, level)
             loaded = native.get().load_code(data)
-        unit = Unit(self, loaded, funcs)
+        unit = Unit(self.symbols, loaded, funcs)
         self._units.append(unit)
-        traps.register(loaded.address, loaded.address + loaded.size, unit)
+        backtraces.register(loaded.address, loaded.address + loaded.size, unit)
         native.get().unwinder.add(loaded)
         for func in funcs:
             number = func - self._first
             self._compiled[number] = loaded.symbols[f"f{func}"]
             self.short[number] = is_short(self.module, number, tuning.SHORT_BODY)
 
-    def _object(self, wanted: list[int], level: int, inline: bool) -> Object:
+    def _object(self, wanted: list[int], level: int) -> Object:
         """An object that has the wanted functions: from the cache, or compiled now."""
         ready = self._ahead.get(wanted[0])
         if ready is not None:
@@ -219,10 +232,7 @@ class ModuleCode:
         from wasmwright.codegen.llvm import lower
 
         options = lower.Options(
-            guard=self.guard,
-            fuel=self.options.fuel,
-            inline=inline,
-            deterministic=self.options.deterministic,
+            guard=self.guard, fuel=self.options.fuel, deterministic=self.options.deterministic
         )
         text = lower.lower_unit(self.module, self.layout, wanted, options)
         data = native.get().compile_ir(lambda: text, level)
@@ -237,27 +247,6 @@ class ModuleCode:
             pack = open_pack(self.digest + made_with)
             self._packs[level] = pack
         return pack
-
-    def frame(self, index: int) -> errors.Frame:
-        """A backtrace frame for function ``index``."""
-        if self._names is None:
-            self._names = names.decode_names(self.module)
-        return errors.Frame(index, self.name(index), None, self._names.module)
-
-    def name(self, index: int) -> str | None:
-        """What the name section, or else an export, calls function ``index``."""
-        if self._names is None:
-            self._names = names.decode_names(self.module)
-        found = self._names.funcs.get(index)
-        if found is None:
-            if self._exported is None:
-                self._exported = {
-                    export.index: export.name
-                    for export in reversed(self.module.exports)
-                    if export.kind == KIND_FUNC
-                }
-            found = self._exported.get(index)
-        return found
 
 
 def _compiler(address: int) -> Callable[[int], int]:
@@ -290,7 +279,7 @@ def _make_thunks(count: int, compiler: Callable[[int], int]) -> tuple[int, int]:
 
 def _unload(units: list[Unit], thunks: int, size: int) -> None:
     for unit in units:
-        traps.unregister(unit.loaded.address)
+        backtraces.unregister(unit.loaded.address)
         native.get().unwinder.remove(unit.loaded)
         unit.loaded.close()
     native.get().code_arena.release(thunks - ir.LAZY_BRIDGE_SIZE, size)

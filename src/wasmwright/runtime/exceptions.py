@@ -15,7 +15,7 @@ from wasmwright.codegen import heap_layout as layout
 from wasmwright.codegen.llvm import native as ir
 from wasmwright.errors import WasmException
 from wasmwright.model import types
-from wasmwright.runtime import heap, native, references, traps
+from wasmwright.runtime import backtraces, heap, native, references
 from wasmwright.runtime.block import Block
 from wasmwright.runtime.globals import from_cell, to_cell
 from wasmwright.runtime.references import Owner
@@ -136,5 +136,5 @@ def uncaught(activation: int, owner: Owner) -> WasmException:
     word = native.read64(activation + ir.ACT_EXCEPTION)
     error = references.to_python(word, types.EXNREF, owner.block)
     assert isinstance(error, WasmException)
-    error.frames = traps.frames(activation)
+    backtraces.leave(error, activation)
     return error

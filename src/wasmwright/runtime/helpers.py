@@ -13,7 +13,7 @@ from wasmwright.codegen.llvm import native as ir
 from wasmwright.codegen.llvm import stubs
 from wasmwright.model import types
 from wasmwright.model.canon import CANON
-from wasmwright.runtime import atomics, block, native, references, traps, turns
+from wasmwright.runtime import atomics, backtraces, block, native, references, traps, turns
 
 _NAMES = {"i": "i32", "l": "i64", "f": "f32", "d": "f64", "v": "v128"}
 
@@ -40,7 +40,7 @@ def _trap(_function: object, activation: int, _b: int, _c: int, _d: int) -> Base
 
 
 def _unwind(error: BaseException, activation: int, _b: int, _c: int, _d: int) -> None:
-    traps.attach(error, activation)
+    backtraces.attach(error, activation)
 
 
 def _to_ref(value: Any, _kind: int, position: int, context: int, record: int) -> int:

@@ -114,7 +114,7 @@ class Instance:
         if found is None:
             number = (record - self.context - self.code.layout.funcs) // abi.FUNCREF_SIZE
             index = number + self.module.imported_funcs
-            name = self.code.name(index) or f"func[{index}]"
+            name = self.code.symbols.name(index) or f"func[{index}]"
             info = func.FuncInfo(self.module.func_type(index), name, index, self)
             found = func.make(record, info)
             self._wrappers[record] = found

@@ -160,6 +160,7 @@ def _function(unit: Unit, func: int) -> list[str]:
     fuel = unit.options.fuel
     while e.frames:
         e.offset = reader.pos
+        e.origin = 0
         opcode = read_opcode(reader)
         if e.dead:
             _dead(e, opcode)

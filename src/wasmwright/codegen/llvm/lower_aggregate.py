@@ -237,7 +237,7 @@ def _allocate(e: Emitter, index: int, size: str, length: str) -> str:
     e.cold.append(
         f"{slow}:\n"
         f"{found} = call preserve_mostcc ptr @allocate(ptr {runtime}, ptr {rtt}, i64 {size}, "
-        f"i64 {wide}) nounwind{TAG_RUNTIME}\n"
+        f"i64 {wide}) nounwind{TAG_RUNTIME}{e.here()}\n"
         f"{failed} = icmp eq ptr {found}, null\n"
         f"br i1 {failed}, label %{none}, label %{done}{UNLIKELY}\n"
         f"{none}:\n{e.trap_call(str(TRAP_HEAP))}"

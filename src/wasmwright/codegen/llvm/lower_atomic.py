@@ -78,10 +78,12 @@ def _access(e: Emitter, atomic: Atomic) -> None:
     expected = e.pop() if atomic.operation == "cmpxchg" else ""
     place = address(e, atomic.size, store=True)
     _check_alignment(e, place.pointer, atomic.size)
-    order = f"seq_cst, align {atomic.size}{TAG_MEMORY}"
+    order = f"seq_cst, align {atomic.size}{TAG_MEMORY}{e.here()}"
     stored, pointer, mode = atomic.stored, place.pointer, place.mode
     if atomic.operation == "load":
-        _push(e, atomic, e.define(f"load atomic {mode}{stored}, ptr {pointer} {order}"))
+        value = e.define(f"load atomic {mode}{stored}, ptr {pointer} {order}")
+        e.loads(value)
+        _push(e, atomic, value)
     elif atomic.operation == "store":
         e.out.append(f"store atomic {mode}{stored} {values[0]}, ptr {pointer} {order}\n")
     elif atomic.operation == "cmpxchg":
@@ -105,7 +107,7 @@ def _compare_exchange(
         value = e.define(f"select i1 {fits}, {stored} {value}, {stored} {narrow}")
     pair = e.define(
         f"cmpxchg {mode}ptr {pointer}, {stored} {narrow}, {stored} {value} "
-        f"seq_cst seq_cst, align {atomic.size}{TAG_MEMORY}"
+        f"seq_cst seq_cst, align {atomic.size}{TAG_MEMORY}{e.here()}"
     )
     _push(e, atomic, e.define(f"extractvalue {{ {stored}, i1 }} {pair}, 0"))
 
@@ -145,7 +147,7 @@ def _notify(e: Emitter) -> None:
     _, pointer = _waiting_place(e, 4)
     function = runtime_function(e, RT_ATOMIC_NOTIFY)
     wide = e.define(f"zext i32 {count} to i64")
-    woken = e.define(f"call i64 {function}(ptr %ctx, ptr {pointer}, i64 {wide})")
+    woken = e.define(f"call i64 {function}(ptr %ctx, ptr {pointer}, i64 {wide}){e.here()}")
     e.called()
     e.result(f"trunc i64 {woken} to i32", I32)
 
@@ -161,7 +163,8 @@ def _wait(e: Emitter, opcode: i64) -> None:
         expected = e.define(f"zext i32 {expected} to i64")
     function = runtime_function(e, RT_ATOMIC_WAIT)
     outcome = e.define(
-        f"call i64 {function}(ptr %ctx, ptr {pointer}, i64 {size}, i64 {expected}, i64 {timeout})"
+        f"call i64 {function}(ptr %ctx, ptr {pointer}, i64 {size}, i64 {expected}, "
+        f"i64 {timeout}){e.here()}"
     )
     e.called()
     e.result(f"trunc i64 {outcome} to i32", I32)

@@ -110,17 +110,17 @@ def _call(e: Emitter, code: str, ctx: str, signature: Signature, tail: bool) -> 
     if tail:
         # In registers only, a `tail` call before a `ret` always becomes a jump.
         if signature.returned:
-            e.out.append(f"ret {signature.ret} {e.define(f'tail {callee}')}\n")
+            e.out.append(f"ret {signature.ret} {e.define(f'tail {callee}{e.here()}')}\n")
         else:
-            e.out.append(f"tail {callee}\nret void\n")
+            e.out.append(f"tail {callee}{e.here()}\nret void\n")
     else:
-        callee = f"notail {callee}"
+        callee = f"notail {callee} nomerge{e.here()}"
         after = ""
         if e.handlers:
             handler = e.handlers[-1]
             handler.invoked = True
             after = e.label()
-            callee = f"invoke {target} to label %{after} unwind label %{handler.pad}"
+            callee = f"invoke {target} to label %{after} unwind label %{handler.pad}{e.here()}"
         result = ""
         if signature.returned:
             result = e.define(callee)

@@ -21,6 +21,7 @@ from wasmwright.codegen.abi import CTX_RT, RT_FUEL, RT_STACK_LIMIT
 from wasmwright.codegen.llvm.lower_handler import Handler
 from wasmwright.codegen.llvm.lower_loop_plan import LoopPlan
 from wasmwright.codegen.llvm.lower_unit import (
+    FIRST_SCOPE,
     FIXED,
     FIXED_POINTER,
     PERSONALITY,
@@ -103,6 +104,13 @@ class Emitter:
         self.start: int = code.start
         self.size: int = code.end - code.start
         self.offset: i64 = code.start
+        # Values that came from memory by an instruction which may trap, and that instruction's
+        # offset; the latest of those that the present instruction takes, or 0 (see `define`).
+        self.loaded: dict[str, i64] = {}
+        self.origin: i64 = 0
+        # By place in memory: the offset of a load from there that was done before.
+        self.reads: dict[str, i64] = {}
+        self.scope: int = FIRST_SCOPE + func
         self.out: list[str] = []
         self.cold: list[str] = []
         self.vals: list[str] = []
@@ -161,6 +169,7 @@ class Emitter:
     def pop(self) -> str:
         """The top operand, a comparison's result as an i32."""
         value = self.vals.pop()
+        self.takes(value)
         if self.types.pop() == BOOL:
             name = self.new()
             self.out.append(f"{name} = zext i1 {value} to i32\n")
@@ -172,9 +181,8 @@ class Emitter:
         value = self.vals.pop()
         if self.types.pop() == BOOL:
             return value
-        name = self.new()
-        self.out.append(f"{name} = icmp ne i32 {value}, 0\n")
-        return name
+        self.takes(value)
+        return self.define(f"icmp ne i32 {value}, 0")
 
     def top(self, count: i64) -> list[str]:
         """The top operands, which stay, settled: they may reach a join or another function."""
@@ -203,17 +211,44 @@ class Emitter:
 
     def result(self, text: str, valtype: int) -> str:
         """Define a value by an LLVM instruction and push it."""
-        name = self.new()
-        self.out.append(f"{name} = {text}\n")
+        name = self.define(text)
         self.vals.append(name)
         self.types.append(valtype)
         return name
 
     def define(self, text: str) -> str:
-        """Define a value by an LLVM instruction."""
+        """Define a value by an LLVM instruction.
+
+        A machine instruction can do this and load an operand. So that a trap then is the load's,
+        what takes a loaded value is said to be part of the load.
+        """
         name = self.new()
-        self.out.append(f"{name} = {text}\n")
+        if self.origin and "!dbg" not in text:
+            self.out.append(f"{name} = {text}{self.place(self.origin)}\n")
+        else:
+            self.out.append(f"{name} = {text}\n")
         return name
+
+    def loads(self, value: str) -> None:
+        """Note that the present instruction loads a value, and may trap."""
+        self.loaded[value] = self.offset
+        self.origin = self.offset
+
+    def takes(self, value: str) -> None:
+        """Note an operand of the present instruction."""
+        origin = self.loaded.get(value)
+        if origin is not None and origin > self.origin:
+            self.origin = origin
+
+    # Where machine code comes from
+
+    def place(self, offset: i64) -> str:
+        """The tag of an LLVM instruction that belongs to the wasm instruction at ``offset``."""
+        return f", !dbg !DILocation(line: {offset}, scope: !{self.scope})"
+
+    def here(self) -> str:
+        """The tag of what may trap or call in the present instruction."""
+        return self.place(self.offset)
 
     # Constants that arithmetic must not see through
 
@@ -301,6 +336,7 @@ class Emitter:
 
     def forget(self) -> None:
         """Drop what was known."""
+        self.reads = {}
         self.locals = {}
         self.known = {}
         self.lengths = {}
@@ -351,6 +387,7 @@ class Emitter:
 
     def restore(self, frame: Frame) -> None:
         """What was known at the snapshot."""
+        self.reads = {}
         self.locals = frame.locals
         self.known = frame.known
         self.lengths = {}
@@ -365,7 +402,7 @@ class Emitter:
 
     def trap_call(self, kind: str) -> str:
         """The instructions that trap, with an i32 operand for the kind."""
-        return f"call void @trap(ptr %ctx, i32 {kind}, i32 {self.offset}) #2\nunreachable\n"
+        return f"call void @trap(ptr %ctx, i32 {kind}) #2{self.here()}\nunreachable\n"
 
     # Fixed places
 
@@ -421,11 +458,10 @@ class Emitter:
             ]
         )
         context = f"ptr nonnull align 16 dereferenceable({max(layout.size, 16)}) %ctx"
-        attributes = "" if self.unit.options.inline else "noinline "
-        if self.catches:
-            attributes += PERSONALITY
+        attributes = PERSONALITY if self.catches else ""
         lines = [
-            f"define {signature.ret} @f{self.func}({context}{params}) #0 {attributes}{{\nentry:\n"
+            f"define {signature.ret} @f{self.func}({context}{params}) #0 {attributes}"
+            f"!dbg !{self.scope} {{\nentry:\n"
         ]
         if self.unit.options.fuel:
             lines.append(
@@ -498,6 +534,6 @@ class Emitter:
         lines.append(f"%so = icmp ult i64 %si, {limit}\n")
         lines.append(f"br i1 %so, label %overflow, label %b0{UNLIKELY}\n")
         self.cold.append(
-            f"overflow:\ncall void @trap(ptr %ctx, i32 {TRAP_STACK}, i32 {self.start}) #2\n"
+            f"overflow:\ncall void @trap(ptr %ctx, i32 {TRAP_STACK}) #2{self.place(self.start)}\n"
             "unreachable\n"
         )

@@ -97,7 +97,9 @@ def _pass_on(e: Emitter, handler: Handler | None, exception: str) -> None:
         handler.values.append(exception)
         e.out.append(f"br label %{handler.dispatch}\n")
     else:
-        e.out.append(f"call void @throw(ptr %ctx, ptr {exception})\nunreachable\n")
+        e.out.append(
+            f"call void @throw(ptr %ctx, ptr {exception}) nomerge{e.here()}\nunreachable\n"
+        )
         e.called()
     e.dead = True
 
@@ -107,7 +109,7 @@ def _throw(e: Emitter) -> None:
     layout = _Payload(e, tag)
     values = e.pop_settled(len(layout.valtypes))
     function = runtime_function(e, RT_NEW_EXCEPTION)
-    exception = e.define(f"call ptr {function}(ptr %ctx, ptr {_tag(e, tag)})")
+    exception = e.define(f"call ptr {function}(ptr %ctx, ptr {_tag(e, tag)}){e.here()}")
     e.called()
     for i in range(len(values)):
         place = e.field(exception, layout.offsets[i])

@@ -65,15 +65,35 @@ def load(e: Emitter, opcode: i64) -> None:
     assert access is not None
     place = address(e, access.size)
     if access.stored == access.llvm:
-        e.result(
-            f"load {place.mode}{access.llvm}, ptr {place.pointer}, align 1{TAG_MEMORY}",
-            access.valtype,
-        )
+        e.push(loaded(e, place, access.llvm), access.valtype)
     else:
-        narrow = e.define(
-            f"load {place.mode}{access.stored}, ptr {place.pointer}, align 1{TAG_MEMORY}"
-        )
+        narrow = loaded(e, place, access.stored)
         e.result(f"{access.extension} {access.stored} {narrow} to {access.llvm}", access.valtype)
+
+
+def loaded(e: Emitter, place: Place, llvm: str) -> str:
+    """Load a value of an LLVM type from linear memory."""
+    name = e.new()
+    text = f"{name} = load {place.mode}{llvm}, ptr {place.pointer}, align 1{TAG_MEMORY}"
+    if place.mode:
+        e.loads(name)
+        e.reads[place.name] = e.offset
+        text += e.here()
+    e.out.append(text + "\n")
+    return name
+
+
+def stored(e: Emitter, place: Place, llvm: str, value: str) -> None:
+    """Store a value of an LLVM type to linear memory.
+
+    A machine instruction can load, compute and store; where it traps, the load does. What was
+    loaded from a place can be stored there, so such a store is said to be part of the load.
+    """
+    text = f"store {place.mode}{llvm} {value}, ptr {place.pointer}, align 1{TAG_MEMORY}"
+    if place.mode:
+        read = e.reads.get(place.name)
+        text += e.here() if read is None else e.place(read)
+    e.out.append(text + "\n")
 
 
 def store(e: Emitter, opcode: i64) -> None:
@@ -84,19 +104,21 @@ def store(e: Emitter, opcode: i64) -> None:
     place = address(e, access.size, store=True)
     if access.stored != access.llvm:
         value = e.define(f"trunc {access.llvm} {value} to {access.stored}")
-    e.out.append(
-        f"store {place.mode}{access.stored} {value}, ptr {place.pointer}, align 1{TAG_MEMORY}\n"
-    )
+    stored(e, place, access.stored, value)
 
 
 class Place:
-    """Where an access goes: a pointer, and "volatile " where it may trap by itself."""
+    """Where an access goes: a pointer, and "volatile " where it may trap by itself.
 
-    __slots__ = ("mode", "pointer")
+    Accesses with the same name go to the same bytes.
+    """
 
-    def __init__(self, pointer: str, mode: str) -> None:
+    __slots__ = ("mode", "name", "pointer")
+
+    def __init__(self, pointer: str, mode: str, name: str = "") -> None:
         self.pointer: str = pointer
         self.mode: str = mode
+        self.name: str = name or pointer
 
 
 def address(e: Emitter, size: int, store: bool = False) -> Place:
@@ -120,7 +142,8 @@ def address(e: Emitter, size: int, store: bool = False) -> Place:
             pointer = e.field(e.memory_base(memory), literal + offset)
             return Place(pointer, info.mode if store or info.shared else "")
     if info.guarded:
-        return Place(e.field(indexed(e, memory, operand), offset), info.mode)
+        pointer = indexed(e, memory, operand)
+        return Place(e.field(pointer, offset), info.mode, f"{pointer} {offset} {size}")
     return Place(checked(e, memory, operand, offset, size), info.mode)
 
 
@@ -221,7 +244,7 @@ def _grow(e: Emitter) -> None:
     address64 = e.unit.memories[memory].address64
     delta = widened(e, e.pop(), address64)
     function = runtime_function(e, RT_MEMORY_GROW)
-    old = e.define(f"call i64 {function}(ptr %ctx, i32 {memory}, i64 {delta})")
+    old = e.define(f"call i64 {function}(ptr %ctx, i32 {memory}, i64 {delta}){e.here()}")
     e.called()
     push_size(e, old, address64)
 
@@ -251,7 +274,9 @@ def drop_segment(e: Emitter, entry: int) -> None:
 def move_bytes(e: Emitter, target: str, origin: str, size: str) -> None:
     """Copy bytes between two places that may overlap."""
     tail = f"i64 {size}, i1 {e.unit.volatile_bit})"
-    e.out.append(f"call void @llvm.memmove.p0.p0.i64(ptr {target}, ptr {origin}, {tail}\n")
+    e.out.append(
+        f"call void @llvm.memmove.p0.p0.i64(ptr {target}, ptr {origin}, {tail}{e.here()}\n"
+    )
 
 
 def _init(e: Emitter) -> None:
@@ -299,4 +324,4 @@ def _fill(e: Emitter) -> None:
     e.trap_if(e.define(f"icmp ugt i64 {end}, {e.memory_length(memory)}"), TRAP_MEMORY)
     target = e.define(f"getelementptr i8, ptr {e.memory_base(memory)}, i64 {to}")
     tail = f"i64 {count}, i1 {e.unit.volatile_bit})"
-    e.out.append(f"call void @llvm.memset.p0.i64(ptr {target}, i8 {value}, {tail}\n")
+    e.out.append(f"call void @llvm.memset.p0.i64(ptr {target}, i8 {value}, {tail}{e.here()}\n")

@@ -7,10 +7,9 @@ from typing import Final
 from mypy_extensions import i64
 
 from wasmwright.codegen.llvm.lower_emitter import Emitter
-from wasmwright.codegen.llvm.lower_memory import Place, address
+from wasmwright.codegen.llvm.lower_memory import address, loaded, stored
 from wasmwright.codegen.llvm.lower_simd import pop_shape, push_shape, push_value, splat
 from wasmwright.codegen.llvm.lower_simd_ops import SHAPES, Shape
-from wasmwright.codegen.llvm.lower_unit import TAG_MEMORY
 from wasmwright.isa import INSTRUCTIONS, SLOTS
 
 # Kinds of accesses.
@@ -61,10 +60,6 @@ for _row in INSTRUCTIONS:
         VECTOR_ACCESSES[_row.slot] = _access(_row.name)
 
 
-def _loaded(e: Emitter, place: Place, llvm: str) -> str:
-    return e.define(f"load {place.mode}{llvm}, ptr {place.pointer}, align 1{TAG_MEMORY}")
-
-
 def vector_load(e: Emitter, opcode: i64) -> None:
     """Lower an instruction of the families "vload" and "vload_lane"."""
     access = VECTOR_ACCESSES[opcode]
@@ -72,7 +67,7 @@ def vector_load(e: Emitter, opcode: i64) -> None:
     shape = access.shape
     if access.kind == LANE:
         into = pop_shape(e, shape)
-        scalar = _loaded(e, address(e, access.size), shape.lane)
+        scalar = loaded(e, address(e, access.size), shape.lane)
         lane = e.reader.byte()
         push_shape(
             e, f"insertelement {shape.llvm} {into}, {shape.lane} {scalar}, i64 {lane}", shape
@@ -80,15 +75,15 @@ def vector_load(e: Emitter, opcode: i64) -> None:
         return
     place = address(e, access.size)
     if access.kind == WHOLE:
-        push_value(e, _loaded(e, place, shape.llvm), shape)
+        push_value(e, loaded(e, place, shape.llvm), shape)
     elif access.kind == EXTEND:
         narrow = f"<{shape.lanes} x i{shape.bits // 2}>"
-        value = _loaded(e, place, narrow)
+        value = loaded(e, place, narrow)
         push_shape(e, f"{access.extension} {narrow} {value} to {shape.llvm}", shape)
     elif access.kind == SPLAT:
-        push_value(e, splat(e, _loaded(e, place, shape.lane), shape), shape)
+        push_value(e, splat(e, loaded(e, place, shape.lane), shape), shape)
     else:
-        scalar = _loaded(e, place, shape.lane)
+        scalar = loaded(e, place, shape.lane)
         text = f"insertelement {shape.llvm} zeroinitializer, {shape.lane} {scalar}, i64 0"
         push_shape(e, text, shape)
 
@@ -105,4 +100,4 @@ def vector_store(e: Emitter, opcode: i64) -> None:
         lane = e.reader.byte()
         value = e.define(f"extractelement {llvm} {value}, i64 {lane}")
         llvm = shape.lane
-    e.out.append(f"store {place.mode}{llvm} {value}, ptr {place.pointer}, align 1{TAG_MEMORY}\n")
+    stored(e, place, llvm, value)

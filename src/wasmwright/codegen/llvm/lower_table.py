@@ -150,7 +150,9 @@ def _grow(e: Emitter) -> None:
     delta = widened(e, e.pop(), table64(e, table))
     value = e.pop()
     function = runtime_function(e, RT_TABLE_GROW)
-    old = e.define(f"call i64 {function}(ptr %ctx, i32 {table}, ptr {value}, i64 {delta})")
+    old = e.define(
+        f"call i64 {function}(ptr %ctx, i32 {table}, ptr {value}, i64 {delta}){e.here()}"
+    )
     e.called()
     push_size(e, old, table64(e, table))
 

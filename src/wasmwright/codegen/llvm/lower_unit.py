@@ -91,6 +91,20 @@ def _heap_metadata() -> str:
     return "".join(lines)
 
 
+# What says where machine code comes from, as if it were compiled from a source: each function is
+# one, and a "line" is the offset of an instruction in the binary.
+FIRST_SCOPE: Final = 110  # what a function's number is added to
+_DEBUG_METADATA: Final = """\
+!llvm.module.flags = !{!100, !101}
+!llvm.dbg.cu = !{!102}
+!100 = !{i32 2, !"Debug Info Version", i32 3}
+!101 = !{i32 7, !"Dwarf Version", i32 5}
+!102 = distinct !DICompileUnit(language: DW_LANG_C, file: !103, emissionKind: LineTablesOnly, \
+splitDebugInlining: false, nameTableKind: None)
+!103 = !DIFile(filename: "wasm", directory: "")
+!104 = !DISubroutineType(types: !0)
+"""
+
 _HEAP_METADATA: Final = _heap_metadata()
 
 
@@ -108,7 +122,7 @@ def heap_tag(field: FieldType) -> str:
 _ATTRIBUTES: Final = """\
 attributes #0 = { nounwind uwtable(sync) "frame-pointer"="all" }
 attributes #1 = { nounwind noreturn cold noinline "frame-pointer"="all" }
-attributes #2 = { nounwind noreturn cold }
+attributes #2 = { nounwind noreturn cold nomerge }
 """
 
 _UNWINDING_ATTRIBUTES: Final = _ATTRIBUTES.replace("nounwind", '"no-realign-stack"', 1)
@@ -132,12 +146,12 @@ attributes #3 = {{ noreturn cold noinline uwtable(sync) "frame-pointer"="all" }}
 """
 
 _TRAP_HELPER: Final = f"""\
-define internal void @trap(ptr %ctx, i32 %kind, i32 %offset) #1 {{
+define internal void @trap(ptr %ctx, i32 %kind) #1 {{
   %at = getelementptr i8, ptr %ctx, i64 {CTX_RT}
   %rt = load ptr, ptr %at{FIXED}
   %slot = getelementptr i8, ptr %rt, i64 {RT_TRAP}
   %f = load ptr, ptr %slot{FIXED}
-  musttail call void %f(ptr %ctx, i32 %kind, i32 %offset)
+  musttail call void %f(ptr %ctx, i32 %kind)
   ret void
 }}
 """
@@ -206,10 +220,8 @@ class Options:
     checks bounds. ``precise_loads``: accesses that may trap happen exactly as written (off
     only to measure what that costs). ``double_loops``: write loops twice, where one copy can
     do without checks. ``fuel``: instructions consume fuel, and code traps at a loop's head or a
-    function's where none is left. ``inline``: functions of the unit may become part of each
-    other, and are missing in backtraces then. ``deterministic``: the results that the spec
-    leaves open are those of its deterministic profile. ``arch``: the target, as
-    ``platform.machine()`` has it.
+    function's where none is left. ``deterministic``: the results that the spec leaves open are
+    those of its deterministic profile. ``arch``: the target, as ``platform.machine()`` has it.
     """
 
     def __init__(
@@ -218,7 +230,6 @@ class Options:
         precise_loads: bool = True,
         double_loops: bool = True,
         fuel: bool = False,
-        inline: bool = True,
         deterministic: bool = False,
         arch: str | None = None,
     ) -> None:
@@ -226,7 +237,6 @@ class Options:
         self.precise_loads: bool = precise_loads
         self.double_loops: bool = double_loops and not fuel
         self.fuel: bool = fuel
-        self.inline: bool = inline
         self.deterministic: bool = deterministic
         self.arch: str = platform.machine() if arch is None else arch
 
@@ -344,5 +354,10 @@ class Unit:
         if self.unwinds:
             parts.append(_THROW_HELPER)
         parts.append(_UNWINDING_ATTRIBUTES if self.unwinds else _ATTRIBUTES)
-        parts += [_METADATA, _HEAP_METADATA]
+        parts += [_METADATA, _HEAP_METADATA, _DEBUG_METADATA]
+        for func in self.members:
+            parts.append(
+                f'!{FIRST_SCOPE + func} = distinct !DISubprogram(name: "{func}", scope: !103, '
+                "file: !103, type: !104, spFlags: DISPFlagDefinition, unit: !102)\n"
+            )
         return "".join(parts)

@@ -27,8 +27,7 @@ ACT_PREVIOUS: Final = 320
 ACT_THREAD: Final = 328
 ACT_FRAME: Final = 336
 ACT_KIND: Final = 344
-ACT_EXCEPTION: Final = 344  # of LANDED_WASM, instead of a trap's kind and offset
-ACT_OFFSET: Final = 348
+ACT_EXCEPTION: Final = 344  # of LANDED_WASM, instead of a trap's kind
 ACT_COUNT: Final = 352
 ACT_HELD: Final = 360  # 32 bits: 1 if wasm code runs with the GIL held
 ACT_TRACE: Final = 368
@@ -137,6 +136,7 @@ declare void @PyErr_Fetch(ptr, ptr, ptr)
 declare void @PyErr_NormalizeException(ptr, ptr, ptr)
 declare void @PyErr_Restore(ptr, ptr, ptr)
 declare i32 @PyErr_CheckSignals()
+declare i32 @PyException_SetTraceback(ptr, ptr)
 declare i32 @PyErr_ExceptionMatches(ptr)
 declare ptr @PyNumber_Index(ptr)
 @PyExc_OverflowError = external global ptr
@@ -418,6 +418,10 @@ unwind:
   call void @PyErr_Fetch(ptr %type, ptr %value, ptr %traceback)
   call void @PyErr_NormalizeException(ptr %type, ptr %value, ptr %traceback)
   %error = load ptr, ptr %value
+  %trace = load ptr, ptr %traceback
+  %traceless = icmp eq ptr %trace, null
+  %trace.object = select i1 %traceless, ptr @_Py_NoneStruct, ptr %trace
+  %set = call i32 @PyException_SetTraceback(ptr %error, ptr %trace.object)
   %noted = call ptr @ww_helper(i64 {HELPER_UNWIND}, ptr %error, i64 %act.int, i64 0, i64 0, i64 0)
   %failed = icmp eq ptr %noted, null
   br i1 %failed, label %clear, label %drop
@@ -473,11 +477,10 @@ done:
   ret void
 }}
 
-define void @ww_trap(ptr %ctx, i32 %kind, i32 %offset) noreturn #0 {{
+define void @ww_trap(ptr %ctx, i32 %kind) noreturn #0 {{
   %rt = load ptr, ptr %ctx
 {load("%act", "ptr", "%rt", abi.RT_ACTIVATION)}
 {store("kind", "i32", "%kind", "%act", ACT_KIND)}
-{store("offset", "i32", "%offset", "%act", ACT_OFFSET)}
 {store("count", "i64", "0", "%act", ACT_COUNT)}
   %frame = call ptr @llvm.frameaddress.p0(i32 0)
   call void @ww_walk(ptr %act, ptr %frame)
@@ -529,7 +532,6 @@ miss:
   br label %loop
 trap:
 {store("kind", "i32", errors.TRAP_MEMORY, "%act", ACT_KIND)}
-{store("offset", "i32", "-1", "%act", ACT_OFFSET)}
 {store("count", "i64", "1", "%act", ACT_COUNT)}
   %pc.next = add i64 %pc, 1
 {store("first", "i64", "%pc.next", "%act", ACT_TRACE)}

@@ -232,7 +232,7 @@ def _new_exception() -> str:
     operands = f"ptr {runtime.use()}, ptr {tag.use()}, i64 {size.use()}, i64 0"
     found = f.define(PTR, f"call ptr {allocate}({operands})")
     with f.when(found.equals(0)):
-        f.call("ww_trap", VOID, f.arg("ctx"), f.const(TRAP_HEAP, I32), f.const(-1, I32))
+        f.call("ww_trap", VOID, f.arg("ctx"), f.const(TRAP_HEAP, I32))
     f.ret(found)
     return f.text()
 
@@ -247,6 +247,8 @@ def _host_exception() -> str:
     f.call("PyErr_Fetch", VOID, *parts)
     f.call("PyErr_NormalizeException", VOID, *parts)
     error = [f.load(PTR, part) for part in parts]
+    with f.when(error[2].integer().differs(0)):
+        f.call("PyException_SetTraceback", I32, error[1], error[2])
     number = _helper(f, native.HELPER_EXCEPTION_IN, error[1], f.arg("ctx").integer())
     exception = f.var(PTR, 0)
     with f.when(number.differs(0)):

@@ -71,7 +71,6 @@ def _handler() -> Function:
 def _end(f: Function, act: Value, count: int, frame: Value) -> None:
     """Leaves by a trap; ``count`` entries of the backtrace are there already."""
     f.store(errors.TRAP_INTERRUPT, act, native.ACT_KIND, I32)
-    f.store(-1, act, native.ACT_OFFSET, I32)
     f.store(count, act, native.ACT_COUNT)
     f.call("ww_walk", VOID, act, frame)
     f.call("_longjmp", VOID, act, f.const(native.LANDED_TRAP, I32))

@@ -72,7 +72,7 @@ declare ptr @ww_helper(i64, ptr, i64, i64, i64, i64)
 declare i32 @ww_as_i64(ptr, ptr)
 declare void @ww_raise(i64, ptr, i64, i64, i64)
 declare ptr @ww_enter(ptr, ptr)
-declare void @ww_trap(ptr, i32, i32) noreturn
+declare void @ww_trap(ptr, i32) noreturn
 declare void @ww_leave(ptr, ptr, ptr)
 declare ptr @ww_landed(ptr, ptr, i32)
 declare ptr @ww_host_exception(ptr)
@@ -516,7 +516,7 @@ define {returned} @host_{key}({", ".join(native)}) #1 {{
   %room = icmp ugt i64 %frame.int, %bound
   br i1 %room, label %enter, label %exhausted
 exhausted:
-  call void @ww_trap(ptr %ctx, i32 {errors.TRAP_STACK}, i32 -1)
+  call void @ww_trap(ptr %ctx, i32 {errors.TRAP_STACK})
   unreachable
 enter:
   %record.int = add i64 %ctx.int, {HOST_SIZE}
@@ -559,7 +559,7 @@ out:
   %ending = icmp ult i64 %act.int, %word
   br i1 %ending, label %halt, label %back
 halt:
-  call void @ww_trap(ptr %ctx, i32 {errors.TRAP_INTERRUPT}, i32 -1)
+  call void @ww_trap(ptr %ctx, i32 {errors.TRAP_INTERRUPT})
   unreachable
 back:
 {leave}
