@@ -7,6 +7,7 @@ import struct
 import llvmlite.binding as llvm
 import pytest
 
+import wasmwright as ww
 from wasmwright.binary.decode import decode
 from wasmwright.codegen import abi
 from wasmwright.codegen.llvm.lower import Options, lower_unit
@@ -22,12 +23,10 @@ _MAX_MEMORY = 1 << 24
 _GLUE = """
 @jump = internal global [64 x i64] zeroinitializer, align 16
 @kind = internal global i32 0
-@place = internal global i32 0
 declare i32 @_setjmp(ptr) returns_twice
 declare void @longjmp(ptr, i32) noreturn
-define void @test_trap(ptr %ctx, i32 %kind, i32 %offset) {
+define void @test_trap(ptr %ctx, i32 %kind) {
   store i32 %kind, ptr @kind
-  store i32 %offset, ptr @place
   call void @longjmp(ptr @jump, i32 1)
   unreachable
 }
@@ -35,17 +34,13 @@ define i32 @test_kind() {
   %k = load i32, ptr @kind
   ret i32 %k
 }
-define i32 @test_place() {
-  %k = load i32, ptr @place
-  ret i32 %k
-}
 """
 
 
 class NativeTrap(Exception):
-    """A trap: its message, and the offset of the instruction."""
+    """A trap: its message, and the offset of the instruction if that is known."""
 
-    def __init__(self, kind: str, offset: int) -> None:
+    def __init__(self, kind: str, offset: int | None = None) -> None:
         super().__init__(kind)
         self.kind = kind
         self.offset = offset
@@ -128,7 +123,6 @@ class Native:
         self.exports = {export.name: export.index for export in module.exports}
         self._make_context()
         self._kind = ctypes.CFUNCTYPE(ctypes.c_int)(self.engine.get_function_address("test_kind"))
-        self._place = ctypes.CFUNCTYPE(ctypes.c_int)(self.engine.get_function_address("test_place"))
         self._entries = {}
         self._slots = ctypes.create_string_buffer(_SLOT * 1024)
 
@@ -181,7 +175,7 @@ class Native:
         for i, value in enumerate(args):
             slots[_SLOT * i : _SLOT * i + _SLOT] = (value & (1 << 128) - 1).to_bytes(16, "little")
         if function(self.ctx, ctypes.addressof(slots), ctypes.addressof(slots)):
-            raise NativeTrap(TRAP_KINDS[self._kind()], self._place())
+            raise NativeTrap(TRAP_KINDS[self._kind()])
         results = []
         for i, valtype in enumerate(functype.results):
             if valtype == V128:
@@ -196,6 +190,26 @@ class Native:
 def native():
     """The class that compiles and runs a binary."""
     return Native
+
+
+class Whole:
+    """The same through the package; a module without imports. Its traps have offsets."""
+
+    def __init__(self, binary, guard=True):
+        self.exports = ww.Instance(ww.Module(binary, guard=guard)).exports
+
+    def call(self, name, *args):
+        try:
+            results = self.exports[name](*args)
+        except ww.Trap as trap:
+            raise NativeTrap(trap.kind, trap.frames[0].offset) from None
+        return list(results) if isinstance(results, tuple) else [] if results is None else [results]
+
+
+@pytest.fixture(scope="session")
+def whole():
+    """The class that runs a binary as users do."""
+    return Whole
 
 
 class Oracle:
