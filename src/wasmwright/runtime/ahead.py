@@ -10,7 +10,7 @@ from wasmwright import tuning
 from wasmwright.codegen import abi, cpu
 from wasmwright.codegen.ahead import Ahead
 from wasmwright.codegen.heap_layout import HeapNeeds
-from wasmwright.codegen.llvm import stubs, targets
+from wasmwright.codegen.llvm import stub_values, stubs, targets
 from wasmwright.codegen.options import Options
 from wasmwright.model import types
 from wasmwright.model.canon import CANON, canonicalize
@@ -64,7 +64,7 @@ def _signatures(module: Module) -> tuple[list[str], list[str]]:
     def key(type_index: int) -> str:
         comp = CANON.comps[ids[type_index]]
         assert isinstance(comp, FuncType)
-        return stubs.signature_key(comp, CANON.kinds)
+        return stub_values.signature_key(comp, CANON.kinds)
 
     funcs = module.all_funcs
     used = {key(index) for index in funcs[: module.imported_funcs]}

@@ -22,7 +22,7 @@ from wasmwright.codegen import abi, vm
 from wasmwright.codegen.cache import Pack, open_pack
 from wasmwright.codegen.heap_layout import HeapNeeds
 from wasmwright.codegen.lines import Place
-from wasmwright.codegen.llvm import native as ir
+from wasmwright.codegen.llvm import native_calls
 from wasmwright.codegen.objects import LoadedObject, ObjectError
 from wasmwright.codegen.options import Options
 from wasmwright.model.module import Module
@@ -137,11 +137,11 @@ class ModuleCode:
     def entry(self, index: int) -> int:
         """The address to call for function ``index``: its code, or its thunk."""
         number = index - self._first
-        return self._compiled[number] or self._thunks + ir.LAZY_THUNK_SIZE * number
+        return self._compiled[number] or self._thunks + native_calls.LAZY_THUNK_SIZE * number
 
     def entries(self) -> array[int]:
         """``entry`` of every defined function, in order."""
-        size = ir.LAZY_THUNK_SIZE
+        size = native_calls.LAZY_THUNK_SIZE
         count = len(self._compiled)
         thunks = array("Q", range(self._thunks, self._thunks + size * count, size))
         for number, address in enumerate(self._compiled):
@@ -262,16 +262,18 @@ def _compiler(address: int) -> Callable[[int], int]:
 def _make_thunks(count: int, compiler: Callable[[int], int]) -> tuple[int, int]:
     """One thunk for each defined function, by number; (address, size in bytes)."""
     core = native.get()
-    size = ir.LAZY_THUNK_SIZE
-    total = ir.LAZY_BRIDGE_SIZE + size * count
+    size = native_calls.LAZY_THUNK_SIZE
+    total = native_calls.LAZY_BRIDGE_SIZE + size * count
     base = core.code_arena.allocate(total)
     # The arenas may be further apart than a relative jump reaches, so the thunks share one
     # absolute jump at the front.
-    bridge = ir.lazy_bridge(id(compiler), core.core_symbol("ww_lazy_entry"))
-    parts = [bridge.ljust(ir.LAZY_BRIDGE_SIZE, b"\xcc")]
-    first = base + ir.LAZY_BRIDGE_SIZE
+    bridge = native_calls.lazy_bridge(id(compiler), core.core_symbol("ww_lazy_entry"))
+    parts = [bridge.ljust(native_calls.LAZY_BRIDGE_SIZE, b"\xcc")]
+    first = base + native_calls.LAZY_BRIDGE_SIZE
     for number in range(count):
-        parts.append(ir.lazy_thunk(number, first + size * number, base).ljust(size, b"\xcc"))
+        parts.append(
+            native_calls.lazy_thunk(number, first + size * number, base).ljust(size, b"\xcc")
+        )
     vm.write(base, b"".join(parts))
     vm.protect(base, vm.round_up(total), vm.READ | vm.EXECUTE)
     return first, total
@@ -282,4 +284,4 @@ def _unload(units: list[Unit], thunks: int, size: int) -> None:
         backtraces.unregister(unit.loaded.address)
         native.get().unwinder.remove(unit.loaded)
         unit.loaded.close()
-    native.get().code_arena.release(thunks - ir.LAZY_BRIDGE_SIZE, size)
+    native.get().code_arena.release(thunks - native_calls.LAZY_BRIDGE_SIZE, size)

@@ -16,7 +16,7 @@ from typing import Any
 from wasmwright.codegen import abi
 from wasmwright.codegen.heap_layout import is_traced
 from wasmwright.codegen.llvm import native as ir
-from wasmwright.codegen.llvm import stubs
+from wasmwright.codegen.llvm import stub_values
 from wasmwright.model import types
 from wasmwright.model.canon import CANON
 from wasmwright.model.types import FuncType
@@ -41,7 +41,7 @@ def make(record: int, info: FuncInfo) -> Any:
     core = native.get()
     canonical = CANON.comps[native.read32(record + abi.FUNCREF_TYPE)]
     assert isinstance(canonical, FuncType)
-    entry, _ = core.stubs(stubs.signature_key(canonical, CANON.kinds))
+    entry, _ = core.stubs(stub_values.signature_key(canonical, CANON.kinds))
     return core.new_func(entry, record, info)
 
 
@@ -52,7 +52,7 @@ class HostFunction:
         core = native.get()
         canonical = CANON.comps[type_id]
         assert isinstance(canonical, FuncType)
-        _, stub = core.stubs(stubs.signature_key(canonical, CANON.kinds))
+        _, stub = core.stubs(stub_values.signature_key(canonical, CANON.kinds))
         self.func_type = func_type
         self.callable = callable_
         # The context and, behind it, the one funcref record.

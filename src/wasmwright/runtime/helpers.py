@@ -10,7 +10,7 @@ from typing import Any
 from wasmwright import errors
 from wasmwright.codegen import abi
 from wasmwright.codegen.llvm import native as ir
-from wasmwright.codegen.llvm import stubs
+from wasmwright.codegen.llvm import stub_values
 from wasmwright.model import types
 from wasmwright.model.canon import CANON
 from wasmwright.runtime import atomics, backtraces, block, native, references, traps, turns
@@ -46,9 +46,9 @@ def _unwind(error: BaseException, activation: int, _b: int, _c: int, _d: int) ->
 def _to_ref(value: Any, _kind: int, position: int, context: int, record: int) -> int:
     func_type = CANON.comps[native.read32(record + abi.FUNCREF_TYPE)]
     assert isinstance(func_type, types.FuncType)
-    side = func_type.results if position & stubs.RESULT else func_type.params
+    side = func_type.results if position & stub_values.RESULT else func_type.params
     owner = references.owners[context]
-    return references.from_python(value, side[position & ~stubs.RESULT], owner)
+    return references.from_python(value, side[position & ~stub_values.RESULT], owner)
 
 
 def _from_ref(_object: object, word: int, kind: int, context: int, _d: int) -> Any:

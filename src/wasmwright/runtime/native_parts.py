@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wasmwright.codegen.llvm import native as ir
-from wasmwright.codegen.llvm import native_throw, stop
+from wasmwright.codegen.llvm import native_core, native_throw, stop
 
 # What the native parts are called, in the cache and in `shipped`.
 CORE: Final = "core"
@@ -17,7 +16,7 @@ shipped: Final[dict[str, bytes]] = {}
 
 def core_ir() -> str:
     """The IR of what is always there."""
-    return ir.core_ir() + native_throw.throw_ir() + stop.stop_ir()
+    return native_core.core_ir() + native_throw.throw_ir() + stop.stop_ir()
 
 
 def gc_ir() -> str:

@@ -1,6 +1,6 @@
 """Throwing, as LLVM IR: the walk from a throw to the landing pad that takes the exception.
 
-Produces, next to what :func:`native.core_ir` has: ``ww_throw(ctx, exception)``, which compiled code
+Produces, next to what :func:`native_core.core_ir` has: ``ww_throw(ctx, exception)``, which compiled code
 calls and which does not return; the allocation of exceptions; and what host stubs do about a
 ``WasmException`` that a Python function raised.
 
@@ -62,7 +62,7 @@ def hash_of(return_address: int) -> int:
 
 
 def throw_ir() -> str:
-    """The IR, to be appended to that of ``native.core_ir``."""
+    """The IR, to be appended to that of ``native_core.core_ir``."""
     return "".join(
         (
             _DECLARATIONS,
