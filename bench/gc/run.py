@@ -41,7 +41,7 @@ class Program(NamedTuple):
 THROWING = HERE.parent / "programs" / "exceptions.wat"
 PROGRAMS = {
     "binary_trees": Program(HERE / "binary_trees.wat", "run", 10, 16),
-    "lists": Program(HERE / "lists.wat", "run", 20, 1500),
+    "lists": Program(HERE / "lists.wat", "run", 20, 400),
     "casts": Program(HERE / "casts.wat", "run", 50, 3000),
     "arrays": Program(HERE / "arrays.wat", "run", 2, 60),
     "throw_deep": Program(THROWING, "deep", 2_000, 50_000),

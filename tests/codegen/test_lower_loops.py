@@ -130,6 +130,24 @@ def test_loops_with_steady_addresses_are_recognised(binary):
             assert "asm sideeffect" in text, export.name
 
 
+@pytest.mark.parametrize("jump", ["(br $again)", ""])
+def test_an_if_at_the_head_with_an_else_is_left_alone(jump):
+    source = f"""(module (memory (export "memory") 1)
+      (func (export "fill") (param $n i32)
+        (loop $again
+          (if (local.get $n)
+            (then
+              (i32.store (i32.shl (local.get $n) (i32.const 2)) (local.get $n))
+              (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+              {jump})
+            (else (i32.store (i32.const 0) (i32.const 42)))))))"""
+    instance = ww.Instance(ww.Module(source))
+    instance.exports.fill(3)
+    memory = instance.exports.memory
+    words = [int.from_bytes(memory[4 * i : 4 * i + 4], "little") for i in range(4)]
+    assert words == ([42, 1, 2, 3] if jump else [0, 0, 0, 3])
+
+
 def arguments(rng):
     """Rounds, few and many, and addresses inside, at the end of, and outside the memory."""
     start = rng.choice((0, 0, 1, -3, 100, 0x7FFFFFF0, -0x80000000))

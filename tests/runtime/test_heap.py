@@ -291,6 +291,26 @@ def test_memory_goes_back_with_the_instance(wat):
     assert resident() - before < 60 << 20
 
 
+def test_memory_goes_back_while_the_instance_lives(store):
+    def resident():
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * 4096
+
+    before = resident()
+    store.heap.limit = 128 << 20
+    for _ in range(3):
+        with pytest.raises(ww.ExhaustionError):
+            store.exports.push(10_000_000)
+        assert resident() - before > 100 << 20
+        store.exports.drop()
+        store.heap.collect()
+        assert store.heap.size == 0
+        assert resident() - before < 32 << 20
+        store.exports.push(1000)
+        assert store.exports.sum() == total(1000)
+        store.exports.drop()
+
+
 def test_heaps_in_threads_are_independent(wat):
     module = ww.Module(wat(STORE))
     failures = []

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
+from wasmwright.runtime.heap import STRESS_VARIABLE
 from wasmwright.script import Report, run_script
 from wasmwright.script.suite import features_of
 
@@ -24,6 +25,8 @@ HOW_TO_GET_IT = (
     "(proposals/ is from https://github.com/WebAssembly/testsuite at 193e551ff226)"
 )
 MODES = ("guard", "explicit")
+# Folders whose scripts have objects of the heap, exceptions among them.
+COLLECTED = ("core/gc/", "core/exceptions/", "legacy/exceptions/")
 
 SCRIPTS = sorted(path.relative_to(SUITE).as_posix() for path in SUITE.rglob("*.wast"))
 
@@ -80,6 +83,16 @@ def test_script(script: str, mode: str) -> None:
     assert report.passed.total() + report.failed.total() > 0
     found = differences(report, EXPECTED.get((script, mode), []))
     assert not found, "\n" + "\n".join(found)
+
+
+@pytest.mark.parametrize("script", [path for path in SCRIPTS if path.startswith(COLLECTED)])
+def test_script_with_a_collection_at_every_allocation(
+    script: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(STRESS_VARIABLE, "1")
+    report = run_script((SUITE / script).read_bytes(), features=features_of(script))
+    assert report.passed.total() > 0
+    assert not differences(report, EXPECTED.get((script, "guard"), []))
 
 
 @pytest.mark.skipif(not SCRIPTS, reason=HOW_TO_GET_IT)

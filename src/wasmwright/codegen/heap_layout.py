@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from wasmwright.limits import MAX_SUBTYPING_DEPTH
 from wasmwright.model.canon import kind_of
 from wasmwright.model.module import Module
 from wasmwright.model.types import (
@@ -61,6 +62,9 @@ TYPE_REFS: Final = 20
 TYPE_REF_OFFSETS: Final = 24
 TYPE_DISPLAY: Final = 32
 DISPLAY_MIN: Final = 8
+# A cast may look beyond the end of a display, as far as the longest there can be: so much behind
+# each runtime type can be read, whatever it holds.
+DISPLAY_REACH: Final = 8 * (MAX_SUBTYPING_DEPTH + 1)
 
 KIND_STRUCT: Final = 1
 KIND_ARRAY: Final = 2

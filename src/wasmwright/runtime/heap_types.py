@@ -69,9 +69,9 @@ class _Registry:
 
     def _allocate(self, size: int) -> int:
         if self._at + size > self._end:
-            chunk = max(_CHUNK, vm.round_up(size))
+            chunk = max(_CHUNK, vm.round_up(size + layout.DISPLAY_REACH))
             self._at = vm.reserve(chunk)
-            self._end = self._at + chunk
+            self._end = self._at + chunk - layout.DISPLAY_REACH
             vm.protect(self._at, chunk, vm.READ | vm.WRITE)
         address = self._at
         self._at += (size + 15) & -16

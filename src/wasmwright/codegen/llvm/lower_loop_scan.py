@@ -121,6 +121,8 @@ class Scan:
                 return False
             opcode = read_opcode(reader)
             action: i64 = ACTIONS[opcode]
+            if action == ELSE and self.dead <= 1 and not self.heights:
+                return False  # of the ``if`` at the head, which is for all the rest
             if self.dead > 0:
                 if self._dead(opcode, action):
                     return self.latch is not None

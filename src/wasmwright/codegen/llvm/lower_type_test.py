@@ -143,7 +143,8 @@ def _in_display(e: Emitter, rtt: str, wanted: str, depth: int) -> str:
     fits = e.define(f"icmp eq ptr {entry}, {wanted}")
     if depth < DISPLAY_MIN:
         return fits
-    # Beyond that a display may be too short; what follows can be read, and may be anything.
+    # Beyond that a display may be too short; what follows can be read (DISPLAY_REACH), and may be
+    # anything.
     own = e.define(f"load i32, ptr {e.field(rtt, TYPE_DEPTH)}{FIXED}")
     long = e.define(f"icmp uge i32 {own}, {depth}")
     return e.define(f"and i1 {fits}, {long}")
