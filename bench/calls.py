@@ -441,8 +441,8 @@ def main() -> int:
     present = [engines.ENGINES[peer] for peer in peers if peer != "python"]
     versions = [engine.version() for engine in present]
     note = (
-        f"Medians of {options.repeats} samples. Ratios of calls are to a Python function's call, of "
-        "reading to `bytes(memoryview[a:b])` of a `bytearray`."
+        f"Medians of {options.repeats} samples. Ratios of calls are to a Python function's call, "
+        "those of reading to `bytes(memoryview[a:b])` of a `bytearray`."
     )
     text = "\n\n".join([*tables, note, report.provenance(versions)])
     print(text)
