@@ -15,6 +15,7 @@ import contextlib
 import io
 import os
 import re
+import runpy
 import shutil
 import sys
 import tempfile
@@ -103,6 +104,13 @@ def one_line(text: str) -> str:
     return next((line for line in lines if "error" in line.lower()), lines[0])[:200]
 
 
+def source_hash() -> str:
+    """The hash by which compiled code on disk knows the compiler that made it."""
+    names = runpy.run_path(str(SOURCES / "wasmwright" / "codegen" / "identity.py"))
+    digest: bytes = names["hash_sources"](SOURCES / "wasmwright")
+    return digest.hex()
+
+
 class Outcome:
     """Which build this is. `reason` is empty for a compiled one."""
 
@@ -118,7 +126,8 @@ class Outcome:
         compiled = not self.reason
         how = f"mypyc {version('mypy')}" if compiled else self.reason
         source = re.sub(r"(?m)^(COMPILED: .* = ).*$", rf"\g<1>{compiled}", source)
-        return re.sub(r"(?m)^(HOW: .* = ).*$", lambda m: m[1] + repr(how), source)
+        source = re.sub(r"(?m)^(HOW: .* = ).*$", lambda m: m[1] + repr(how), source)
+        return re.sub(r"(?m)^(SOURCES: .* = ).*$", rf'\g<1>"{source_hash()}"', source)
 
 
 outcome = Outcome()

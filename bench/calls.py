@@ -21,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+import timeit
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +99,31 @@ FUNCTIONS: dict[str, Callable[[], Functions]] = {
 }
 
 
+# Each gives what reads 1 KB from a memory.
+def python_reader() -> Callable[[], bytes]:
+    view = memoryview(bytearray(131072))
+    return lambda: bytes(view[1024:2048])
+
+
+def wasmwright_reader() -> Callable[[], bytes]:
+    memory = importlib.import_module("wasmwright").Memory(2)
+    return lambda: memory[1024:2048]
+
+
+def wasmtime_reader() -> Callable[[], bytes]:
+    wt: Any = importlib.import_module("wasmtime")
+    store = wt.Store()
+    memory = wt.Memory(store, wt.MemoryType(wt.Limits(2, None)))
+    return lambda: bytes(memory.read(store, 1024, 2048))
+
+
+READERS: dict[str, Callable[[], Callable[[], bytes]]] = {
+    "python": python_reader,
+    "wasmwright": wasmwright_reader,
+    "wasmtime": wasmtime_reader,
+}
+
+
 def wasmwright_validate(data: bytes) -> None:
     importlib.import_module("wasmwright").validate(data)
 
@@ -136,6 +162,17 @@ def measure_call(peer: str) -> float:
     while seconds_for_calls(add, times) < BATCH_SECONDS / 2:
         times *= 2
     return statistics.median(seconds_for_calls(add, times) for _ in range(BATCHES)) / times * 1e9
+
+
+def measure_read(peer: str) -> float:
+    """Nanoseconds for reading 1 KB of a memory as bytes; a call of a lambda included."""
+    read = READERS[peer]()
+    assert read() == bytes(1024)
+    times = 1000
+    while (seconds := timeit.timeit(read, number=times)) < BATCH_SECONDS / 2:
+        times *= 2
+    samples = [timeit.timeit(read, number=times) for _ in range(BATCHES)]
+    return statistics.median([seconds, *samples]) / times * 1e9
 
 
 def measure_callback(peer: str) -> float:
@@ -205,6 +242,8 @@ def measured(arguments: list[str]) -> float:
     match arguments:
         case ["call", peer]:
             return measure_call(peer)
+        case ["read", peer]:
+            return measure_read(peer)
         case ["callback", peer]:
             return measure_callback(peer)
         case ["threads", peer]:
@@ -257,6 +296,15 @@ def calls_table(peers: list[str], names: list[str], repeats: int, raw: dict[str,
         cells = ["failed" if t is None else f"{t:.0f} ns, {t / taken[base]:.2f}" for t in times]
         rows.append([LABELS[name], *cells])
     return report.table(["", *peers], rows)
+
+
+def read_table(peers: list[str], repeats: int, raw: dict[str, Samples]) -> str:
+    """Nanoseconds to read 1 KB, and the ratio to what Python takes for a buffer of its own."""
+    raw["read"] = sample(peers, repeats, functools.partial(in_child, "read"))
+    taken = medians(raw["read"])
+    base = taken.get("python", 1.0)
+    cells = [f"{taken[p]:.0f} ns, {taken[p] / base:.2f}" if p in taken else "failed" for p in peers]
+    return report.table(["", *peers], [["reading 1 KB of memory", *cells]])
 
 
 def threads_table(peers: list[str], repeats: int, raw: dict[str, Samples]) -> str:
@@ -357,7 +405,7 @@ def default_modules() -> list[Path]:
 
 
 def main() -> int:
-    parts = ("call", "callback", "threads", "check", "memory")
+    parts = ("call", "callback", "read", "threads", "check", "memory")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("modules", nargs="*", type=Path, help="modules for decode and validate")
     parser.add_argument("--only", default=",".join(parts), help=f"of {','.join(parts)}")
@@ -381,6 +429,8 @@ def main() -> int:
     if only & LABELS.keys():
         names = [name for name in LABELS if name in only]
         tables.append(calls_table(peers, names, options.repeats, raw))
+    if "read" in only:
+        tables.append(read_table(peers, options.repeats, raw))
     if "threads" in only:
         engines_only = [peer for peer in peers if peer != "python"]
         tables.append(threads_table(engines_only, options.repeats, raw))
@@ -390,7 +440,10 @@ def main() -> int:
         tables.append(memory_table(options.repeats, raw))
     present = [engines.ENGINES[peer] for peer in peers if peer != "python"]
     versions = [engine.version() for engine in present]
-    note = f"Medians of {options.repeats} samples. Ratios of calls are to a Python function's call."
+    note = (
+        f"Medians of {options.repeats} samples. Ratios of calls are to a Python function's call, "
+        "those of reading to `bytes(memoryview[a:b])` of a `bytearray`."
+    )
     text = "\n\n".join([*tables, note, report.provenance(versions)])
     print(text)
     if options.json:

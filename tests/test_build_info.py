@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from wasmwright import _build_info
+from wasmwright.codegen.identity import hash_sources, source_identity
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -47,3 +48,10 @@ def test_description_names_the_build() -> None:
     kind = "compiled (mypyc " if _build_info.COMPILED else "pure Python ("
     assert _build_info.describe().startswith(kind)
     assert "\n" not in _build_info.describe()
+
+
+def test_a_wheel_is_stamped_with_the_hash_of_its_own_sources() -> None:
+    package = Path(_build_info.__file__).parent
+    known = hash_sources(package).hex()
+    assert (known if _build_info.HOW != "source tree" else "") == _build_info.SOURCES
+    assert source_identity().hex() == known

@@ -9,6 +9,7 @@ VERSION: Final = "0.1.0"
 
 COMPILED: Final[bool] = False  # True: the hot modules are mypyc extension modules
 HOW: Final[str] = "source tree"  # the compiler, or the reason for plain Python
+SOURCES: Final[str] = ""  # the hash of the sources, see codegen/identity.py; empty: not known
 
 
 def describe() -> str:

@@ -315,3 +315,45 @@ def test_threads_are_used_again(module: ww.Module) -> None:
     run(main())
     assert threading.active_count() == before
     assert aio._idle
+
+
+def test_ctrl_c_ends_wasm_in_a_worker(script: Any) -> None:
+    done = script(
+        """
+        import asyncio, os, signal, threading
+
+        async def main():
+            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+            await ww.Instance(module).exports.spin.aio()
+
+        try:
+            asyncio.run(main())
+        except KeyboardInterrupt:
+            print("interrupted")
+        """,
+        module='(module (func (export "spin") (loop (br 0))))',
+    )
+    assert (done.stdout, done.returncode) == ("interrupted\n", 0), done.stderr
+
+
+def test_calls_that_nobody_waits_for_do_not_keep_the_process(script: Any) -> None:
+    done = script(
+        """
+        import asyncio
+
+        async def never() -> int:
+            await asyncio.Event().wait()
+
+        loop = asyncio.new_event_loop()
+        tasks = [
+            loop.create_task(ww.Instance(module, {"": {"f": f}}).exports[name].aio())
+            for f, name in ((never, "ask"), (int, "spin"))
+        ]
+        loop.run_until_complete(asyncio.sleep(0.2))
+        print("leaving")
+        sys.exit(3)
+        """,
+        module="""(module (import "" "f" (func $f (result i32)))
+          (func (export "ask") (result i32) (call $f)) (func (export "spin") (loop (br 0))))""",
+    )
+    assert (done.stdout, done.returncode) == ("leaving\n", 3), done.stderr

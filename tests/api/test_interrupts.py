@@ -302,6 +302,40 @@ def test_deadlines_in_many_threads(module: ww.Module) -> None:
     assert not problems
 
 
+def test_a_deadline_ends_waiting_for_another_thread(module: ww.Module) -> None:
+    inside, leave = threading.Event(), threading.Event()
+
+    def host() -> int:
+        inside.set()
+        leave.wait(20)
+        return 0
+
+    instance = ww.Instance(module, {"env": {"host": host}})
+    instance.exports.one()
+    thread = threading.Thread(target=instance.exports.call_once)
+    thread.start()
+    inside.wait(20)
+    try:
+        with pytest.raises(ww.InterruptError, match="deadline of 0.05 s has passed"):
+            with ww.deadline(0.05):
+                instance.exports.one()
+    finally:
+        leave.set()
+        thread.join()
+    assert instance.exports.one() == 1
+
+
+def test_a_deadline_can_expire_before_its_time(instance: ww.Instance) -> None:
+    for seconds in (None, 60):
+        with interrupts.Deadline(seconds) as deadline:
+            timer = after(0.02, lambda: deadline.expire("enough"))
+            with pytest.raises(ww.InterruptError, match="interrupted: enough"):
+                instance.exports.spin()
+            timer.join()
+    deadline.expire("too late")
+    assert instance.exports.one() == 1
+
+
 def test_a_deadline_can_be_used_again_but_not_twice_at_once(instance: ww.Instance) -> None:
     limit = ww.deadline(30)
     with limit, pytest.raises(RuntimeError), limit:

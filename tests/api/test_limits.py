@@ -49,6 +49,23 @@ def test_what_an_instance_imports_is_not_its_own() -> None:
     assert instance.exports.g() == 5
 
 
+def test_instances_are_counted_while_they_are_alive() -> None:
+    module, limits = ww.Module('(module (func (export "f")))'), ww.Limits(instances=2)
+    first, second = ww.Instance(module, limits=limits), ww.Instance(module, limits=limits)
+    function = second.exports.f
+    with pytest.raises(ww.LinkError, match=r"instance count exceeds limits \(2\)"):
+        ww.Instance(module, limits=limits)
+    second.close()
+    with pytest.raises(ww.LinkError):
+        module.restore(first.snapshot(), limits=limits)  # a function keeps its instance
+    del function, second
+    ww.Instance(module, limits=limits)
+    ww.Instance(module, limits=ww.Limits(instances=2))  # has a count of its own
+    again = pickle.loads(pickle.dumps(limits))
+    assert again == limits
+    ww.Instance(module, limits=again)
+
+
 def test_there_is_a_preset_for_code_of_unknown_origin() -> None:
     limits = ww.Limits.untrusted()
     assert limits.memory == 256 << 20

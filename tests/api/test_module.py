@@ -145,9 +145,10 @@ def test_modules_and_snapshots_go_to_a_pool_of_processes(script, tmp_path, metho
 
 def test_an_instance_cannot_be_pickled(binary):
     instance = ww.Instance(ww.Module(binary), {"env": {"log": print, "limit": 1}})
-    for make in (pickle.dumps, copy.copy, copy.deepcopy):
-        with pytest.raises(TypeError):
-            make(instance)
+    for thing in (instance, instance.exports, instance.exports.add, instance.exports.memory):
+        for make in (pickle.dumps, copy.copy, copy.deepcopy):
+            with pytest.raises(TypeError, match="pickled"):
+                make(thing)
 
 
 def test_threads_instantiate_one_module(binary):

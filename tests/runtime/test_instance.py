@@ -1,6 +1,7 @@
 """Instantiation: its order, what a failure leaves behind, and what becomes of instances."""
 
 import gc
+import os
 import weakref
 
 import pytest
@@ -182,7 +183,7 @@ def _resources():
         maps = len(file.readlines())
     with open("/proc/self/statm") as file:
         resident = int(file.read().split()[1]) * 4096
-    return maps, resident, len(gc.get_objects())
+    return maps, resident, len(gc.get_objects()), len(os.listdir("/proc/self/fd"))
 
 
 @pytest.mark.slow
@@ -196,12 +197,36 @@ def test_ten_thousand_instances_leave_nothing_behind(wat, text):
             ww.Instance(module, {"host": {"f": lambda: None}}).exports[name]()
 
     run(300)
-    maps, resident, objects = _resources()
-    run(5000)
+    maps, resident, objects, descriptors = _resources()
+    run(10_000)
     after = _resources()
     assert after[0] - maps < 10
     assert after[1] - resident < 2 << 20
     assert after[2] - objects < 200
+    assert after[3] == descriptors
+
+
+def test_a_thousand_instances_are_alive_at_once(wat):
+    module = ww.Module(
+        wat(
+            """(module (import "host" "f" (func $f (param i32) (result i32)))
+              (memory (export "memory") 1) (table 1 funcref) (global $n (mut i32) (i32.const 0))
+              (func (export "add") (param i32) (result i32)
+                (global.set $n (i32.add (global.get $n) (call $f (local.get 0))))
+                (i32.store (i32.const 65532) (global.get $n)) (global.get $n)))"""
+        )
+    )
+    before = _resources()
+    alive = [ww.Instance(module, {"host": {"f": lambda x, i=i: x + i}}) for i in range(1000)]
+    for _ in range(2):
+        for i, instance in enumerate(alive):
+            instance.exports.add(i)
+    for i, instance in enumerate(alive):
+        assert instance.exports.memory.read_i32(65532) == 4 * i
+    del alive, instance
+    after = _resources()
+    assert after[0] - before[0] < 100
+    assert after[3] == before[3]
 
 
 def test_hundreds_of_modules_leave_nothing_behind(wat, monkeypatch):
@@ -213,9 +238,10 @@ def test_hundreds_of_modules_leave_nothing_behind(wat, monkeypatch):
             ww.Instance(ww.Module(binary)).exports.f()
 
     run(30)
-    maps, resident, objects = _resources()
+    maps, resident, objects, descriptors = _resources()
     run(150)
     after = _resources()
     assert after[0] - maps < 10
     assert after[1] - resident < 2 << 20
     assert after[2] - objects < 200
+    assert after[3] == descriptors

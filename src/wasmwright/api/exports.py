@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from wasmwright.api import html
 
@@ -37,6 +37,9 @@ class Exports(Mapping[str, Any]):
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self._entries})
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("exports can be neither copied nor pickled; pickle the module")
 
     def _repr_html_(self) -> str:
         rows = [(name, repr(value)) for name, value in self._entries.items()]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 
 
 def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table with a caption; all texts are escaped."""
+    from html import escape
+
     parts = [f"<table><caption>{escape(title)}</caption><thead><tr>"]
     parts += [f"<th>{escape(text)}</th>" for text in head]
     parts.append("</tr></thead><tbody>")

@@ -66,6 +66,7 @@ class Instance:
             raise LinkError(f"out of resources: {error}") from error
         if limits is not None:
             core.restrict(limits.memory, limits.table)
+            limits.count(core)
         caller.core = weakref.ref(core)
         # Set up before the start function runs: that may call a function which gets this.
         self._set_up(core, module)

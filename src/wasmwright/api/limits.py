@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakSet
 
 from wasmwright.errors import LinkError
 from wasmwright.model.module import Module
+from wasmwright.runtime.instance import Instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,9 @@ class Limits:
 
     ``heap`` is the most bytes that garbage-collected objects take, those of all instances that it
     is linked with together; beyond it, whatever makes objects raises ExhaustionError.
+
+    ``instances`` is how many instances with this very object as their limits may be alive at
+    once; one more is refused with LinkError.
     """
 
     memory: int | None = None
@@ -26,6 +32,10 @@ class Limits:
     memories: int | None = None
     tables: int | None = None
     heap: int | None = None
+    instances: int | None = None
+    _alive: WeakSet[Instance] = field(
+        default_factory=WeakSet, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def untrusted(cls) -> Limits:
@@ -38,6 +48,8 @@ class Limits:
 
     def check(self, module: Module) -> None:
         """LinkError if an instance of ``module`` would begin beyond the bounds."""
+        if self.instances is not None and len(self._alive) >= self.instances:
+            raise LinkError(f"out of resources: instance count exceeds limits ({self.instances})")
         for what, most, found in (
             ("memory", self.memories, len(module.memories)),
             ("table", self.tables, len(module.tables)),
@@ -58,3 +70,12 @@ class Limits:
                     f"out of resources: table minimum size of {least} elements exceeds table "
                     f"limits ({self.table})"
                 )
+
+    def count(self, instance: Instance) -> None:
+        """Counts an instance as long as it is alive."""
+        if self.instances is not None:
+            self._alive.add(instance)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        bounds = (self.memory, self.table, self.memories, self.tables, self.heap, self.instances)
+        return Limits, bounds

@@ -10,14 +10,14 @@ version of the package, and for this machine.
 
 from __future__ import annotations
 
-import hashlib
 import struct
 import sys
 from dataclasses import dataclass, field
 from typing import Final
 
 from wasmwright.codegen import cpu
-from wasmwright.codegen.cache import source_identity
+from wasmwright.codegen.digest import blake2b
+from wasmwright.codegen.identity import source_identity
 from wasmwright.codegen.options import Options
 from wasmwright.errors import CompileError
 
@@ -95,7 +95,7 @@ def dump(ahead: Ahead) -> bytes:
     ):
         out += [_SECTION.pack(tag, len(content)), content]
     body = b"".join(out)
-    return body + hashlib.blake2b(body, digest_size=_DIGEST).digest()
+    return body + blake2b(body, digest_size=_DIGEST).digest()
 
 
 def parse(data: bytes) -> Ahead:
@@ -103,7 +103,7 @@ def parse(data: bytes) -> Ahead:
     if not is_ahead(data):
         raise CompileError("not a file of code that wasmwright compiled ahead of time")
     body, digest = data[:-_DIGEST], data[-_DIGEST:]
-    if hashlib.blake2b(body, digest_size=_DIGEST).digest() != digest:
+    if blake2b(body, digest_size=_DIGEST).digest() != digest:
         raise CompileError("the file of compiled code is damaged or truncated")
     try:
         return _parse(body)

@@ -15,11 +15,11 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
-import hashlib
 import importlib.util
 import os
 import stat
 import struct
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
@@ -28,29 +28,19 @@ from typing import Final
 
 from wasmwright import tuning
 from wasmwright.codegen import cpu
+from wasmwright.codegen.digest import blake2b
+from wasmwright.codegen.identity import source_identity
 
 _MAGIC: Final = b"wasmwright code 1\n"
 _HEAD: Final = struct.Struct("<II16s")  # functions in the record, bytes of object, checksum
 _SUFFIX: Final = ".pack"
-
-
-@functools.cache
-def source_identity() -> bytes:
-    """A hash of the sources that decide what code comes out."""
-    digest = hashlib.blake2b(digest_size=16)
-    package = Path(__file__).parent.parent
-    for folder in ("isa", "model", "binary", "codegen", "codegen/llvm"):
-        for path in sorted((package / folder).glob("*.py")):
-            digest.update(path.read_bytes())
-    for name in ("errors.py", "limits.py", "tuning.py"):
-        digest.update((package / name).read_bytes())
-    return digest.digest()
+_LINUX: Final = sys.platform == "linux"
 
 
 @functools.cache
 def compiler_identity() -> bytes:
     """A hash of everything that decides what code comes out: sources, LLVM, and the CPU."""
-    digest = hashlib.blake2b(source_identity(), digest_size=16)
+    digest = blake2b(source_identity(), digest_size=16)
     digest.update(_llvm_version())
     digest.update(cpu.describe())
     return digest.digest()
@@ -72,17 +62,22 @@ def directory() -> Path | None:
     setting = os.environ.get("WASMWRIGHT_CACHE")
     if setting == "off":
         return None
-    if setting:
-        path = Path(setting)
-    else:
-        import platformdirs
-
-        path = Path(platformdirs.user_cache_dir("wasmwright"))
+    path = Path(setting) if setting else _user_directory()
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return path if _private(os.stat(path)) else None
     except OSError:
         return None
+
+
+def _user_directory() -> Path:
+    if _LINUX:
+        # What platformdirs says there, without the 20 modules that it imports.
+        home = os.environ.get("XDG_CACHE_HOME", "").strip() or os.path.expanduser("~/.cache")
+        return Path(home, "wasmwright")
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("wasmwright"))
 
 
 def _private(status: os.stat_result) -> bool:
@@ -92,7 +87,7 @@ def _private(status: os.stat_result) -> bool:
 
 def open_pack(identity: bytes) -> Pack:
     """The pack of an identity: the same one for everybody in this process who uses it now."""
-    digest = hashlib.blake2b(identity + compiler_identity(), digest_size=20)
+    digest = blake2b(identity + compiler_identity(), digest_size=20)
     folder = directory()
     if folder is None:
         return Pack(None)
@@ -210,7 +205,7 @@ class Pack:
 
 
 def _checksum(data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=16).digest()
+    return blake2b(data, digest_size=16).digest()
 
 
 def _evict(keep: Path) -> None:

@@ -6,9 +6,10 @@ compiled ahead of time asks for; code for exactly one machine (``native``) asks 
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from typing import Final
+
+from wasmwright.codegen.digest import blake2b
 
 NATIVE: Final = "native"
 
@@ -44,7 +45,7 @@ def describe() -> bytes:
 
 def fingerprint() -> str:
     """This machine's CPU, as a hash."""
-    return hashlib.blake2b(describe(), digest_size=16).hexdigest()
+    return blake2b(describe(), digest_size=16).hexdigest()
 
 
 def levels() -> tuple[str, ...]:

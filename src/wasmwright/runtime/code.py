@@ -9,7 +9,6 @@ from __future__ import annotations
 import bisect
 import ctypes
 import functools
-import hashlib
 import threading
 import weakref
 from array import array
@@ -20,6 +19,7 @@ from wasmwright import errors, tuning
 from wasmwright.binary.bodies import callees, is_short
 from wasmwright.codegen import abi, vm
 from wasmwright.codegen.cache import Pack, open_pack
+from wasmwright.codegen.digest import blake2b
 from wasmwright.codegen.heap_layout import HeapNeeds
 from wasmwright.codegen.lines import Place
 from wasmwright.codegen.llvm import native_calls
@@ -132,7 +132,7 @@ class ModuleCode:
     @functools.cached_property
     def digest(self) -> bytes:
         """A hash of the module's bytes."""
-        return hashlib.blake2b(self.module.data, digest_size=20).digest()
+        return blake2b(self.module.data, digest_size=20).digest()
 
     def entry(self, index: int) -> int:
         """The address to call for function ``index``: its code, or its thunk."""

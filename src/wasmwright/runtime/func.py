@@ -11,7 +11,7 @@ import ctypes
 import inspect
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from wasmwright.codegen import abi
 from wasmwright.codegen.heap_layout import is_traced
@@ -128,7 +128,11 @@ def _describe(func_type: Any) -> None:
         info = info_of(func)
         return f"<wasmwright.Func {info.name} {info.func_type}>"
 
+    def refuse(func: Any) -> NoReturn:
+        raise TypeError("a wasm function can be neither copied nor pickled; pickle its module")
+
     func_type.__repr__ = show
+    func_type.__reduce__ = refuse
 
 
 _describe(native_types.func_type)

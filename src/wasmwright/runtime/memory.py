@@ -72,6 +72,7 @@ class Memory(TypedAccess, _Buffer):  # type: ignore[misc]  # the base is made at
             base, reserved = _reserve_checked(size.min * self._page, self._limit_pages * self._page)
             self._limit_pages = min(self._limit_pages, reserved // self._page)
         self._base = base
+        self._view: memoryview | None = None
         self._accessible = 0
         self._lock = threading.RLock()
         self._record = ctypes.create_string_buffer(16)
@@ -148,30 +149,46 @@ class Memory(TypedAccess, _Buffer):  # type: ignore[misc]  # the base is made at
             except MemoryError:
                 return -1
             self._pages = old + delta
+            self._view = None
             native.write64(self.record, self._pages * self._page)
             return old
 
+    def _look(self) -> memoryview:
+        """The bytes that there are now. Not for others to keep: it does not keep this alive."""
+        view = self._view
+        if view is None:
+            # Nothing that refers to this object: that would be a circle.
+            whole = (ctypes.c_ubyte * len(self)).from_address(self._base)
+            view = self._view = memoryview(whole).cast("B")
+        return view
+
     def __getitem__(self, index: int | slice) -> int | bytes:
-        view = memoryview(self)
+        view = self._view or self._look()
         return bytes(view[index]) if isinstance(index, slice) else view[index]
 
     def __setitem__(self, index: int | slice, value: Any) -> None:
-        memoryview(self)[index] = value
+        (self._view or self._look())[index] = value
 
     def read(self, address: int, size: int) -> bytes:
         """``size`` bytes from ``address``; IndexError where they are not all inside."""
-        self._check(address, size)
-        return ctypes.string_at(self._base + address, size)
+        view = self._view or self._look()
+        end = address + size
+        if address < 0 or size < 0 or end > len(view):
+            raise self._outside(address, size)
+        return bytes(view[address:end])
 
     def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
         """Writes ``data`` at ``address``; IndexError where it does not all fit."""
-        view = memoryview(data).cast("B")
-        self._check(address, len(view))
-        memoryview(self)[address : address + len(view)] = view
+        view = self._view or self._look()
+        if type(data) is not bytes:
+            data = memoryview(data).cast("B")
+        end = address + len(data)
+        if address < 0 or end > len(view):
+            raise self._outside(address, len(data))
+        view[address:end] = data
 
-    def _check(self, address: int, size: int) -> None:
-        if address < 0 or size < 0 or address + size > len(self):
-            raise IndexError(f"bytes {address} to {address + size} of a memory of {len(self)}")
+    def _outside(self, address: int, size: int) -> IndexError:
+        return IndexError(f"bytes {address} to {address + size} of a memory of {len(self)}")
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a memory can be neither copied nor pickled")

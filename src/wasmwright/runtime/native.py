@@ -10,7 +10,6 @@ import _thread
 import atexit
 import ctypes
 import gc
-import hashlib
 import platform
 import signal
 import sys
@@ -21,6 +20,7 @@ from typing import Any, Final, TypeVar
 from wasmwright import tuning
 from wasmwright.codegen import vm
 from wasmwright.codegen.cache import open_pack
+from wasmwright.codegen.digest import blake2b
 from wasmwright.codegen.llvm import native as ir
 from wasmwright.codegen.llvm import native_throw, stubs
 from wasmwright.codegen.llvm.targets import Target
@@ -157,7 +157,7 @@ class Native:
         data = parts.shipped.get(key)
         if data is None:
             # As function numbers are for a module's code.
-            digest = hashlib.blake2b(key.encode(), digest_size=4).digest()
+            digest = blake2b(key.encode(), digest_size=4).digest()
             number = int.from_bytes(digest, "little")
             found = self._pack.find(number)
             if found is not None:
