@@ -39,16 +39,14 @@ def size(count: int) -> str:
     """A number of bytes for people."""
     if count < 1000:
         return f"{count} B"
-    for unit in ("kB", "MB", "GB"):
-        count_in_unit = count / 1000
-        if count_in_unit < 999.5 or unit == "GB":
-            return (
-                f"{count_in_unit:.3g} {unit}"
-                if count_in_unit < 100
-                else f"{count_in_unit:.0f} {unit}"
-            )
-        count = int(count_in_unit)
-    raise AssertionError
+    value = count / 1000
+    for unit in ("kB", "MB"):
+        if value < 999.5:
+            break
+        value /= 1000
+    else:
+        unit = "GB"
+    return f"{value:.3g} {unit}" if value < 100 else f"{value:.0f} {unit}"
 
 
 def page(title: str, body: str, scripts: tuple[str, ...] = ()) -> str:
