@@ -30,7 +30,7 @@ from starlette.types import ASGIApp
 
 from wasmwright.errors import CompileError
 from wasmwright.limits import MAX_MODULE_SIZE
-from wasmwright.web.ahead import NoEngineError, es_module
+from wasmwright.web.ahead import NoEngineError, es_module, shared_module
 from wasmwright.web.build import library
 from wasmwright.web.server import features, pages
 from wasmwright.web.server.compiling import CompilerError, compile_c, compiler_exists
@@ -290,8 +290,7 @@ class _Server:
         return Response(self._known(request).binary, media_type="application/wasm")
 
     async def ahead(self, request: Request) -> Response:
-        loaded = self._known(request)
-        return await self._translate(loaded.binary, loaded.id)
+        return await self._translate(self._known(request))
 
     async def save(self, request: Request) -> Response:
         """Writes a text module back, if that was allowed."""
@@ -323,7 +322,7 @@ class _Server:
         if "isolate" in query:
             request.scope["wasmwright.isolate"] = True
         if path is None:
-            response = await self._made(url)
+            response = await self._made(url, "shared" in query)
         elif path.is_dir():
             if not url.endswith("/"):
                 rest = f"?{request.url.query}" if request.url.query else ""
@@ -370,8 +369,10 @@ class _Server:
             return PlainTextResponse(f"{path.name}: {error}\n", 422)
         return Response(loaded.binary, media_type="application/wasm")
 
-    async def _made(self, url: str) -> Response:
-        """What is not a file: ``x.wasm.js`` is the ES module that ``x.wasm`` is translated to."""
+    async def _made(self, url: str, shared: bool) -> Response:
+        """What is not a file: ``x.wasm.js`` is the ES module that ``x.wasm`` is translated to;
+        with ``?shared`` its code alone, for the polyfill.
+        """
         stem, dot, suffix = url.rpartition(".")
         path = self._folder.find(stem) if dot and suffix in ("js", "mjs") else None
         if path is None or path.is_dir() or path.suffix.lower() not in MODULE_SUFFIXES:
@@ -381,20 +382,22 @@ class _Server:
             loaded = await run_in_threadpool(self._store.load, data, self._folder.url(path))
         except CompileError as error:
             return PlainTextResponse(f"{path.name}: {error}\n", 422)
-        return await self._translate(loaded.binary, loaded.id)
+        return await self._translate(loaded, shared)
 
-    async def _translate(self, binary: bytes, id: str) -> Response:
-        text = self._translated.get(id)
+    async def _translate(self, loaded: Loaded, shared: bool = False) -> Response:
+        key = f"{loaded.id}{' shared' * shared}"
+        text = self._translated.get(key)
         if text is None:
+            translate = shared_module if shared else es_module
             try:
-                text = await run_in_threadpool(es_module, binary)
+                text = await run_in_threadpool(translate, loaded.binary)
             except CompileError as error:
                 return PlainTextResponse(f"{error}\n", 422)
             except NoEngineError as error:
                 return PlainTextResponse(f"{error}\n", 501)
             while len(self._translated) >= _TRANSLATIONS:
                 del self._translated[next(iter(self._translated))]
-            self._translated[id] = text
+            self._translated[key] = text
         return Response(text, media_type="text/javascript")
 
 

@@ -39,13 +39,10 @@ def size(count: int) -> str:
     """A number of bytes for people."""
     if count < 1000:
         return f"{count} B"
-    value = count / 1000
-    for unit in ("kB", "MB"):
-        if value < 999.5:
-            break
-        value /= 1000
-    else:
-        unit = "GB"
+    value, unit = count / 1000, "kB"
+    for larger in ("MB", "GB"):
+        if value >= 999.5:
+            value, unit = value / 1000, larger
     return f"{value:.3g} {unit}" if value < 100 else f"{value:.0f} {unit}"
 
 
