@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         wat2wasm,
     )
     from wasmwright.runtime.aggregates import Array, Struct
+    from wasmwright.web import context as js
 
 _API = (
     "ExportType",
@@ -119,6 +120,7 @@ __all__ = [
     "funcref",
     "i32",
     "i64",
+    "js",
     "v128",
     "validate",
     "wasi",
@@ -138,6 +140,8 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module("wasmwright.runtime.aggregates"), name)
     if name == "wasi":
         return importlib.import_module("wasmwright.wasi")
+    if name == "js":
+        return importlib.import_module("wasmwright.web.context")
     raise AttributeError(f"module 'wasmwright' has no attribute {name!r}")
 
 
