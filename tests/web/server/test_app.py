@@ -219,6 +219,12 @@ def test_an_outline_has_everything_but_the_bodies(web):
     assert found["items"]["7"]["shown"][0]["text"].strip() == '(export "add" (func $add))'
 
 
+def test_an_outline_says_what_is_beside_the_file(site, web):
+    (site / "add.c").write_text("int add;")
+    assert outline(web)["beside"] == ["/add.c", "/add.wat"]
+    assert outline(web, "/sub dir/add.wasm")["beside"] == []
+
+
 def test_bodies_and_items_come_on_request(web):
     base = f"{OWN}/module/{outline(web)['id']}"
     assert "local.get 0" in web.get(f"{base}/function/0").text

@@ -42,6 +42,8 @@ from wasmwright.web.server.reload import Watcher
 
 POLYFILLS: Final = ("off", "auto", "force")
 _STATIC: Final = Path(__file__).with_name("static")
+# Suffixes of what modules are made from.
+_SOURCES: Final = (".c", ".cc", ".cpp", ".rs", ".zig", ".ts", ".go", ".wat", ".wasm")
 _MOST_SENT: Final = 8_000_000  # bytes of a request's body
 _MOST_PAGE: Final = 4_000_000  # bytes of an HTML page that scripts are put into
 _MOST_TEXT: Final = 3_000_000  # characters of a module's text that the editor takes
@@ -208,12 +210,18 @@ class _Server:
         if path.suffix.lower() not in MODULE_SUFFIXES:
             raise HTTPException(404, "that is no module")
         data = await run_in_threadpool(_read, path)
-        return await self._outline(data, self._folder.url(path))
+        return await self._outline(data, self._folder.url(path), self._beside(path))
+
+    def _beside(self, path: Path) -> list[str]:
+        """The URLs of what a module may have been made from: files beside it of the same name."""
+        names = [path.with_suffix(suffix).name for suffix in _SOURCES if suffix != path.suffix]
+        folder = self._folder.url(path.parent).rstrip("/")
+        return [f"{folder}/{name}" for name in names if self._folder.find(f"{folder}/{name}")]
 
     async def assemble(self, request: Request) -> Response:
         """The outline of the module in the text, or binary, that was sent."""
         data = await _body(request)
-        return await self._outline(data, request.query_params.get("title", "edited"), sent=True)
+        return await self._outline(data, request.query_params.get("title", "edited"))
 
     async def compile(self, request: Request) -> Response:
         """The outline of what the C compiler makes of the source that was sent."""
@@ -226,13 +234,15 @@ class _Server:
             return _json({"error": {"message": str(error), "kind": "C", "notes": error.notes}}, 422)
         return await self._outline(binary, "main.c")
 
-    async def _outline(self, data: bytes, title: str, sent: bool = False) -> Response:
+    async def _outline(self, data: bytes, title: str, beside: list[str] | None = None) -> Response:
+        """The outline of a module: with what is beside its file, or with its validity if it was sent."""
+
         def outline() -> Any:
             loaded = self._store.load(data, title)
             found = loaded.outline()
-            if sent:
-                found["problem"] = loaded.problem()
-            return found
+            if beside is None:
+                return {**found, "problem": loaded.problem()}
+            return {**found, "beside": beside}
 
         try:
             return _json(await run_in_threadpool(outline))

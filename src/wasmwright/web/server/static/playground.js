@@ -51,25 +51,26 @@ function language() {
   at("example").replaceChildren(...Object.keys(EXAMPLES[value]).map((name) => h("option", {}, name)));
   example();
   at("messages").replaceChildren();
+  at("build").disabled = value === "c" && !settings.compileC;
   if (value === "c" && !settings.compileC) {
     const text = settings.compileCAllowed
       ? "There is no C compiler on the server: pip install ziglang."
       : "The server was not allowed to compile C: start it with --compile-c.";
     at("messages").replaceChildren(h("p.problem", {}, text));
   }
-  at("build").disabled = value === "c" && !settings.compileC;
 }
 
 function example() {
   editor.value = EXAMPLES[at("language").value][at("example").value];
   at("state").replaceChildren();
+  runPane.stop();
+  at("result").replaceChildren(h("p.quiet", {}, "Build it, then run it here."));
 }
 
 at("editor").append(editor.element);
 at("build").addEventListener("click", build);
 at("language").addEventListener("change", language);
 at("example").addEventListener("change", example);
-at("source").remove();
 markBar();
 ask("settings.json").then(async (response) => {
   settings = await response.json();

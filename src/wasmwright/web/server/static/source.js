@@ -40,6 +40,7 @@ function show(found, edited) {
   document.querySelector("#title").textContent = found.title.split("/").pop();
   const named = found.name ? ` · module $${found.name}` : "";
   at("facts").textContent = [size(found.size), count(found.functions.length, "function"), count(found.imports.length, "import"), count(found.exports.length, "export")].join(" · ") + named;
+  (found.beside || []).forEach((url, index) => at("facts").append(index ? ", " : " · beside it ", h("a", { href: sourceLink(url) }, url.split("/").pop())));
   at("sizes").replaceChildren(sizes(found));
   at("view").hidden = false;
   at("problem").hidden = true;
@@ -49,6 +50,9 @@ function show(found, edited) {
   check(found, edited);
   if (edited) select("source");
 }
+
+/** Where a file beside the module is looked at. */
+const sourceLink = (url) => url.split("/").map(encodeURIComponent).join("/") + (/\.(?:wat|wasm)$/.test(url) ? "?source" : "");
 
 function list() {
   listing = new Listing(at("listing"), outline, at("fold").checked);
