@@ -23,7 +23,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("__init__",),  # the public names: whoever is below must not import `wasmwright` itself
     ("compat",),
     ("importer",),
-    ("tools", "script", "web", "toolchain", "wasi"),
+    ("web",),  # its development server shows what the tools report
+    ("tools", "script", "toolchain", "wasi"),
     ("api",),
     ("runtime",),
     ("codegen",),

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     )
     from wasmwright.api.aio import aio
     from wasmwright.runtime.aggregates import Array, Struct
+    from wasmwright.web import context as js
 
 _API = (
     "ExportType",
@@ -124,6 +125,7 @@ __all__ = [
     "funcref",
     "i32",
     "i64",
+    "js",
     "v128",
     "validate",
     "wasi",
@@ -145,6 +147,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("wasmwright.api.aio").aio
     if name == "wasi":
         return importlib.import_module("wasmwright.wasi")
+    if name == "js":
+        return importlib.import_module("wasmwright.web.context")
     raise AttributeError(f"module 'wasmwright' has no attribute {name!r}")
 
 

@@ -1,13 +1,52 @@
-"""What the tests of the Web side share: node, and the polyfill's file built once."""
+"""What the tests of the Web side share: node, the polyfill's file, the official suite as JSON."""
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from wasmwright.web.build import library
+
+HERE = Path(__file__).parent
+FOLDERS = ("", "bulk-memory", "exceptions", "multi-memory", "simd", "gc")
+
+# Commands that cannot pass, by script and line: their arguments or results are NaNs whose bits
+# JavaScript's numbers do not carry.
+PAYLOADS = {
+    "core-conversions": {657, 658, 673, 674},
+    "core-float_exprs": {2391, 2392},
+    "simd-simd_lane": {267, 283},
+    "simd-simd_splat": {63, 64, 108, 109, 110},
+}
+
+
+@pytest.fixture(scope="session")
+def nan_payloads() -> dict[str, set[int]]:
+    """The lines of commands that cannot pass, by script."""
+    return PAYLOADS
+
+
+@pytest.fixture(scope="session")
+def suite_scripts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The suite's scripts that concern the polyfill, as JSON files; without a suite a skip."""
+    places = [os.environ.get("WASM_TESTSUITE"), HERE.parents[2] / "shared" / "testsuite"]
+    cores = [Path(place) / "core" for place in places if place is not None]
+    core = next((each for each in cores if each.is_dir()), None)
+    if core is None:
+        pytest.skip("needs the official suite: see tests/spec")
+    spec = importlib.util.spec_from_file_location("spec_scripts", HERE / "spec_scripts.py")
+    assert spec is not None
+    assert spec.loader is not None
+    converter = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(converter)
+    scripts = [path for folder in FOLDERS for path in sorted((core / folder).glob("*.wast"))]
+    output = tmp_path_factory.mktemp("suite")
+    converter.main([str(output), *map(str, scripts)])
+    return sorted(output.glob("*.json"))
 
 
 @pytest.fixture(scope="session")

@@ -91,3 +91,37 @@ def test_declarations_have_the_types_of_imports_and_exports():
     assert '"log": (x0: number, x1: bigint) => number;' in text
     assert 'readonly "add": (x0: bigint, x1: bigint) => bigint;' in text
     assert 'readonly "memory": Memory;' in text
+
+
+SHARED = """
+delete globalThis.WebAssembly;
+require(process.argv[1]).install();
+const { readFileSync } = require("node:fs");
+globalThis.Response = class { constructor(path) { Object.assign(this, { ok: true, url: "file://" + path, type: "basic", headers: new Map([["Content-Type", "application/wasm"]]) }); this.path = path; }
+  async arrayBuffer() { return readFileSync(this.path); } };
+(async () => {
+  const { instance, module } = await WebAssembly.instantiateStreaming(new Response(process.argv[2]), { env: { log: (a, b) => Number(b) } });
+  const { exports } = instance;
+  let trap;
+  try { exports.divide(1, 0); } catch (error) { trap = `${error instanceof WebAssembly.RuntimeError} ${error.message}`; }
+  console.log([exports.add((1n << 40n) - 1n, 2n), exports.call(7), exports.fac(20n, 1n), exports.memory instanceof WebAssembly.Memory, trap].join());
+})();
+"""
+
+
+def test_code_for_the_library_runs_without_eval(node, polyfill, tmp_path):
+    (tmp_path / "x.wasm").write_bytes(parse(TEXT))
+    (tmp_path / "x.wasm.js").write_text(ahead.shared_module(parse(TEXT)))
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    command = [node, "--disallow-code-generation-from-strings", "-e", SHARED, str(polyfill)]
+    done = subprocess.run(
+        [*command, str(tmp_path / "x.wasm")], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    expected = "1099511627777,-1,2432902008176640000,true,true integer divide by zero"
+    assert done.stdout.strip() == expected
+    (tmp_path / "x.wasm.js").unlink()
+    done = subprocess.run(
+        [*command, str(tmp_path / "x.wasm")], capture_output=True, text=True, check=False
+    )
+    assert "Content Security Policy forbids" in done.stderr

@@ -58,3 +58,10 @@ def test_the_library_defines_webassembly_where_it_is_missing(node, tmp_path, min
         [node, "-e", check, str(script)], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["true", "true"]
+
+
+def test_what_is_shared_with_code_of_another_scope_is_what_generated_code_names():
+    source = (build.FOLDER / "evaluate.js").read_text()
+    shared = re.search(r"^export const shared = \{(.*?)^\};", source, re.MULTILINE | re.DOTALL)[1]
+    names = re.findall(r"(\w+),", shared.partition("get high")[0])
+    assert sorted([*names, "high"]) == build.reserved_names()

@@ -15,7 +15,18 @@ from wasmwright._build_info import VERSION, describe
 from wasmwright.errors import Trap, WasmError, WasmException
 
 # Command -> the module it is in; imported when it is used, so that `--help` costs nothing.
-_COMMANDS = ("run", "validate", "parse", "print", "dump", "compile", "stubs", "wast", "js")
+_COMMANDS = (
+    "run",
+    "validate",
+    "parse",
+    "print",
+    "dump",
+    "compile",
+    "stubs",
+    "wast",
+    "js",
+    "serve",
+)
 
 
 class _Commands(click.Group):

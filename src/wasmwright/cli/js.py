@@ -13,13 +13,16 @@ from wasmwright.cli.inputs import FILE, OUTPUT, InputError, errors_in, read_bina
 @OUTPUT
 @click.option("--min", "minify", is_flag=True, help="Leave comments and space out of the runtime.")
 @click.option("--types", is_flag=True, help="Also write TypeScript declarations beside the output.")
+@click.option("--shared", is_flag=True, help="Only the code, for the polyfill: see docs/web.md.")
 @click.option(
     "--engine",
     type=click.Choice(["node", "quickjs"]),
     help="The JavaScript engine that runs the translator; the first that is there by default.",
 )
 @FILE
-def command(file: str, output: str | None, minify: bool, types: bool, engine: str | None) -> None:
+def command(
+    file: str, output: str | None, minify: bool, types: bool, shared: bool, engine: str | None
+) -> None:
     """Translate FILE to an ES module that exports instantiate(imports).
 
     \b
@@ -28,14 +31,19 @@ def command(file: str, output: str | None, minify: bool, types: bool, engine: st
 
     The result needs neither WebAssembly nor eval. Translating needs node or the package quickjs.
     """
-    from wasmwright.web.ahead import NoEngineError, declarations, es_module
+    from wasmwright.web.ahead import NoEngineError, declarations, es_module, shared_module
 
     if types and (output is None or output == "-"):
         raise click.UsageError("--types needs an output file: give one with -o")
+    if shared and (types or minify):
+        raise click.UsageError("--shared has no runtime and no types: leave out --min and --types")
     binary = read_binary(file)
     with errors_in(file):
         try:
-            text = es_module(binary, engine=engine, minify=minify)
+            if shared:
+                text = shared_module(binary, engine=engine)
+            else:
+                text = es_module(binary, engine=engine, minify=minify)
         except NoEngineError as error:
             raise InputError(str(error)) from error
         write(output, text)

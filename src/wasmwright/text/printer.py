@@ -69,7 +69,7 @@ def write_module(
     """Write what `print_module` gives to ``sink``, piece by piece, as it comes into being."""
     if isinstance(module, bytes):
         module = decode(module)
-    _Printer(module, sink, fold, offsets, names).module()
+    Printer(module, sink, fold, offsets, names).module()
 
 
 class _Pieces:
@@ -82,8 +82,8 @@ class _Pieces:
         self.pieces.append(text)
 
 
-class _Printer:
-    """Prints one module."""
+class Printer:
+    """Prints one module: all of it, or the parts that `Listing` asks for."""
 
     __slots__ = ("_customs", "_functions", "_ids", "_items", "_lines", "_module", "_names")
 
@@ -108,20 +108,37 @@ class _Printer:
             elif custom is not hinted:
                 self._customs.append(custom)
 
+    def head(self, defined: i64) -> None:
+        """The first line of a function."""
+        self._functions.head(defined)
+
+    def function(self, defined: i64) -> None:
+        """A function, whole."""
+        self._functions.function(defined)
+
+    def items(self, section: i64) -> None:
+        """What a section other than the code has, and the custom sections behind it."""
+        if section == CUSTOM_SECTION:
+            self._warnings()
+        elif section != CODE_SECTION:
+            self._section(section)
+        for custom in self._customs:
+            if custom.after == section:
+                self._items.custom(custom)
+
+    def flush(self) -> None:
+        """Hand everything printed so far to the sink."""
+        self._lines.flush(everything=True)
+
     def module(self) -> None:
         lines = self._lines
         lines.out.write(b"(module" + self._ids.module)
-        self._warnings()
         for section in (CUSTOM_SECTION, *SECTION_ORDER):
             if section == CODE_SECTION:
                 for defined in range(len(self._module.codes)):
                     self._functions.function(defined)
                     lines.flush()
-            elif section != CUSTOM_SECTION:
-                self._section(section)
-            for custom in self._customs:
-                if custom.after == section:
-                    self._items.custom(custom)
+            self.items(section)
             lines.flush()
         lines.line(0)
         lines.out.write(b")\n")

@@ -14,7 +14,7 @@ from wasmwright.text.printer_flat import Flat, Hints
 from wasmwright.text.printer_fold import Folded
 from wasmwright.text.printer_instructions import Instructions
 from wasmwright.text.printer_lines import Lines
-from wasmwright.text.printer_names import Ids, Labels
+from wasmwright.text.printer_names import Ids, IdSpace, Labels
 from wasmwright.text.printer_types import Types
 
 _DEPTH: Final = 1  # of a function in its module
@@ -54,6 +54,22 @@ class Functions:
         if fold:
             self._folded = Folded(lines, self._instructions, Arity(module))
 
+    def head(self, defined: i64) -> IdSpace:
+        """The line that the function of this number begins with; the ids of its locals."""
+        code = self.module.codes[defined]
+        type_index: i64 = self.module.funcs[defined]
+        index = self.module.imported_funcs + defined
+        comp = self._types.functype(type_index)
+        count: i64 = 0 if comp is None else len(comp.params)
+        for run, _ in code.locals:
+            count += run
+        names = self._ids.locals(index, count)
+        out = self._lines.out
+        self._lines.line(_DEPTH, code.body_start)
+        out.write(b"(func" + self._ids.funcs.definition(index))
+        out.write(self._types.typeuse(type_index, names))
+        return names
+
     def function(self, defined: i64) -> None:
         """The function whose body is the one of this number."""
         code = self.module.codes[defined]
@@ -63,12 +79,9 @@ class Functions:
         comp = self._types.functype(type_index)
         params: i64 = 0 if comp is None else len(comp.params)
         results: i64 = 0 if comp is None else len(comp.results)
-        names = self._ids.locals(index, params + len(declared))
 
         out = self._lines.out
-        self._lines.line(_DEPTH, code.body_start)
-        out.write(b"(func" + self._ids.funcs.definition(index))
-        out.write(self._types.typeuse(type_index, names))
+        names = self.head(defined)
         head_end = len(out)
         if declared:
             self._lines.line(_DEPTH + 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -20,7 +21,7 @@ from wasmwright.binary.decode import decode
 from wasmwright.errors import CompileError
 from wasmwright.model import types
 from wasmwright.model.module import KIND_FUNC, KIND_GLOBAL, KIND_MEMORY, KIND_TABLE, Module
-from wasmwright.web.build import join, library, modules, shorten
+from wasmwright.web.build import join, library, modules, reserved_names, shorten
 
 ENGINES: Final = ("node", "quickjs")
 _TIMEOUT: Final = 600  # seconds for a translation; the largest module known takes ten
@@ -39,6 +40,21 @@ export const instantiate = aheadModule(
 {{{host}}},
 );
 """
+
+# For the polyfill in a page: the library brings what the code names.
+_SHARED: Final = """\
+// Made by `wasmwright js --shared`, for wasmwright.js on a page without 'unsafe-eval'.
+export default (L) => {{
+const {{{names}}} = L;
+return {{
+scope: {scope},
+exported: {{{exported}}},
+host: {{{host}}},
+}};
+}};
+"""
+# The variable `high` is the library's and changes: not the word as a property's name.
+_HIGH: Final = re.compile(r"(?<![.\w$])(?<!,(?=high:))high\b")
 
 # What runs in node: the library is the first argument, the module comes on stdin, in base64.
 _DRIVER: Final = """\
@@ -102,16 +118,31 @@ def es_module(binary: bytes, *, engine: str | None = None, minify: bool = False)
     """The text of the ES module for a module. Raises as :func:`translate`."""
     translation = translate(binary, engine)
     runtime = join(modules("ahead-runtime.js"))
-    makers = {
-        side: ",".join(f"{json.dumps(shape)}:{source}" for shape, source in sources.items())
-        for side, sources in (("exported", translation.exported), ("host", translation.host))
-    }
     return _TEMPLATE.format(
         runtime=shorten(runtime) if minify else runtime,
         data=translation.data,
         scope=translation.scope,
-        **makers,
+        exported=_makers(translation.exported),
+        host=_makers(translation.host),
     )
+
+
+def shared_module(binary: bytes, *, engine: str | None = None) -> str:
+    """The text of the ES module with a module's code alone, which the polyfill loads where a page
+    forbids evaluation: beside ``x.wasm`` as ``x.wasm.js``. Raises as :func:`translate`.
+    """
+    translation = translate(binary, engine)
+    return _SHARED.format(
+        names=", ".join(name for name in reserved_names() if name != "high"),
+        scope=_HIGH.sub("L.high", translation.scope),
+        exported=_HIGH.sub("L.high", _makers(translation.exported)),
+        host=_HIGH.sub("L.high", _makers(translation.host)),
+    )
+
+
+def _makers(sources: dict[str, str]) -> str:
+    """The members of an object: what makes border functions, by shape."""
+    return ",".join(f"{json.dumps(shape)}:{source}" for shape, source in sources.items())
 
 
 def _run(binary: bytes, engine: str | None) -> dict[str, Any]:

@@ -139,7 +139,8 @@ def _append(out: list[str], space: str, text: str) -> None:
 def reserved_names() -> list[str]:
     """The names that generated code refers to: what a minifier must not change."""
     found = re.findall(r"^import \{([^}]*)\}", (FOLDER / "evaluate.js").read_text(), re.MULTILINE)
-    return sorted(name.strip() for names in found for name in names.split(","))
+    names = {name.strip() for part in found for name in part.split(",")}
+    return sorted(names - {"setHigh"})
 
 
 def minified(command: list[str]) -> str:

@@ -2,6 +2,7 @@
 import { compileBytes } from "./compile.js";
 import { KIND_NAMES } from "./decode.js";
 import { CompileError } from "./errors.js";
+import { exportedShapes, hostShapes } from "./exported.js";
 import { instantiateModule } from "./instantiate.js";
 import { isObject, readImports } from "./instance.js";
 import { bytesOf, defineInterface, requireArguments, slotOf } from "./interface.js";
@@ -73,6 +74,13 @@ export const Module = defineInterface(
   },
   "Module",
 );
+
+/** Has a module use code that was translated ahead of time, instead of translating it. */
+export function useCode(moduleGiven, { scope, exported, host }) {
+  Object.assign(exportedShapes, exported);
+  Object.assign(hostShapes, host);
+  modules.get(moduleGiven).linker = { enter: scope, link: (instance, index) => instance.scope(index) };
+}
 
 /** The stores that a module object's imports are. */
 export function importsOf(moduleGiven, importObject) {

@@ -5,6 +5,11 @@ import { trap } from "./errors.js";
 /** The high half of the last i64 that was returned. */
 export let high = 0;
 
+/** Sets `high`, for code that stands in another scope. */
+export function setHigh(value) {
+  high = value;
+}
+
 /** Sets `high`; gives the low half. */
 function pair(low, upper) {
   high = upper;

@@ -1,8 +1,9 @@
 // The WebAssembly object: its functions and classes, and `install`, which gives it to a global object.
 import { Exception, Global, Memory, Table, Tag, tagObject } from "./api-objects.js";
-import { checkImportObject, importsOf, Instance, instanceObject, instanceOf, isModule, Module, moduleObject } from "./api-modules.js";
+import { checkImportObject, importsOf, Instance, instanceObject, instanceOf, isModule, Module, moduleObject, useCode } from "./api-modules.js";
 import { compileBytes } from "./compile.js";
 import { CompileError, LinkError, RuntimeError } from "./errors.js";
+import { mayEvaluate, shared } from "./evaluate.js";
 import { JS_TAG } from "./exceptions.js";
 import { bytesOf, requireArguments } from "./interface.js";
 
@@ -11,8 +12,8 @@ function later(work) {
   return Promise.resolve().then(work);
 }
 
-/** The bytes of a response that may hold a module: exactly of its type, readable, successful. */
-async function responseBytes(source, what) {
+/** The module object for a response that may hold a module: exactly of its type, readable, successful. */
+async function responseModule(source, what) {
   const response = await source;
   if (typeof Response === "undefined" || !(response instanceof Response)) {
     throw new TypeError(`${what}: Argument 0 must be a Response or a promise of one`);
@@ -25,7 +26,25 @@ async function responseBytes(source, what) {
   if (type !== "application/wasm") {
     throw new TypeError(`${what}: Incorrect response MIME type '${type}'. Expected 'application/wasm'.`);
   }
-  return new Uint8Array(await response.arrayBuffer());
+  const module = moduleObject(new Uint8Array(await response.arrayBuffer()), what);
+  if (!mayEvaluate()) await loadCode(module, response.url);
+  return module;
+}
+
+/**
+ * Where evaluation is forbidden: gives a module the code that its server translated ahead of time, beside
+ * it as `x.wasm.js`. Where there is none, instantiation says what is forbidden.
+ */
+async function loadCode(module, address) {
+  try {
+    const url = new URL(address);
+    url.pathname += ".js";
+    url.search = "?shared";
+    const { default: code } = await import(url.href);
+    useCode(module, code(shared));
+  } catch (error) {
+    // There is no such file, or it is another.
+  }
 }
 
 const functions = {
@@ -63,13 +82,13 @@ const functions = {
 
   async compileStreaming(source) {
     const what = "WebAssembly.compileStreaming()";
-    return moduleObject(await responseBytes(source, what), what);
+    return responseModule(source, what);
   },
 
   async instantiateStreaming(source, importObject) {
     const what = "WebAssembly.instantiateStreaming()";
     checkImportObject(importObject, what);
-    const module = moduleObject(await responseBytes(source, what), what);
+    const module = await responseModule(source, what);
     return { module, instance: instanceObject(module, importObject) };
   },
 };

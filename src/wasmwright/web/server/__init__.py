@@ -1,0 +1,1 @@
+"""The development server: a folder over HTTP, with WebAssembly as the Web wants it, and View Source."""
