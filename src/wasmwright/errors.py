@@ -18,8 +18,7 @@ Messages of the first four begin with the words the official test suite expects.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 
 class WasmError(Exception):
@@ -60,8 +59,7 @@ class LinkError(WasmError):
     """Instantiation was given imports that are missing or do not match."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceLine:
+class SourceLine(NamedTuple):
     """A place in the source that a module was compiled from, as its debugging information has it.
 
     ``file`` is a path as the compiler saw it, ``line`` counts from 1, and ``function`` is the name

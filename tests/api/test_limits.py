@@ -66,6 +66,65 @@ def test_instances_are_counted_while_they_are_alive() -> None:
     ww.Instance(module, limits=again)
 
 
+DIVE = """(module
+  (import "env" "back" (func $back (param i32) (result i32)))
+  (func $dive (export "dive") (param i32) (result i32)
+    (if (result i32) (local.get 0)
+      (then (i32.add (i32.const 1) (call $dive (i32.sub (local.get 0) (i32.const 1)))))
+      (else (i32.const 0))))
+  (func (export "through") (param i32) (result i32)
+    (i32.add (i32.const 1) (call $back (local.get 0)))))"""
+
+
+def depth(exports: ww.Exports) -> int:
+    """How deep it can dive, to 16."""
+    low, high = 0, 1 << 22
+    while high - low > 16:
+        middle = (low + high) // 2
+        try:
+            exports.dive(middle)
+            low = middle
+        except ww.ExhaustionError:
+            high = middle
+    return low
+
+
+def test_the_stack_is_bounded_from_the_call_on() -> None:
+    module = ww.Module(DIVE)
+    imports = {"env": {"back": lambda x: exports.through(x - 1) if x else 0}}
+    small, large = (
+        ww.Instance(module, imports, limits=ww.Limits(stack=size)).exports
+        for size in (64 << 10, 256 << 10)
+    )
+    assert depth(ww.Instance(module, imports).exports) > 2 * depth(large)
+    assert 3.9 < depth(large) / depth(small) < 4.1
+
+    def deeper(levels: int) -> int:
+        return sorted([levels], key=deeper_key)[0] if levels else depth(small)
+
+    def deeper_key(levels: int) -> int:
+        found.append(deeper(levels - 1))
+        return 0
+
+    found: list[int] = []
+    deeper(50)  # a hundred KiB of stack in Python first
+    assert abs(found[0] - depth(small)) <= 16
+    # Host functions in between count.
+    exports = ww.Instance(module, imports, limits=ww.Limits(stack=64 << 10)).exports
+    assert exports.through(5) == 6
+    with pytest.raises(ww.ExhaustionError):
+        exports.through(500)
+
+
+def test_linked_instances_have_the_smaller_stack() -> None:
+    module = ww.Module(DIVE)
+    small = ww.Instance(module, {"env": {"back": int}}, limits=ww.Limits(stack=64 << 10))
+    linked = ww.Instance(module, {"env": {"back": small.exports.dive}})
+    alone = ww.Instance(module, {"env": {"back": int}})
+    assert abs(depth(linked.exports) - depth(small.exports)) <= 16
+    assert depth(alone.exports) > 2 * depth(linked.exports)
+
+
 def test_there_is_a_preset_for_code_of_unknown_origin() -> None:
     limits = ww.Limits.untrusted()
     assert limits.memory == 256 << 20

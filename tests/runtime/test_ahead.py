@@ -130,6 +130,8 @@ def test_it_is_loaded_only_where_that_is_asked_for(made: bytes, tmp_path: Path) 
         assert not ww.validate(source)
     with pytest.raises(ww.CompileError, match="not a file of code"):
         ww.Module.load(b"\0asm\1\0\0\0")
+    with pytest.raises(TypeError, match="bytes or a path, not str"):
+        ww.Module.load("module.wwc")
 
 
 def test_damage_of_any_kind_is_an_error(made: bytes) -> None:

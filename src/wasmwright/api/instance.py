@@ -65,7 +65,7 @@ class Instance:
         except MemoryError as error:
             raise LinkError(f"out of resources: {error}") from error
         if limits is not None:
-            core.restrict(limits.memory, limits.table)
+            core.restrict(limits.memory, limits.table, limits.stack)
             limits.count(core)
         caller.core = weakref.ref(core)
         # Set up before the start function runs: that may call a function which gets this.

@@ -23,6 +23,10 @@ class Limits:
     ``heap`` is the most bytes that garbage-collected objects take, those of all instances that it
     is linked with together; beyond it, whatever makes objects raises ExhaustionError.
 
+    ``stack`` is the most bytes of the thread's stack, from the call on that Python makes, what
+    host functions take of it included. Instances that can call each other have the least of
+    theirs. Code that needs more raises ExhaustionError.
+
     ``instances`` is how many instances with this very object as their limits may be alive at
     once; one more is refused with LinkError.
     """
@@ -32,6 +36,7 @@ class Limits:
     memories: int | None = None
     tables: int | None = None
     heap: int | None = None
+    stack: int | None = None
     instances: int | None = None
     _alive: WeakSet[Instance] = field(
         default_factory=WeakSet, init=False, repr=False, compare=False
@@ -77,5 +82,5 @@ class Limits:
             self._alive.add(instance)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        bounds = (self.memory, self.table, self.memories, self.tables, self.heap, self.instances)
-        return Limits, bounds
+        bounds = (self.memory, self.table, self.memories, self.tables, self.heap)
+        return Limits, (*bounds, self.stack, self.instances)

@@ -133,7 +133,12 @@ class Module:
         it only from where you would load a shared library from. Raises CompileError where it is
         damaged, of another version of this package, or for another machine.
         """
-        data = Path(source).read_bytes() if isinstance(source, os.PathLike) else bytes(source)
+        if isinstance(source, os.PathLike):
+            data = Path(source).read_bytes()
+        elif isinstance(source, bytes):
+            data = source
+        else:
+            raise TypeError(f"compiled code is bytes or a path, not {type(source).__name__}")
         ahead = parse_ahead(data)
         self = cls.__new__(cls)
         options = ahead.options

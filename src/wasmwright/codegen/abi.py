@@ -96,6 +96,7 @@ RT_HOST_LIMIT: Final = 64
 RT_PTHREAD: Final = 72  # the thread that was inside last, as pthread_kill knows it
 RT_STOP: Final = 80  # codegen.llvm.stop
 RT_TURN: Final = 112  # the thread state of who alone may enter next, or null (runtime.turns)
+RT_STACK_SIZE: Final = 120  # bytes of stack from the outermost entry on; 0: what the thread has
 # Threads:
 #   atomic_wait(ptr ctx, ptr at, i64 size, i64 expected, i64 timeout) -> i64
 #   atomic_notify(ptr ctx, ptr at, i64 count) -> i64

@@ -10,14 +10,17 @@ import functools
 from pathlib import Path
 from typing import Final
 
+try:  # see digest.py
+    from _blake2 import blake2b
+except ImportError:
+    from hashlib import blake2b
+
 _FOLDERS: Final = ("isa", "model", "binary", "codegen", "codegen/llvm")
 _FILES: Final = ("errors.py", "limits.py", "tuning.py")
 
 
 def hash_sources(package: Path) -> bytes:
     """A hash of the sources in a package's folder."""
-    from hashlib import blake2b
-
     digest = blake2b(digest_size=16)
     for folder in _FOLDERS:
         for path in sorted((package / folder).glob("*.py")):

@@ -99,6 +99,16 @@ class Block:
         native.write64(self.address + abi.RT_FUEL, value & (1 << 64) - 1)
 
     @property
+    def stack(self) -> int:
+        """Bytes of stack that its code may take, from the outermost call on; 0 for no bound."""
+        return native.read64(self.address + abi.RT_STACK_SIZE)
+
+    def restrict_stack(self, size: int) -> None:
+        """Bounds that to ``size``, if that is less."""
+        if size and (not self.stack or size < self.stack):
+            native.write64(self.address + abi.RT_STACK_SIZE, size)
+
+    @property
     def running(self) -> bool:
         """Whether a thread is inside."""
         return native.read64(self.address + abi.RT_OWNER) != 0
@@ -150,6 +160,7 @@ def join(first: Block, second: Block) -> Block:
     for member in list(second._members):
         first.add(member)
     first.fuel += second.fuel
+    first.restrict_stack(second.stack)
     second._joined = first
     return first
 

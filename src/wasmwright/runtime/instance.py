@@ -305,8 +305,12 @@ class Instance:
             native.write64(at + abi.SEGMENT_POINTER, address if count else 0)
             native.write64(at + abi.SEGMENT_LENGTH, count)
 
-    def restrict(self, memory: int | None, table: int | None) -> None:
-        """Bounds how far its own memories, in bytes, and tables, in entries, may grow."""
+    def restrict(self, memory: int | None, table: int | None, stack: int | None) -> None:
+        """Bounds how far its own memories, in bytes, and tables, in entries, may grow, and how
+        many bytes of stack its code may take.
+        """
+        if stack is not None:
+            self.block.root.restrict_stack(stack)
         if memory is not None:
             for each in self.memories[self.module.imported_memories :]:
                 each.restrict(memory)

@@ -138,6 +138,8 @@ declare ptr @PyNumber_Index(ptr)
 declare void @Py_IncRef(ptr)
 declare void @Py_DecRef(ptr)
 declare ptr @llvm.frameaddress.p0(i32)
+declare i64 @llvm.usub.sat.i64(i64, i64)
+declare i64 @llvm.umax.i64(i64, i64)
 """
 
 # Wasm exceptions pass through what has #1.

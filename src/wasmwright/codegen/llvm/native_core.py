@@ -205,7 +205,14 @@ taken:
 {store("own", "ptr", "%ts", "%rt", abi.RT_OWNER)}
 {store("turned", "ptr", "null", "%rt", abi.RT_TURN)}
 {load("%real", "i64", "%rt", abi.RT_REAL_LIMIT)}
-{store("limit", "i64", "%real", "%rt", abi.RT_STACK_LIMIT)}
+{load("%size", "i64", "%rt", abi.RT_STACK_SIZE)}
+  %here = call ptr @llvm.frameaddress.p0(i32 0)
+  %here.int = ptrtoint ptr %here to i64
+  %lowest = call i64 @llvm.usub.sat.i64(i64 %here.int, i64 %size)
+  %unbounded = icmp eq i64 %size, 0
+  %own = select i1 %unbounded, i64 0, i64 %lowest
+  %limit = call i64 @llvm.umax.i64(i64 %real, i64 %own)
+{store("limit", "i64", "%limit", "%rt", abi.RT_STACK_LIMIT)}
   br label %go
 go:
 {load("%bound", "i64", "%rt", abi.RT_STACK_LIMIT)}
