@@ -311,6 +311,31 @@ def test_memory_goes_back_while_the_instance_lives(store):
         store.exports.drop()
 
 
+def test_memory_goes_back_though_a_few_objects_stay(store):
+    def resident():
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * 4096
+
+    before = resident()
+    store.heap.limit = 256 << 20
+    store.exports.push(1)
+    oldest = store.exports.list.value
+    with pytest.raises(ww.ExhaustionError):
+        store.exports.push(20_000_000)
+    newest = store.exports.list.value
+    assert resident() - before > 200 << 20
+    store.exports.drop()
+    newest.next = None
+    store.heap.collect()
+    assert resident() - before < 128 << 20
+    assert oldest.value == 1
+    # What went back is zeros again, and used again.
+    store.exports.push(5_000_000)
+    assert store.exports.sum() == total(5_000_000)
+    store.exports.fan(10_000)
+    assert store.exports.check_fan() == 10_000
+
+
 def test_heaps_in_threads_are_independent(wat):
     module = ww.Module(wat(STORE))
     failures = []

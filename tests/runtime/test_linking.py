@@ -237,3 +237,16 @@ def test_long_names_are_cut_in_messages(link):
     with pytest.raises(ww.LinkError) as caught:
         link(f'(import "{"x" * 5000}" "{"y" * 5000}" (func))', {})
     assert len(str(caught.value)) < 500
+
+
+def test_thousands_of_imported_globals(instantiate):
+    """Dart's compiler makes a global of each text of the program; a module has 40,000 of them."""
+    count = 5000
+    values = {f"text {i}": object() for i in range(count)}
+    imports = "".join(f'(import "" "{name}" (global (ref extern)))' for name in values)
+    text = f"""(module {imports} (table (export "table") 2 externref)
+      (func (export "last") (result externref) (global.get {count - 1})))"""
+    instance = instantiate(text, {"": values})
+    instance.heap.collect()
+    assert instance.heap.pins == count
+    assert instance.exports.last() is values[f"text {count - 1}"]

@@ -68,7 +68,7 @@ def unlock(f: Function, place: Value) -> None:
 def arena_ir() -> str:
     """The functions of this module."""
     return "".join(
-        make().text() for make in (_blocks, _give_back, _grow, _claim, _take, _next_block)
+        make().text() for make in (_blocks, _discard, _give_back, _grow, _claim, _take, _next_block)
     )
 
 
@@ -115,13 +115,20 @@ def _blocks() -> Function:
     return f
 
 
+def _discard() -> Function:
+    """``ww_gc_discard(first, count)``: the blocks' memory is the system's; they are all zeros."""
+    f = Function("ww_gc_discard", VOID, first=I64, count=I64)
+    size = f.arg("count") << heap.BLOCK_SHIFT
+    f.call("madvise", I32, address(f, f.arg("first")), size, f.const(_DONT_NEED, I32))
+    return f
+
+
 def _give_back() -> Function:
     """``ww_gc_give_back(first, count)``: the blocks are free, and their memory is the system's."""
     f = Function("ww_gc_give_back", VOID, first=I64, count=I64)
     first, count = f.arg("first"), f.arg("count")
     state = f.symbol("ww_gc_state")
-    size = count << heap.BLOCK_SHIFT
-    f.call("madvise", I32, address(f, first), size, f.const(_DONT_NEED, I32))
+    f.call("ww_gc_discard", VOID, first, count)
     lock(f, state + heap.ARENA_LOCK)
     fill(f, f.load(PTR, state, heap.ARENA_MAP) + first, 0, count)
     with f.when(first < f.load(I64, state, heap.ARENA_HINT)):

@@ -41,7 +41,7 @@ def collect_ir() -> str:
         _mark_candidates,
         _mark_roots,
     )
-    makers += (_sweep, _poison, _give_back_segments, _collect)
+    makers += (_sweep, _poison, _give_back_segments, _give_back_blocks, _collect)
     return "".join(make().text() for make in makers)
 
 
@@ -243,6 +243,50 @@ def _give_back_segments() -> Function:
     return f
 
 
+def _give_back_blocks() -> Function:
+    """``ww_gc_trim(heap)``: gives the memory of free blocks back, those at the end first, as long
+    as what stays is enough until the next collection. Their addresses stay the heap's.
+    """
+    f = Function("ww_gc_trim", VOID, heap=PTR)
+    h = f.arg("heap")
+    segments = f.load(PTR, h, heap.HEAP_SEGMENTS)
+    number = f.load(I64, h, heap.HEAP_SEGMENT_COUNT)
+    keep = f.load(I64, h, heap.HEAP_LIVE) + f.load(I64, h, heap.HEAP_THRESHOLD) * 2
+    with f.when(f.load(I64, h, heap.HEAP_OWNED) <= keep):
+        f.ret()
+    resident = f.var(I64, 0)
+    with f.count(number) as i:
+        segment = segments + i * heap.SEGMENT_SIZE
+        with f.count(f.load(I64, segment, 8)) as j:
+            state = f.load(I32, meta(f, f.load(I64, segment) + j), heap.META_STATE)
+            used = state.differs(heap.STATE_CLEAN)
+            resident.set(used.either(resident + heap.BLOCK_SIZE, resident))
+    i = f.var(I64, number)
+    with f.loop() as loop:
+        loop.leave_if(i.equals(0) | (resident <= keep))
+        i.set(i - 1)
+        segment = segments + i * heap.SEGMENT_SIZE
+        first = f.load(I64, segment)
+        j = f.var(I64, f.load(I64, segment, 8))
+        run = f.var(I64, 0)  # free blocks from j on
+        with f.loop() as blocks:
+            place = meta(f, first + (j.equals(0)).either(0, j - 1))
+            dirty = f.load(I32, place, heap.META_STATE).equals(heap.STATE_DIRTY)
+            free = j.differs(0) & dirty & (resident > keep)
+            with f.when(free):
+                f.store(heap.STATE_CLEAN, place, heap.META_STATE, I32)
+                resident.set(resident - heap.BLOCK_SIZE)
+                run.set(run + 1)
+                j.set(j - 1)
+            blocks.again_if(free)
+            with f.when(run.differs(0)):
+                f.call("ww_gc_discard", VOID, first + j, run)
+                run.set(0)
+            blocks.leave_if(j.equals(0))
+            j.set(j - 1)
+    return f
+
+
 def _outermost_frame(f: Function, rt: Value) -> Value:
     """The end of the frame of the entry stub that called into a block first, or 0."""
     high = f.var(I64, 0)
@@ -286,4 +330,5 @@ def _collect() -> Function:
     with f.when(f.load(I64, h, heap.HEAP_STRESS).differs(0)):
         f.call("ww_gc_poison", VOID, h)
     f.call("ww_gc_shrink", VOID, h)
+    f.call("ww_gc_trim", VOID, h)
     return f
