@@ -25,11 +25,15 @@ from wasmwright.codegen.lines import Place
 from wasmwright.codegen.llvm import native_calls
 from wasmwright.codegen.objects import LoadedObject, ObjectError
 from wasmwright.codegen.options import Options
+from wasmwright.codegen.unwind import ObjectFrames
 from wasmwright.model.module import Module
 from wasmwright.runtime import backtraces, native
 from wasmwright.runtime.compile_clock import Preparing
 from wasmwright.runtime.resource import resource
 from wasmwright.runtime.symbols import Symbols
+
+# How a function begins that sets up its frame first of all: push rbp; mov rbp, rsp.
+_PROLOGUE: Final = b"\x55\x48\x89\xe5"
 
 _DEFAULT: Final = Options()
 
@@ -62,7 +66,7 @@ class Unit:
     It outlives the code if a backtrace has it, and can still tell frames.
     """
 
-    __slots__ = ("_funcs", "_known", "_starts", "loaded", "symbols")
+    __slots__ = ("_funcs", "_known", "_starts", "_unwinding", "loaded", "symbols")
 
     def __init__(self, symbols: Symbols, loaded: LoadedObject, funcs: Sequence[int]) -> None:
         self.symbols = symbols
@@ -70,8 +74,22 @@ class Unit:
         placed = sorted((loaded.symbols[f"f{func}"], func) for func in funcs)
         self._starts = [start for start, _ in placed]
         self._funcs = [func for _, func in placed]
+        self._unwinding: ObjectFrames | None = None
         # Places by address: the same ones are asked for again and again.
         self._known: dict[int, list[Place]] = {}
+
+    def unframed(self, address: int) -> int | None:
+        """Implements CodeMap; needs the code to be loaded."""
+        at = bisect.bisect_right(self._starts, address) - 1
+        if at < 0:
+            return None
+        begin = self._starts[at]
+        framed = address >= begin + len(_PROLOGUE)
+        if framed and ctypes.string_at(begin, len(_PROLOGUE)) == _PROLOGUE:
+            return None
+        if self._unwinding is None:
+            self._unwinding = ObjectFrames(self.loaded)
+        return self._unwinding.unframed(address)
 
     def frames_at(self, address: int, stopped: bool) -> list[errors.Frame]:
         """Implements CodeMap."""

@@ -108,8 +108,7 @@ class Emitter:
         # offset; the latest of those that the present instruction takes, or 0 (see `define`).
         self.loaded: dict[str, i64] = {}
         self.origin: i64 = 0
-        # By place in memory: the offset of a load from there that was done before.
-        self.reads: dict[str, i64] = {}
+        self.reads: dict[i64, str] = {}  # by a load's offset: the name of its place
         self.scope: int = FIRST_SCOPE + func
         self.out: list[str] = []
         self.cold: list[str] = []
@@ -225,8 +224,17 @@ class Emitter:
         name = self.new()
         if self.origin and "!dbg" not in text:
             self.out.append(f"{name} = {text}{self.place(self.origin)}\n")
+            self.loaded[name] = self.origin
         else:
             self.out.append(f"{name} = {text}\n")
+        return name
+
+    def convert(self, text: str, value: str) -> str:
+        """Define a value by an LLVM instruction whose only operand is ``value``."""
+        origin = self.origin
+        self.origin = self.loaded.get(value, 0)
+        name = self.define(text)
+        self.origin = origin
         return name
 
     def loads(self, value: str) -> None:
@@ -336,7 +344,6 @@ class Emitter:
 
     def forget(self) -> None:
         """Drop what was known."""
-        self.reads = {}
         self.locals = {}
         self.known = {}
         self.lengths = {}
@@ -387,7 +394,6 @@ class Emitter:
 
     def restore(self, frame: Frame) -> None:
         """What was known at the snapshot."""
-        self.reads = {}
         self.locals = frame.locals
         self.known = frame.known
         self.lengths = {}
