@@ -27,7 +27,7 @@ from wasmwright.codegen.objects import LoadedObject, ObjectError
 from wasmwright.codegen.options import Options
 from wasmwright.codegen.unwind import ObjectFrames
 from wasmwright.model.module import Module
-from wasmwright.runtime import backtraces, native
+from wasmwright.runtime import backtraces, native, perf_map
 from wasmwright.runtime.compile_clock import Preparing
 from wasmwright.runtime.resource import resource
 from wasmwright.runtime.symbols import Symbols
@@ -233,6 +233,7 @@ class ModuleCode:
         self._units.append(unit)
         backtraces.register(loaded.address, loaded.address + loaded.size, unit)
         native.get().unwinder.add(loaded)
+        perf_map.loaded(unit.symbols, loaded, funcs)
         for func in funcs:
             number = func - self._first
             self._compiled[number] = loaded.symbols[f"f{func}"]

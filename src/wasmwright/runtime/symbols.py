@@ -28,7 +28,7 @@ class Symbols:
 
     def frame(self, index: int, offset: int | None) -> errors.Frame:
         """A backtrace frame of function ``index``, at an instruction's offset if it is known."""
-        return errors.Frame(index, self.name(index), offset, self.module_name, self.source)
+        return errors.Frame(index, self.name(index), offset, self.module_name, self)
 
     @property
     def module_name(self) -> str | None:
