@@ -119,10 +119,12 @@ def of_activation(activation: int, stopped: bool = False) -> Trace:
     for i in range(native.read64(activation + ir.ACT_COUNT)):
         entry = native.read64(activation + ir.ACT_TRACE + 8 * i)
         kind = entry >> ir.TRACE_KINDS
-        if kind and not (places and places[0][0].unframed(places[0][1]) == _ON_STACK[kind]):
-            continue
+        if kind:
+            if not places or places[0][0].unframed(places[0][1]) != _ON_STACK[kind]:
+                continue
+            entry &= (1 << ir.TRACE_KINDS) - 1
         # Return addresses: that of a call at the very end is the first byte after its function.
-        address = (entry & (1 << ir.TRACE_KINDS) - 1) - 1
+        address = entry - 1
         code = _registry.find(address)
         if code is not None:
             places.append((code, address))

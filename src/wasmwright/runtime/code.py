@@ -66,7 +66,7 @@ class Unit:
     It outlives the code if a backtrace has it, and can still tell frames.
     """
 
-    __slots__ = ("_funcs", "_known", "_starts", "_unwinding", "loaded", "symbols")
+    __slots__ = ("_funcs", "_known", "_starts", "_unframed", "_unwinding", "loaded", "symbols")
 
     def __init__(self, symbols: Symbols, loaded: LoadedObject, funcs: Sequence[int]) -> None:
         self.symbols = symbols
@@ -75,11 +75,17 @@ class Unit:
         self._starts = [start for start, _ in placed]
         self._funcs = [func for _, func in placed]
         self._unwinding: ObjectFrames | None = None
-        # Places by address: the same ones are asked for again and again.
+        # By address: the same ones are asked for again and again.
         self._known: dict[int, list[Place]] = {}
+        self._unframed: dict[int, int | None] = {}
 
     def unframed(self, address: int) -> int | None:
         """Implements CodeMap; needs the code to be loaded."""
+        if address not in self._unframed:
+            self._unframed[address] = self._find_frame(address)
+        return self._unframed[address]
+
+    def _find_frame(self, address: int) -> int | None:
         at = bisect.bisect_right(self._starts, address) - 1
         if at < 0:
             return None
