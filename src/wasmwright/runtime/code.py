@@ -76,7 +76,7 @@ class Unit:
         self._funcs = [func for _, func in placed]
         self._unwinding: ObjectFrames | None = None
         # By address: the same ones are asked for again and again.
-        self._known: dict[int, list[Place]] = {}
+        self._known: dict[tuple[int, bool], list[Place]] = {}
         self._unframed: dict[int, int | None] = {}
 
     def unframed(self, address: int) -> int | None:
@@ -102,10 +102,10 @@ class Unit:
         at = bisect.bisect_right(self._starts, address) - 1
         if at < 0 or address >= self._starts[at] + self.loaded.sizes[f"f{self._funcs[at]}"]:
             return []
-        places = self._known.get(address)
+        places = self._known.get((address, stopped))
         if places is None:
             places = self.loaded.lines().at(address - self.loaded.address, stopped)
-            self._known[address] = places
+            self._known[address, stopped] = places
         return [
             self.symbols.frame(self._funcs[at] if place.func is None else place.func, place.offset)
             for place in places

@@ -17,7 +17,8 @@ from wasmwright.binary import encode, writer
 from wasmwright.binary.writer import leb_u32
 from wasmwright.errors import Frame
 from wasmwright.model import types
-from wasmwright.model.module import ACTIVE, Code, Custom, Data, Expr, Global, Module
+from wasmwright.model.module import ACTIVE, Custom, Global, Module
+from wasmwright.model.parts import Code, Data, Expr
 from wasmwright.model.types import GlobalType, Limits, MemoryType
 from wasmwright.runtime.backtraces import backtrace
 from wasmwright.runtime.globals import to_cell

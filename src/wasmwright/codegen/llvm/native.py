@@ -136,7 +136,6 @@ declare void @PyErr_NormalizeException(ptr, ptr, ptr)
 declare void @PyErr_Restore(ptr, ptr, ptr)
 declare i32 @PyErr_CheckSignals()
 declare i32 @PyException_SetTraceback(ptr, ptr)
-declare i32 @PyException_SetTraceback(ptr, ptr)
 declare i32 @PyErr_ExceptionMatches(ptr)
 declare ptr @PyNumber_Index(ptr)
 @PyExc_OverflowError = external global ptr
