@@ -86,6 +86,9 @@ class Symbols(Protocol):
     def source(self, offset: int) -> tuple[SourceLine, ...]:
         """The places in the source of the instruction at ``offset``, innermost first."""
 
+    def start(self, func: int) -> int:
+        """Where the body of a function begins in the binary."""
+
 
 class Frame:
     """One wasm frame of a trap's backtrace, innermost first in ``Trap.frames``.
@@ -116,6 +119,13 @@ class Frame:
         self.module = module
         self._symbols = symbols
         self._source: tuple[SourceLine, ...] | None = None
+
+    @property
+    def func_offset(self) -> int | None:
+        """``offset`` from the start of the function's body; None where it is not known."""
+        if self._symbols is None or self.offset is None:
+            return None
+        return self.offset - self._symbols.start(self.func)
 
     @property
     def source(self) -> tuple[SourceLine, ...]:

@@ -67,11 +67,12 @@ def test_its_frames_are_those_of_the_backtrace(dumped):
     instance, error, binary = dumped
     thread, frames = _frames(decode(binary).custom("corestack"))
     assert thread == "main"
-    codes = instance.module.model.codes
-    first = instance.module.model.imported_funcs
     assert [(func, offset) for func, offset, _, _ in frames] == [
-        (frame.func, frame.offset - codes[frame.func - first].body_start) for frame in error.frames
+        (frame.func, frame.func_offset) for frame in error.frames
     ]
+    codes = instance.module.model.codes
+    places = [codes[func - 1].body_start + offset for func, offset, _, _ in frames]
+    assert places == [frame.offset for frame in error.frames]
     assert [locals for _, _, locals, _ in frames] == [[1] * 4, [1], [1]]
     assert all(stack == [] for _, _, _, stack in frames)
 

@@ -48,6 +48,10 @@ class Symbols:
             found = self._exported.get(index)
         return found
 
+    def start(self, func: int) -> int:
+        """Where the body of a function that the module defines begins in the binary."""
+        return self.module.codes[func - self.module.imported_funcs].body_start
+
     def source(self, offset: int) -> tuple[errors.SourceLine, ...]:
         """The places in the source of the instruction at ``offset``, innermost first."""
         if not self._asked:

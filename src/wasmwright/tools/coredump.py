@@ -124,7 +124,7 @@ class _Dump:
         leb_u32(out, 0)
         leb_u32(out, 0)
         leb_u32(out, frame.func)
-        leb_u32(out, 0 if frame.offset is None else frame.offset - code.body_start)
+        leb_u32(out, frame.func_offset or 0)
         count = len(self._module.func_type(frame.func).params)
         count += sum(each for each, _ in code.locals)
         leb_u32(out, count)
