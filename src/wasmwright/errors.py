@@ -17,7 +17,7 @@ Messages of the first four begin with the words the official test suite expects.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
 
@@ -74,6 +74,20 @@ class SourceLine(NamedTuple):
         return f"{self.file}:{self.line}"
 
 
+class Symbols(Protocol):
+    """What a module says of its source (``runtime.symbols``)."""
+
+    @property
+    def module(self) -> object:
+        """The module, as it was decoded."""
+
+    def source(self, offset: int) -> tuple[SourceLine, ...]:
+        """The places in the source of the instruction at ``offset``, innermost first."""
+
+    def start(self, func: int) -> int:
+        """Where the body of a function begins in the binary."""
+
+
 class Frame:
     """One wasm frame of a trap's backtrace, innermost first in ``Trap.frames``.
 
@@ -87,7 +101,7 @@ class Frame:
     read when one of them is first asked for.
     """
 
-    __slots__ = ("_locate", "_source", "func", "module", "name", "offset")
+    __slots__ = ("_source", "_symbols", "func", "module", "name", "offset")
 
     def __init__(
         self,
@@ -95,22 +109,30 @@ class Frame:
         name: str | None,
         offset: int | None,
         module: str | None,
-        locate: Callable[[int], tuple[SourceLine, ...]] | None = None,
+        symbols: Symbols | None = None,
     ) -> None:
         self.func = func
         self.name = name
         self.offset = offset
         self.module = module
-        self._locate = locate
+        self._symbols = symbols
         self._source: tuple[SourceLine, ...] | None = None
+
+    @property
+    def func_offset(self) -> int | None:
+        """``offset`` from the start of the function's body; None where it is not known."""
+        if self._symbols is None or self.offset is None:
+            return None
+        return self.offset - self._symbols.start(self.func)
 
     @property
     def source(self) -> tuple[SourceLine, ...]:
         """The places in the source, innermost first."""
         if self._source is None:
-            known = self._locate is not None and self.offset is not None
-            self._source = self._locate(self.offset) if known else ()  # type: ignore[misc, arg-type]
-            self._locate = None
+            if self._symbols is None or self.offset is None:
+                self._source = ()
+            else:
+                self._source = self._symbols.source(self.offset)
         return self._source
 
     @property
@@ -123,8 +145,12 @@ class Frame:
         """The line in the source file, or None."""
         return self.source[0].line if self.source else None
 
+    def is_of(self, module: object) -> bool:
+        """Whether it is a frame of this module, a ``model.Module``; not known of a copy."""
+        return self._symbols is not None and self._symbols.module is module
+
     def __reduce__(self) -> tuple[object, ...]:
-        state = {"_source": self.source, "_locate": None}
+        state = {"_source": self.source, "_symbols": None}
         return Frame, (self.func, self.name, self.offset, self.module), (None, state)
 
     def __repr__(self) -> str:

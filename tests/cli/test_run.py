@@ -1,6 +1,12 @@
 """``wasmwright run``: programs and single functions, their arguments and exit statuses."""
 
+import os
+import pathlib
+
 import pytest
+
+from wasmwright.binary.decode import decode
+from wasmwright.runtime import perf_map
 
 FUNCTIONS = """(module
   (func (export "add") (param i32 i64) (result i64)
@@ -154,3 +160,54 @@ def test_a_directory_that_is_not_there_is_wrong_usage(cli, functions):
     done = cli("run", "--dir", "/nowhere/at/all", functions)
     assert done.returncode == 2
     assert b"not a directory" in done.stderr
+
+
+def test_a_coredump_is_written_when_a_program_traps(cli, tmp_path):
+    shapes = pathlib.Path(__file__).parents[1] / "runtime" / "dwarf" / "shapes.wasm"
+    path = tmp_path / "shapes.core"
+    done = cli("run", "--coredump", path, "--invoke", "zero", shapes, "0")
+    assert done.returncode == 134
+    said = done.stderr.decode()
+    assert f"coredump written to {path}" in said
+    assert "$divide at shapes.c:11" in said
+    stack = decode(path.read_bytes()).custom("corestack")
+    assert stack[:9] == b"\x00\x04main\x02\x00\x00"  # two frames
+    path.unlink()
+    done = cli("run", "--coredump", path, "--invoke", "zero", shapes, "7")
+    assert (done.returncode, done.stdout) == (0, b"5\n")
+    assert not path.exists()
+
+
+def test_a_coredump_that_cannot_be_written_is_said(cli, file, tmp_path):
+    path = file('(module (func (export "run") unreachable))')
+    done = cli("run", "--coredump", tmp_path / "no" / "such", "--invoke", "run", path)
+    assert done.returncode == 134
+    assert b"No such file" in done.stderr
+    assert b"trap: unreachable" in done.stderr
+
+
+def test_a_profile_names_the_functions_for_perf(cli, functions):
+    path = pathlib.Path(f"/tmp/perf-{os.getpid()}.map")
+    try:
+        done = cli("run", "--profile", "perf", "--invoke", "add", functions, "2", "3")
+        assert (done.returncode, done.stdout) == (0, b"5\n")
+        assert done.stderr.decode() == f"wasmwright: names of functions for perf are in {path}\n"
+        (line,) = [line for line in path.read_text().splitlines() if line.endswith(" add")]
+        start, size, _ = line.split()
+        assert int(start, 16) > 0
+        assert 0 < int(size, 16) < 1000
+    finally:
+        perf_map.disable()
+        path.unlink()
+
+
+def test_a_profile_does_not_write_where_a_link_leads(cli, functions, tmp_path):
+    path = pathlib.Path(f"/tmp/perf-{os.getpid()}.map")
+    path.symlink_to(tmp_path / "victim")
+    try:
+        done = cli("run", "--profile", "perf", "--invoke", "nothing", functions)
+        assert done.returncode == 1
+        assert done.stderr.decode().startswith(f"wasmwright: --profile: {path}: ")
+        assert not (tmp_path / "victim").exists()
+    finally:
+        path.unlink()

@@ -2,6 +2,7 @@
 
 import ctypes
 import mmap
+import re
 import struct
 
 import llvmlite.binding as llvm
@@ -35,6 +36,9 @@ define i32 @test_kind() {
   ret i32 %k
 }
 """
+
+
+_TRAP = r"call void @trap\(.*!dbg !DILocation\(line: (\d+)"
 
 
 class NativeTrap(Exception):
@@ -104,7 +108,8 @@ class Native:
         first = module.imported_funcs
         funcs = range(first, first + len(module.funcs))
         self.ir = lower_unit(module, layout, funcs, options or Options())
-        text = self.ir + _GLUE + "".join(_entry(module, index) for index in funcs)
+        placed = re.sub(_TRAP, r"store i32 \1, ptr @place\n\g<0>", self.ir)
+        text = placed + _GLUE + "".join(_entry(module, index) for index in funcs)
         target = llvm.Target.from_default_triple().create_target_machine(
             cpu=llvm.get_host_cpu_name(),
             features=llvm.get_host_cpu_features().flatten(),

@@ -21,6 +21,7 @@ from wasmwright.api.types import (
     i64,
     v128,
 )
+from wasmwright.runtime.backtraces import backtrace
 from wasmwright.runtime.globals import Global
 from wasmwright.runtime.interrupts import Deadline as deadline
 from wasmwright.runtime.memory import Memory
@@ -46,6 +47,7 @@ __all__ = [
     "TableType",
     "Tag",
     "TagType",
+    "backtrace",
     "deadline",
     "externref",
     "f32",

@@ -68,11 +68,15 @@ def main(args: list[str] | None = None) -> None:
         click.echo("wasmwright: interrupted", err=True)
         sys.exit(130)
     except Trap as error:
-        click.echo(f"wasmwright: trap: {error}", err=True)
+        click.echo(f"wasmwright: trap: {error}{_notes(error)}", err=True)
         sys.exit(134)
     except WasmException as error:
-        click.echo(f"wasmwright: uncaught exception: {error}", err=True)
+        click.echo(f"wasmwright: uncaught exception: {error}{_notes(error)}", err=True)
         sys.exit(134)
     except (WasmError, OSError, MemoryError) as error:
         click.echo(f"wasmwright: {error}", err=True)
         sys.exit(1)
+
+
+def _notes(error: BaseException) -> str:
+    return "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))

@@ -10,7 +10,7 @@ import click
 
 from wasmwright.cli.inputs import InputError, errors_in, read, read_binary
 from wasmwright.codegen.ahead import SUFFIX
-from wasmwright.errors import LinkError
+from wasmwright.errors import LinkError, Trap, WasmException
 
 
 @click.command(
@@ -42,6 +42,16 @@ from wasmwright.errors import LinkError
     is_flag=True,
     help="The same bits on every machine where the spec leaves NaNs and relaxed vectors open.",
 )
+@click.option(
+    "--profile",
+    type=click.Choice(["perf"]),
+    help="Have `perf` see the names of compiled functions, through /tmp/perf-PID.map.",
+)
+@click.option(
+    "--coredump",
+    type=click.Path(dir_okay=False),
+    help="Write the state of the program there if it traps.",
+)
 @click.argument("file", type=click.Path(dir_okay=False))
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def command(
@@ -53,6 +63,8 @@ def command(
     eager: bool,
     explicit_checks: bool,
     deterministic: bool,
+    profile: str | None,
+    coredump: str | None,
 ) -> int:
     """Run FILE with ARGS.
 
@@ -64,17 +76,60 @@ def command(
     wasmwright run --dir . prog.wasm input.txt
     wasmwright run --dir data::/data::ro --env LANG=C prog.wasm /data/input.txt
     wasmwright run --invoke add math.wasm 2 3
+    perf record -g wasmwright run --profile perf prog.wasm
 
     A FILE whose name ends with .wwc is machine code that `wasmwright compile` made: run it only
     if you trust who did.
     """
+    if profile is not None:
+        _profile()
     module = _module(file, explicit_checks, deterministic)
     if eager:
         module.compile()
+    watched: list[Any] = []
+    try:
+        return _run(module, file, args, invoke, dirs, env, watched)
+    except (Trap, WasmException) as error:
+        if coredump is not None and watched:
+            _write_coredump(coredump, error, watched[0], file)
+        raise
+
+
+def _profile() -> None:
+    from wasmwright.runtime import perf_map
+
+    try:
+        path = perf_map.enable()
+    except OSError as error:
+        raise InputError(f"--profile: {error.filename}: {error.strerror}") from error
+    click.echo(f"wasmwright: names of functions for perf are in {path}", err=True)
+
+
+def _write_coredump(path: str, error: BaseException, instance: Any, file: str) -> None:
+    from wasmwright.tools.coredump import coredump
+
+    try:
+        with open(path, "wb") as out:
+            out.write(coredump(error, instance, file))
+        click.echo(f"wasmwright: coredump written to {path}", err=True)
+    except OSError as problem:
+        click.echo(f"wasmwright: no coredump: {path}: {problem.strerror or problem}", err=True)
+
+
+def _run(
+    module: Any,
+    file: str,
+    args: tuple[str, ...],
+    invoke: str | None,
+    dirs: tuple[str, ...],
+    env: tuple[str, ...],
+    watched: list[Any],
+) -> int:
+    """Runs the module; ``watched`` gets the instance."""
     variables = _environment(env)
     folders = dict(map(_folder, dirs))
     if invoke is not None:
-        _invoke(module, file, invoke, args, variables, folders)
+        _invoke(module, file, invoke, args, variables, folders, watched)
         return 0
     if not any(export.name == "_start" for export in module.exports):
         names = ", ".join(export.name for export in module.exports if export.kind == "func")
@@ -93,6 +148,7 @@ def command(
             stderr="inherit",
             env=variables,
             dirs=folders,
+            watch=watched.append,
         )
     except LinkError as error:
         raise InputError(f"{file}: {error}") from error
@@ -152,6 +208,7 @@ def _invoke(
     texts: tuple[str, ...],
     env: dict[str, str],
     dirs: dict[str, Any],
+    watched: list[Any],
 ) -> None:
     import wasmwright as ww
     from wasmwright import wasi
@@ -174,6 +231,7 @@ def _invoke(
                 dirs=dirs,
             ) as system:
                 instance = wasi.instantiate(module, system, {})
+                watched.append(instance)
                 try:
                     result = instance.exports[name](*values)
                 except wasi.Exit as stop:
@@ -181,7 +239,9 @@ def _invoke(
                     sys.exit(stop.code)
                 system.flush()
         else:
-            result = ww.Instance(module).exports[name](*values)
+            instance = ww.Instance(module)
+            watched.append(instance)
+            result = instance.exports[name](*values)
     except LinkError as error:
         raise InputError(f"{file}: {error}") from error
     results = result if len(export.type.results) > 1 else (result,)

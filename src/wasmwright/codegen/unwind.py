@@ -23,6 +23,7 @@ from wasmwright.codegen.objects import LoadedObject
 # Callee-saved registers but rbp, in the order of `CallSite.saved`: rbx, r12 to r15.
 SAVED_REGISTERS: Final = (3, 12, 13, 14, 15)
 _RBP: Final = 6
+_RSP: Final = 7
 
 # Call frame instructions.
 _ADVANCE: Final = 0x40
@@ -37,6 +38,7 @@ _RESTORE_STATE: Final = 0x0B
 _DEF_CFA: Final = 0x0C
 _DEF_CFA_REGISTER: Final = 0x0D
 _DEF_CFA_OFFSET: Final = 0x0E
+_ADVANCES: Final = {_ADVANCE1: 1, _ADVANCE2: 2, _ADVANCE4: 4}
 _GNU_ARGS_SIZE: Final = 0x2E  # of no interest: the stack map tells where a landing pad has it
 
 # Pointer encodings: the only ones that LLVM uses for code that can be anywhere.
@@ -152,6 +154,39 @@ class ObjectFrames:
             stack = -8 - size
         return CallSite(cfa, saved, pad, stack)
 
+    def unframed(self, address: int) -> int | None:
+        """Where stopped code has the address it returns to, as an offset from the stack pointer;
+        None where it has a frame pointer.
+        """
+        at = bisect.bisect_right(self._starts, address) - 1
+        if at < 0 or address >= self._functions[at].end:
+            return None
+        function = self._functions[at]
+        cursor = self._frames
+        cursor.pos = function.instructions
+        place, rule, kept = function.start, (_RSP, 8), []
+        while cursor.pos < function.instructions_end:
+            code = cursor.byte()
+            size = _ADVANCES.get(code)
+            if size is not None or code & 0xC0 == _ADVANCE:
+                place += code & 0x3F if size is None else cursor.word(size)
+                if place > address:
+                    break
+            elif code & 0xC0 == _OFFSET or code == _GNU_ARGS_SIZE:
+                cursor.uleb()
+            elif code == _DEF_CFA:
+                rule = cursor.uleb(), cursor.uleb()
+            elif code == _DEF_CFA_REGISTER:
+                rule = cursor.uleb(), rule[1]
+            elif code == _DEF_CFA_OFFSET:
+                rule = rule[0], cursor.uleb()
+            elif code == _REMEMBER:
+                kept.append(rule)
+            elif code == _RESTORE_STATE:
+                rule = kept.pop()
+        register, offset = rule
+        return offset - 8 if register == _RSP else None
+
     def _read_frames(self) -> list[_Function]:
         found: list[_Function] = []
         cursor = self._frames
@@ -216,7 +251,7 @@ class ObjectFrames:
             elif code == _GNU_ARGS_SIZE:
                 cursor.uleb()
             elif code in (_ADVANCE1, _ADVANCE2, _ADVANCE4):
-                cursor.pos += {_ADVANCE1: 1, _ADVANCE2: 2, _ADVANCE4: 4}[code]
+                cursor.pos += _ADVANCES[code]
             elif code & 0xC0 not in (_ADVANCE, _RESTORE) and code not in (
                 _NOP,
                 _REMEMBER,

@@ -30,6 +30,11 @@ class CodeMap(Protocol):
         inlined. ``stopped`` says that control may be anywhere, not just in a call.
         """
 
+    def unframed(self, address: int) -> int | None:
+        """Where code stopped at ``address`` has the address it returns to, as an offset from the
+        stack pointer, if it has no frame of its own there.
+        """
+
 
 class _Registry:
     """Loaded units of code by address.
@@ -64,6 +69,9 @@ class _Registry:
 
 _registry = _Registry()
 
+# By the kind of an entry: the offset from the stack pointer that it was found at.
+_ON_STACK = {ir.TRACE_STACK: 0, ir.TRACE_BELOW: 8}
+
 
 def register(start: int, end: int, code: CodeMap) -> None:
     """Announces code in ``[start, end)``."""
@@ -88,6 +96,10 @@ class Trace:
     def __bool__(self) -> bool:
         return bool(self._places)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        state = {"_found": self.frames()}
+        return Trace, ([], self._stopped), (None, state)
+
     def frames(self) -> tuple[errors.Frame, ...]:
         """The frames, innermost first."""
         if self._found is None:
@@ -103,10 +115,16 @@ def of_activation(activation: int, stopped: bool = False) -> Trace:
 
     ``stopped`` says that the innermost one may have been stopped anywhere.
     """
-    places = []
+    places: list[tuple[CodeMap, int]] = []
     for i in range(native.read64(activation + ir.ACT_COUNT)):
+        entry = native.read64(activation + ir.ACT_TRACE + 8 * i)
+        kind = entry >> ir.TRACE_KINDS
+        if kind:
+            if not places or places[0][0].unframed(places[0][1]) != _ON_STACK[kind]:
+                continue
+            entry &= (1 << ir.TRACE_KINDS) - 1
         # Return addresses: that of a call at the very end is the first byte after its function.
-        address = native.read64(activation + ir.ACT_TRACE + 8 * i) - 1
+        address = entry - 1
         code = _registry.find(address)
         if code is not None:
             places.append((code, address))

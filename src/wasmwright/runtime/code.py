@@ -25,11 +25,15 @@ from wasmwright.codegen.lines import Place
 from wasmwright.codegen.llvm import native_calls
 from wasmwright.codegen.objects import LoadedObject, ObjectError
 from wasmwright.codegen.options import Options
+from wasmwright.codegen.unwind import ObjectFrames
 from wasmwright.model.module import Module
-from wasmwright.runtime import backtraces, native
+from wasmwright.runtime import backtraces, native, perf_map
 from wasmwright.runtime.compile_clock import Preparing
 from wasmwright.runtime.resource import resource
 from wasmwright.runtime.symbols import Symbols
+
+# How a function begins that sets up its frame first of all: push rbp; mov rbp, rsp.
+_PROLOGUE: Final = b"\x55\x48\x89\xe5"
 
 _DEFAULT: Final = Options()
 
@@ -62,7 +66,7 @@ class Unit:
     It outlives the code if a backtrace has it, and can still tell frames.
     """
 
-    __slots__ = ("_funcs", "_known", "_starts", "loaded", "symbols")
+    __slots__ = ("_funcs", "_known", "_starts", "_unframed", "_unwinding", "loaded", "symbols")
 
     def __init__(self, symbols: Symbols, loaded: LoadedObject, funcs: Sequence[int]) -> None:
         self.symbols = symbols
@@ -70,18 +74,38 @@ class Unit:
         placed = sorted((loaded.symbols[f"f{func}"], func) for func in funcs)
         self._starts = [start for start, _ in placed]
         self._funcs = [func for _, func in placed]
-        # Places by address: the same ones are asked for again and again.
-        self._known: dict[int, list[Place]] = {}
+        self._unwinding: ObjectFrames | None = None
+        # By address: the same ones are asked for again and again.
+        self._known: dict[tuple[int, bool], list[Place]] = {}
+        self._unframed: dict[int, int | None] = {}
+
+    def unframed(self, address: int) -> int | None:
+        """Implements CodeMap; needs the code to be loaded."""
+        if address not in self._unframed:
+            self._unframed[address] = self._find_frame(address)
+        return self._unframed[address]
+
+    def _find_frame(self, address: int) -> int | None:
+        at = bisect.bisect_right(self._starts, address) - 1
+        if at < 0:
+            return None
+        begin = self._starts[at]
+        framed = address >= begin + len(_PROLOGUE)
+        if framed and ctypes.string_at(begin, len(_PROLOGUE)) == _PROLOGUE:
+            return None
+        if self._unwinding is None:
+            self._unwinding = ObjectFrames(self.loaded)
+        return self._unwinding.unframed(address)
 
     def frames_at(self, address: int, stopped: bool) -> list[errors.Frame]:
         """Implements CodeMap."""
         at = bisect.bisect_right(self._starts, address) - 1
         if at < 0 or address >= self._starts[at] + self.loaded.sizes[f"f{self._funcs[at]}"]:
             return []
-        places = self._known.get(address)
+        places = self._known.get((address, stopped))
         if places is None:
             places = self.loaded.lines().at(address - self.loaded.address, stopped)
-            self._known[address] = places
+            self._known[address, stopped] = places
         return [
             self.symbols.frame(self._funcs[at] if place.func is None else place.func, place.offset)
             for place in places
@@ -215,6 +239,7 @@ class ModuleCode:
         self._units.append(unit)
         backtraces.register(loaded.address, loaded.address + loaded.size, unit)
         native.get().unwinder.add(loaded)
+        perf_map.loaded(unit.symbols, loaded, funcs)
         for func in funcs:
             number = func - self._first
             self._compiled[number] = loaded.symbols[f"f{func}"]

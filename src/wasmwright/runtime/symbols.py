@@ -6,9 +6,14 @@ a backtrace or a profile first asks; produces frames.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from wasmwright import errors
 from wasmwright.binary import names
 from wasmwright.model.module import KIND_FUNC, Module
+
+if TYPE_CHECKING:
+    from wasmwright.runtime.dwarf import Source
 
 
 class Symbols:
@@ -18,11 +23,12 @@ class Symbols:
         self.module = module
         self._names: names.Names | None = None
         self._exported: dict[int, str] | None = None
-        self._dwarf: object = None
+        self._asked = False
+        self._dwarf: Source | None = None
 
     def frame(self, index: int, offset: int | None) -> errors.Frame:
         """A backtrace frame of function ``index``, at an instruction's offset if it is known."""
-        return errors.Frame(index, self.name(index), offset, self.module_name, self.source)
+        return errors.Frame(index, self.name(index), offset, self.module_name, self)
 
     @property
     def module_name(self) -> str | None:
@@ -42,9 +48,18 @@ class Symbols:
             found = self._exported.get(index)
         return found
 
+    def start(self, func: int) -> int:
+        """Where the body of a function that the module defines begins in the binary."""
+        return self.module.codes[func - self.module.imported_funcs].body_start
+
     def source(self, offset: int) -> tuple[errors.SourceLine, ...]:
         """The places in the source of the instruction at ``offset``, innermost first."""
-        return ()
+        if not self._asked:
+            from wasmwright.runtime import dwarf
+
+            self._dwarf = dwarf.source(self.module)
+            self._asked = True
+        return self._dwarf.find(offset) if self._dwarf is not None else ()
 
     def _decoded(self) -> names.Names:
         if self._names is None:

@@ -92,8 +92,12 @@ class Command:
         limits: Limits | None = None,
         timeout: float | None = None,
         imports: Imports | None = None,
+        watch: Callable[[Any], object] | None = None,
     ) -> Result:
-        """Run to the end in a new instance; the parameters are those of `run`."""
+        """Run to the end in a new instance, which `watch` is called with before it runs.
+
+        The other parameters are those of `run`.
+        """
         wasi = Preview1(
             [self.name if argv0 is None else argv0, *args],
             env,
@@ -110,7 +114,7 @@ class Command:
             code = 0
             try:
                 with _deadline(timeout):
-                    self._instantiate(wasi, imports, limits, "_start")()
+                    self._instantiate(wasi, imports, limits, "_start", watch)()
             except Exit as exit_:
                 code = exit_.code
             except Exception as error:
@@ -121,9 +125,16 @@ class Command:
             return _result(wasi, code)
 
     def _instantiate(
-        self, wasi: Preview1, imports: Imports | None, limits: Limits | None, entry: str
+        self,
+        wasi: Preview1,
+        imports: Imports | None,
+        limits: Limits | None,
+        entry: str,
+        watch: Callable[[Any], object] | None = None,
     ) -> Callable[..., Any]:
         instance = instantiate(self.module, wasi, imports, limits=limits)
+        if watch is not None:
+            watch(instance)
         function: Callable[..., Any] | None = Mapping.get(instance.exports, entry)
         if function is None:
             raise LinkError(

@@ -25,6 +25,8 @@ def _initialize() -> None:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     llvm.initialize_native_asmparser()
+    # Line tables then say where nothing is known, instead of going on with what was before.
+    llvm.set_option("wasmwright", "-use-unknown-locations=Enable")
 
 
 @functools.cache

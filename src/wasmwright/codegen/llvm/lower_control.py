@@ -13,7 +13,8 @@ from typing import Final
 from mypy_extensions import i64
 
 from wasmwright.codegen.llvm.lower_call import put_in_area
-from wasmwright.codegen.llvm.lower_emitter import Emitter, Frame
+from wasmwright.codegen.llvm.lower_emitter import Emitter
+from wasmwright.codegen.llvm.lower_frame import Frame
 from wasmwright.codegen.llvm.lower_loop_plan import LoopPlan
 from wasmwright.codegen.llvm.lower_loop_scan import plan_loop
 from wasmwright.codegen.llvm.lower_loops import (

@@ -18,6 +18,7 @@ from mypy_extensions import i64
 
 from wasmwright.binary.reader import Reader
 from wasmwright.codegen.abi import CTX_RT, RT_FUEL, RT_STACK_LIMIT
+from wasmwright.codegen.llvm.lower_frame import Frame
 from wasmwright.codegen.llvm.lower_handler import Handler
 from wasmwright.codegen.llvm.lower_loop_plan import LoopPlan
 from wasmwright.codegen.llvm.lower_unit import (
@@ -54,43 +55,6 @@ _SMALL_FRAME: Final = 1 << 12  # bytes of stack that need not be told to the pro
 _ALL_FEATURES: Final = (1 << 62) - 1
 
 
-class Frame:
-    """A block that is open: what a branch to it carries, and where it came from."""
-
-    def __init__(
-        self, kind: int, height: int, params: list[int], results: list[int], label: str
-    ) -> None:
-        self.kind: int = kind
-        self.height: int = height
-        self.params: list[int] = params
-        self.results: list[int] = results
-        self.label: str = label
-        self.branched: bool = False
-        # The blocks that branch to the label, and the values they bring, one row a block.
-        self.sources: list[str] = []
-        self.values: list[str] = []
-        # Of a loop: where its header's phis stand in the text, and their names.
-        self.header: int = 0
-        self.phis: list[str] = []
-        # Of a loop that is written twice (see `lower_loops`): its plan, while it is the copy
-        # without checks; where its body starts, the label of the other copy, the block that
-        # branches back, and the frame in which the copies meet.
-        self.plan: LoopPlan | None = None
-        self.body: i64 = 0
-        self.other: str = ""
-        self.latch: str = ""
-        self.join: Frame | None = None
-        # Of an if around all of such a loop but its comparison.
-        self.heads: bool = False
-        # Of an if: its other branch, and what was known before it.
-        self.else_label: str = ""
-        self.else_values: list[str] = []
-        self.locals: dict[int, str] = {}
-        self.known: dict[str, str] = {}
-        # Of a block that catches exceptions.
-        self.handler: Handler | None = None
-
-
 class Emitter:
     """One function being lowered; ``reader`` stands in its body."""
 
@@ -108,8 +72,7 @@ class Emitter:
         # offset; the latest of those that the present instruction takes, or 0 (see `define`).
         self.loaded: dict[str, i64] = {}
         self.origin: i64 = 0
-        # By place in memory: the offset of a load from there that was done before.
-        self.reads: dict[str, i64] = {}
+        self.reads: dict[i64, str] = {}  # by a load's offset: the name of its place
         self.scope: int = FIRST_SCOPE + func
         self.out: list[str] = []
         self.cold: list[str] = []
@@ -225,8 +188,17 @@ class Emitter:
         name = self.new()
         if self.origin and "!dbg" not in text:
             self.out.append(f"{name} = {text}{self.place(self.origin)}\n")
+            self.loaded[name] = self.origin
         else:
             self.out.append(f"{name} = {text}\n")
+        return name
+
+    def convert(self, text: str, value: str) -> str:
+        """Define a value by an LLVM instruction whose only operand is ``value``."""
+        origin = self.origin
+        self.origin = self.loaded.get(value, 0)
+        name = self.define(text)
+        self.origin = origin
         return name
 
     def loads(self, value: str) -> None:
@@ -336,7 +308,6 @@ class Emitter:
 
     def forget(self) -> None:
         """Drop what was known."""
-        self.reads = {}
         self.locals = {}
         self.known = {}
         self.lengths = {}
@@ -387,7 +358,6 @@ class Emitter:
 
     def restore(self, frame: Frame) -> None:
         """What was known at the snapshot."""
-        self.reads = {}
         self.locals = frame.locals
         self.known = frame.known
         self.lengths = {}

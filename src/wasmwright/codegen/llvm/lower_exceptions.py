@@ -18,7 +18,8 @@ from wasmwright.binary.cursor import CATCH_ALL, CATCH_ALL_REF, CATCH_REF, catch_
 from wasmwright.codegen.abi import RT_NEW_EXCEPTION
 from wasmwright.codegen.heap_layout import GRANULE, OBJECT_TYPE, StructLayout
 from wasmwright.codegen.llvm.lower_control import TRY, TRY_BODY, branch, end, finish, open_block
-from wasmwright.codegen.llvm.lower_emitter import Emitter, Frame
+from wasmwright.codegen.llvm.lower_emitter import Emitter
+from wasmwright.codegen.llvm.lower_frame import Frame
 from wasmwright.codegen.llvm.lower_handler import Handler
 from wasmwright.codegen.llvm.lower_memory import runtime_function
 from wasmwright.codegen.llvm.lower_unit import FIXED, STACK_MAP, llvm_type

@@ -77,7 +77,7 @@ def loaded(e: Emitter, place: Place, llvm: str) -> str:
     text = f"{name} = load {place.mode}{llvm}, ptr {place.pointer}, align 1{TAG_MEMORY}"
     if place.mode:
         e.loads(name)
-        e.reads[place.name] = e.offset
+        e.reads[e.offset] = place.name
         text += e.here()
     e.out.append(text + "\n")
     return name
@@ -86,13 +86,16 @@ def loaded(e: Emitter, place: Place, llvm: str) -> str:
 def stored(e: Emitter, place: Place, llvm: str, value: str) -> None:
     """Store a value of an LLVM type to linear memory.
 
-    A machine instruction can load, compute and store; where it traps, the load does. What was
-    loaded from a place can be stored there, so such a store is said to be part of the load.
+    A machine instruction can load, compute and store, and where it traps, the load does. So a
+    store of what was computed from the same place, which does not trap, is made part of the load.
     """
     text = f"store {place.mode}{llvm} {value}, ptr {place.pointer}, align 1{TAG_MEMORY}"
     if place.mode:
-        read = e.reads.get(place.name)
-        text += e.here() if read is None else e.place(read)
+        origin = e.loaded.get(value)
+        if origin is not None and e.reads.get(origin) == place.name:
+            text += e.place(origin)
+        else:
+            text += e.here()
     e.out.append(text + "\n")
 
 
@@ -103,14 +106,14 @@ def store(e: Emitter, opcode: i64) -> None:
     value = e.pop()
     place = address(e, access.size, store=True)
     if access.stored != access.llvm:
-        value = e.define(f"trunc {access.llvm} {value} to {access.stored}")
+        value = e.convert(f"trunc {access.llvm} {value} to {access.stored}", value)
     stored(e, place, access.stored, value)
 
 
 class Place:
     """Where an access goes: a pointer, and "volatile " where it may trap by itself.
 
-    Accesses with the same name go to the same bytes.
+    Accesses whose places have the same name go to the same bytes.
     """
 
     __slots__ = ("mode", "name", "pointer")
@@ -142,8 +145,8 @@ def address(e: Emitter, size: int, store: bool = False) -> Place:
             pointer = e.field(e.memory_base(memory), literal + offset)
             return Place(pointer, info.mode if store or info.shared else "")
     if info.guarded:
-        pointer = indexed(e, memory, operand)
-        return Place(e.field(pointer, offset), info.mode, f"{pointer} {offset} {size}")
+        pointer = e.field(indexed(e, memory, operand), offset)
+        return Place(pointer, info.mode, f"{memory} {operand} {offset} {size}")
     return Place(checked(e, memory, operand, offset, size), info.mode)
 
 
@@ -171,7 +174,7 @@ def widened(e: Emitter, operand: str, address64: bool) -> str:
     key = f"w{operand}"
     wide = e.known.get(key)
     if wide is None:
-        wide = e.define(f"zext i32 {operand} to i64")
+        wide = e.convert(f"zext i32 {operand} to i64", operand)
         e.known[key] = wide
     return wide
 

@@ -317,6 +317,7 @@ def _unary(e: Emitter, op: Op) -> str:
 
 def _test(e: Emitter, op: Op) -> None:
     value = e.vals.pop()
+    e.takes(value)
     if e.types.pop() == BOOL:
         e.result(f"xor i1 {value}, true", BOOL)
     else:
@@ -420,8 +421,9 @@ def _truncate(e: Emitter, op: Op) -> None:
 
 
 def _multiply_wide(e: Emitter, op: Op) -> None:
-    right = e.define(f"{op.pre} i64 {e.pop()} to i128")
-    left = e.define(f"{op.pre} i64 {e.pop()} to i128")
+    right, left = e.pop(), e.pop()
+    right = e.convert(f"{op.pre} i64 {right} to i128", right)
+    left = e.convert(f"{op.pre} i64 {left} to i128", left)
     _push_halves(e, e.define(f"mul i128 {left}, {right}"))
 
 
@@ -432,8 +434,9 @@ def _add_wide(e: Emitter, op: Op) -> None:
 
 
 def _joined(e: Emitter) -> str:
-    high = e.define(f"zext i64 {e.pop()} to i128")
-    low = e.define(f"zext i64 {e.pop()} to i128")
+    high, low = e.pop(), e.pop()
+    high = e.convert(f"zext i64 {high} to i128", high)
+    low = e.convert(f"zext i64 {low} to i128", low)
     shifted = e.define(f"shl i128 {high}, 64")
     return e.define(f"or i128 {shifted}, {low}")
 

@@ -80,7 +80,7 @@ def in_shape(e: Emitter, value: str, shape: Shape) -> str:
     known = e.shaped.get(f"{value} {shape.name}")
     if known is not None:
         return known
-    return e.define(f"bitcast <2 x i64> {value} to {shape.llvm}")
+    return e.convert(f"bitcast <2 x i64> {value} to {shape.llvm}", value)
 
 
 def push_shape(e: Emitter, text: str, shape: Shape) -> str:

@@ -30,6 +30,9 @@ ACT_COUNT: Final = 352
 ACT_HELD: Final = 360  # 32 bits: 1 if wasm code runs with the GIL held
 ACT_TRACE: Final = 368
 ACT_TRACE_MAX: Final = 64
+TRACE_KINDS: Final = 62  # the bits from here on tell the kind of an entry of the trace
+TRACE_STACK: Final = 1  # what is on top of the stack of stopped code
+TRACE_BELOW: Final = 2  # what is below it
 ACT_SIZE: Final = ACT_TRACE + 8 * ACT_TRACE_MAX
 
 # How control came back to the entry stub (the value of _setjmp).
@@ -89,9 +92,10 @@ RESOURCE_SIZE: Final = 24
 HOST_CALLABLE: Final = 8
 HOST_SIZE: Final = 16
 
-# Where ucontext_t keeps the program counter and the frame pointer (x86-64 Linux).
+# Where ucontext_t keeps the program counter, the frame and the stack pointer (x86-64 Linux).
 UCONTEXT_PC: Final = 168
 UCONTEXT_FP: Final = 120
+UCONTEXT_SP: Final = 160
 UCONTEXT_MASK: Final = 296
 
 # Functions of the C library that compiled code calls and that may take long, with the type of

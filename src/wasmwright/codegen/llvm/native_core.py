@@ -30,6 +30,12 @@ from wasmwright.codegen.llvm.native import (
     LANDED_TRAP,
     LANDED_WASM,
     STATE_HELPERS,
+    TRACE_BELOW,
+    TRACE_KINDS,
+    TRACE_STACK,
+    UCONTEXT_FP,
+    UCONTEXT_PC,
+    UCONTEXT_SP,
     at,
     load,
     store,
@@ -348,6 +354,27 @@ record:
 more:
   br label %loop
 done:
+  ret void
+}}
+
+; The same for code that a signal stopped, which need not have its frame: then the address it
+; returns to is on the stack, at the top or below the frame pointer of its caller. Python finds out.
+define void @ww_walk_from(ptr %act, ptr %context) #0 {{
+{load("%pc", "i64", "%context", UCONTEXT_PC)}
+{load("%sp", "ptr", "%context", UCONTEXT_SP)}
+{load("%top", "i64", "%sp", 0)}
+{load("%below", "i64", "%sp", 8)}
+  %pc.next = add i64 %pc, 1
+  %top.bits = and i64 %top, {(1 << TRACE_KINDS) - 1}
+  %top.entry = or i64 %top.bits, {TRACE_STACK << TRACE_KINDS}
+  %below.bits = and i64 %below, {(1 << TRACE_KINDS) - 1}
+  %below.entry = or i64 %below.bits, {(TRACE_BELOW << TRACE_KINDS) - (1 << 64)}
+{store("first", "i64", "%pc.next", "%act", ACT_TRACE)}
+{store("second", "i64", "%top.entry", "%act", ACT_TRACE + 8)}
+{store("third", "i64", "%below.entry", "%act", ACT_TRACE + 16)}
+{store("count", "i64", "3", "%act", ACT_COUNT)}
+{load("%frame", "ptr", "%context", UCONTEXT_FP)}
+  call void @ww_walk(ptr %act, ptr %frame)
   ret void
 }}
 

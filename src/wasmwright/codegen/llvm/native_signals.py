@@ -12,7 +12,6 @@ from wasmwright.codegen.llvm.native import (
     ACT_HELD,
     ACT_KIND,
     ACT_THREAD,
-    ACT_TRACE,
     LANDED_EXCEPTION,
     LANDED_TRAP,
     LEAVES,
@@ -27,7 +26,6 @@ from wasmwright.codegen.llvm.native import (
     STATE_REGION_COUNT,
     STATE_REGIONS,
     STATE_STOPPING,
-    UCONTEXT_FP,
     UCONTEXT_PC,
     at,
     load,
@@ -86,11 +84,7 @@ miss:
   br label %loop
 trap:
 {store("kind", "i32", errors.TRAP_MEMORY, "%act", ACT_KIND)}
-{store("count", "i64", "1", "%act", ACT_COUNT)}
-  %pc.next = add i64 %pc, 1
-{store("first", "i64", "%pc.next", "%act", ACT_TRACE)}
-{load("%frame", "ptr", "%context", UCONTEXT_FP)}
-  call void @ww_walk(ptr %act, ptr %frame)
+  call void @ww_walk_from(ptr %act, ptr %context)
   call void @_longjmp(ptr %act, i32 {LANDED_TRAP})
   unreachable
 chain:
@@ -197,11 +191,7 @@ resume:
   %ignored = call ptr @PyEval_SaveThread()
   br label %done
 leave:
-{store("count", "i64", "1", "%act", ACT_COUNT)}
-  %pc.next = add i64 %pc, 1
-{store("first", "i64", "%pc.next", "%act", ACT_TRACE)}
-{load("%frame", "ptr", "%context", UCONTEXT_FP)}
-  call void @ww_walk(ptr %act, ptr %frame)
+  call void @ww_walk_from(ptr %act, ptr %context)
   call void @_longjmp(ptr %act, i32 {LANDED_EXCEPTION})
   unreachable
 done:

@@ -57,22 +57,20 @@ def _handler() -> Function:
             free = f.load(I32, act, native.ACT_HELD).equals(0)
             inside, outside = f.branch(above & below & free)
             with inside:
-                f.store(pc + 1, act, native.ACT_TRACE)
                 # The signal is blocked while its handler runs, which does not return.
                 mask = f.arg("context") + native.UCONTEXT_MASK
                 f.call("pthread_sigmask", I32, f.const(_SIG_SETMASK, I32), mask, f.const(0, PTR))
-                _end(f, act, 1, f.load(PTR, f.arg("context"), native.UCONTEXT_FP))
+                f.call("ww_walk_from", VOID, act, f.arg("context"))
+                _end(f, act)
             with outside:
                 f.store(act, state, native.STATE_STOPPING)
     f.ret()
     return f
 
 
-def _end(f: Function, act: Value, count: int, frame: Value) -> None:
-    """Leaves by a trap; ``count`` entries of the backtrace are there already."""
+def _end(f: Function, act: Value) -> None:
+    """Leaves by a trap, whose backtrace is there."""
     f.store(errors.TRAP_INTERRUPT, act, native.ACT_KIND, I32)
-    f.store(count, act, native.ACT_COUNT)
-    f.call("ww_walk", VOID, act, frame)
     f.call("_longjmp", VOID, act, f.const(native.LANDED_TRAP, I32))
 
 
@@ -81,7 +79,9 @@ def _check() -> Function:
     f = Function("ww_stop_check", VOID, act=PTR)
     act = f.arg("act")
     with f.when(_ending(f, f.load(PTR, act, native.ACT_BLOCK), act)):
-        _end(f, act, 0, f.define(PTR, "call ptr @llvm.frameaddress.p0(i32 0)"))
+        f.store(0, act, native.ACT_COUNT)
+        f.call("ww_walk", VOID, act, f.define(PTR, "call ptr @llvm.frameaddress.p0(i32 0)"))
+        _end(f, act)
     f.ret()
     return f
 

@@ -131,8 +131,9 @@ class Frame:
 
     @property
     def func_offset(self) -> int:
-        """Where in the function the instruction is: not known here, 2**64 - 1."""
-        return UNKNOWN_OFFSET
+        """Where in the function the instruction is, in bytes; 2**64 - 1 where it is not known."""
+        offset = self._frame.func_offset
+        return UNKNOWN_OFFSET if offset is None else offset
 
     def __str__(self) -> str:
         frame = self._frame

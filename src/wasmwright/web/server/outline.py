@@ -12,8 +12,8 @@ import threading
 from collections import OrderedDict
 from typing import Any, Final
 
-from wasmwright.api.module import is_text
 from wasmwright.binary.decode import decode
+from wasmwright.binary.preamble import is_text
 from wasmwright.errors import CompileError
 from wasmwright.features import DEFAULT
 from wasmwright.text import TextError, parse
