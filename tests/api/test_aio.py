@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Coroutine
 from typing import Any
 
@@ -301,6 +303,33 @@ def test_a_loop_that_ends_without_its_calls_leaves_the_process_usable(module: ww
     loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
     loop.close()
     assert run(exports_of(module).add.aio(1, 2)) == 3
+
+
+def test_a_call_leaves_nothing_for_the_collector(module: ww.Module) -> None:
+    async def ask(x: int) -> int:
+        await asyncio.sleep(0)
+        if x > 50:
+            raise KeyError(x)
+        return x
+
+    async def main() -> None:
+        instance = ww.Instance(module, {"env": {"ask": ask}})
+        gone = weakref.ref(instance._core)
+        assert await instance.exports.twice.aio(1) == 3
+        with pytest.raises(KeyError):
+            await instance.exports.twice.aio(51)
+        with pytest.raises(ww.InterruptError):
+            await instance.exports.spin.aio(timeout=0.02)
+        del instance
+        await asyncio.sleep(0.05)  # the worker lets go of its last call
+        assert gone() is None
+
+    gc.collect()
+    gc.disable()
+    try:
+        run(main())
+    finally:
+        gc.enable()
 
 
 def test_threads_are_used_again(module: ww.Module) -> None:

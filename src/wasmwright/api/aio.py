@@ -89,6 +89,7 @@ class _Call:
         self._ended = loop.create_future()
         self._result: Any = None
         self._error: BaseException | None = None
+        self._cancelled = False
         self._outer: _Call | None = None
 
     def serves(self, loop: AbstractEventLoop) -> bool:
@@ -111,16 +112,14 @@ class _Call:
                 cancelled = error
                 self._cancelled = True
                 self._stop.expire("the task was cancelled")
-        if cancelled is not None:
-            raise cancelled
-        if self._error is not None:
+        del self._context  # which has this as its call
+        failure, self._error = cancelled or self._error, None
+        if failure is not None:
             try:
-                raise self._error
+                raise failure
             finally:
-                self._error = None  # its traceback has this frame
+                del failure, cancelled  # the traceback has this frame
         return self._result
-
-    _cancelled = False
 
     def execute(self) -> None:
         """Runs it, in its worker."""
@@ -181,10 +180,14 @@ class _Suspension:
         finally:
             call.suspended -= 1
             interrupts.sleepers.pop(call.worker.ident, None)
-        if stopped is not None:
-            raise stopped
-        assert self._task is not None
-        return self._task.result()
+        task, self._task = self._task, None
+        try:
+            if stopped is not None:
+                raise stopped
+            assert task is not None
+            return task.result()
+        finally:
+            del stopped, task  # the traceback has this frame
 
     def _start(self) -> None:
         self._task = self._call.loop.create_task(self._coroutine, context=self._context)
@@ -272,13 +275,9 @@ class _Worker:
                     continue
                 return
             if message is not None:
-                _idle_after(message, self)
+                message.execute()
                 message = None
-
-
-def _idle_after(call: _Call, worker: _Worker) -> None:
-    call.execute()
-    _idle.append(worker)
+                _idle.append(self)
 
 
 _idle: Final[list[_Worker]] = []
