@@ -12,7 +12,8 @@
      │    └── InterruptError        stopped from outside
      └── WasmException              an exception that wasm code threw and nobody caught
 
-Messages of the first four begin with the words the official test suite expects.
+Messages of the first four begin with the words the official test suite expects. PlatformError is
+not among them: it is not about a module, but says that this installation cannot run any.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ from typing import Final, NamedTuple, Protocol
 
 class WasmError(Exception):
     """The base of everything this package raises about a module or its execution."""
+
+
+class PlatformError(RuntimeError):
+    """This machine, or what is installed on it, cannot run wasm code, or not make it."""
 
 
 class CompileError(WasmError):

@@ -69,7 +69,7 @@ module.restore(instance.snapshot(), {"env": {"log": print}}) if exports.t.__seti
 module.compile()
 try:
     ww.Instance(ww.Module('(module (func (export "f") (param f64 f64 f64)))')).exports.f(1, 2, 3)
-except RuntimeError as error:
+except ww.PlatformError as error:
     print(error)
 assert "llvmlite" not in sys.modules
 """
@@ -100,6 +100,15 @@ def test_a_program_runs_where_there_is_no_llvmlite(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code, path, "Ada"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert (done.stdout, done.returncode) == ("Hello, Ada!\n", 0), done.stderr
+
+
+def test_without_a_compiler_the_command_line_says_so() -> None:
+    code = WITHOUT_LLVM + "from wasmwright.cli import main; main(['run', sys.argv[1]])"
+    command = [sys.executable, "-c", code, EXAMPLES / "hello.wasm"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert (done.stdout, done.returncode) == ("", 1)
+    assert done.stderr.startswith("wasmwright: this needs compiling, and llvmlite is not installed")
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_options_are_kept(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import sys
 import click
 
 from wasmwright._build_info import VERSION, describe
-from wasmwright.errors import Trap, WasmError, WasmException
+from wasmwright.errors import PlatformError, Trap, WasmError, WasmException
 
 # Command -> the module it is in; imported when it is used, so that `--help` costs nothing.
 _COMMANDS = (
@@ -73,7 +73,7 @@ def main(args: list[str] | None = None) -> None:
     except WasmException as error:
         click.echo(f"wasmwright: uncaught exception: {error}{_notes(error)}", err=True)
         sys.exit(134)
-    except (WasmError, OSError, MemoryError) as error:
+    except (WasmError, PlatformError, OSError, MemoryError) as error:
         click.echo(f"wasmwright: {error}", err=True)
         sys.exit(1)
 

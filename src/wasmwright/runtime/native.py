@@ -25,6 +25,7 @@ from wasmwright.codegen.llvm import native as ir
 from wasmwright.codegen.llvm import native_throw, stubs
 from wasmwright.codegen.llvm.targets import Target
 from wasmwright.codegen.objects import Arena, LoadedObject, ObjectError, load
+from wasmwright.errors import PlatformError
 from wasmwright.runtime import native_parts as parts
 from wasmwright.runtime import native_types
 from wasmwright.runtime.arena import HeapArena
@@ -87,14 +88,14 @@ def _libm() -> ctypes.CDLL:
 
 
 def check_platform() -> None:
-    """Raises RuntimeError where this engine's native parts do not run."""
+    """Raises PlatformError where this engine's native parts do not run."""
     machine = platform.machine()
     if sys.platform != "linux" or machine not in ("x86_64", "AMD64"):
-        raise RuntimeError(
+        raise PlatformError(
             f"wasmwright compiles for x86-64 Linux; this is {sys.platform} on {machine}"
         )
     if sys.implementation.name != "cpython" or "t" in sys.abiflags:
-        raise RuntimeError("wasmwright needs CPython with its global interpreter lock")
+        raise PlatformError("wasmwright needs CPython with its global interpreter lock")
 
 
 class Native:
@@ -172,13 +173,13 @@ class Native:
     def compile_ir(
         self, text: Callable[[], str], level: int = 2, target: Target | None = None
     ) -> bytes:
-        """The object that LLVM makes of IR; RuntimeError where it is not installed."""
+        """The object that LLVM makes of IR; PlatformError where it is not installed."""
         try:
             from wasmwright.codegen.llvm import compiler
         except ModuleNotFoundError as error:
             if error.name is None or error.name.partition(".")[0] != "llvmlite":
                 raise
-            raise RuntimeError(
+            raise PlatformError(
                 "this needs compiling, and llvmlite is not installed: neither the cache nor a file "
                 "of `wasmwright compile` has the code"
             ) from error
