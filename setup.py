@@ -104,10 +104,10 @@ def one_line(text: str) -> str:
     return next((line for line in lines if "error" in line.lower()), lines[0])[:200]
 
 
-def source_hash() -> str:
+def source_hash(package: Path) -> str:
     """The hash by which compiled code on disk knows the compiler that made it."""
-    names = runpy.run_path(str(SOURCES / "wasmwright" / "codegen" / "identity.py"))
-    digest: bytes = names["hash_sources"](SOURCES / "wasmwright")
+    names = runpy.run_path(str(package / "codegen" / "identity.py"))
+    digest: bytes = names["hash_sources"](package)
     return digest.hex()
 
 
@@ -121,13 +121,13 @@ class Outcome:
         self.reason = reason
         print(f"wasmwright: building in plain Python ({reason})", file=sys.stderr)
 
-    def stamp(self, source: str) -> str:
-        """The text of `_build_info.py` for this build."""
+    def stamp(self, source: str, package: Path) -> str:
+        """The text of `_build_info.py` for this build, whose files are in `package`."""
         compiled = not self.reason
         how = f"mypyc {version('mypy')}" if compiled else self.reason
         source = re.sub(r"(?m)^(COMPILED: .* = ).*$", rf"\g<1>{compiled}", source)
         source = re.sub(r"(?m)^(HOW: .* = ).*$", lambda m: m[1] + repr(how), source)
-        return re.sub(r"(?m)^(SOURCES: .* = ).*$", rf'\g<1>"{source_hash()}"', source)
+        return re.sub(r"(?m)^(SOURCES: .* = ).*$", rf'\g<1>"{source_hash(package)}"', source)
 
 
 outcome = Outcome()
@@ -139,7 +139,8 @@ class Build(build):
     def run(self) -> None:
         super().run()
         source = (SOURCES / BUILD_INFO).read_text(encoding="utf-8")
-        Path(self.build_lib, BUILD_INFO).write_text(outcome.stamp(source), encoding="utf-8")
+        package = Path(self.build_lib, BUILD_INFO.parent)
+        Path(self.build_lib, BUILD_INFO).write_text(outcome.stamp(source, package), "utf-8")
 
 
 class BuildExt(build_ext):
