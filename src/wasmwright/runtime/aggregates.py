@@ -10,7 +10,7 @@ import ctypes
 import operator
 import weakref
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 from wasmwright.codegen import heap_layout as layout
 from wasmwright.model import types
@@ -35,6 +35,7 @@ _NUMBERS: Final[dict[int, Any]] = {
     types.F32: ctypes.c_float,
     types.F64: ctypes.c_double,
 }
+_SHOWN: Final = 60  # characters of the repr of what a field refers to
 _INTEGERS: Final = (types.I8, types.I16, types.I32, types.I64)
 
 
@@ -46,6 +47,7 @@ class _Aggregate(_Root):  # type: ignore[misc]  # the base is made at run time
     _address: int
     _block: Block
     _type: HeapType
+    _part: ClassVar[str]
 
     def __new__(cls, *_: object) -> NoReturn:
         raise TypeError("structures and arrays are made by wasm code")
@@ -67,7 +69,7 @@ class _Aggregate(_Root):  # type: ignore[misc]  # the base is made at run time
 
     def _write(self, field: FieldType, offset: int, value: Any) -> None:
         if not field.mutable:
-            raise TypeError("the field is immutable")
+            raise TypeError(f"the {self._part} is immutable")
         place = self._address + offset
         storage = field.storage
         if storage & types.REF:
@@ -102,6 +104,7 @@ class Struct(_Aggregate):
     """
 
     __slots__ = ()
+    _part = "field"
 
     def _index(self, key: int | str) -> int:
         if isinstance(key, str):
@@ -164,6 +167,7 @@ class Array(_Aggregate):
     """
 
     __slots__ = ()
+    _part = "element"
 
     def _offset(self, index: int) -> int:
         count = len(self)
@@ -211,7 +215,8 @@ def _show(value: Any, field: FieldType) -> str:
     # Not what an object has inside: that may lead back here.
     if isinstance(value, _Aggregate):
         return f"<{type(value).__name__} at {value._address:#x}>"
-    return repr(value) if not field.storage & types.REF or value is None else f"{value!r:.40}"
+    text = repr(value)
+    return text if not field.storage & types.REF or len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def proxy(word: int, slot: int, block: Block) -> Struct | Array:
