@@ -35,6 +35,7 @@ from wasmwright.codegen.llvm.lower_table import (
 from wasmwright.codegen.llvm.lower_unit import OPENS, Options, Unit, Unsupported, llvm_type
 from wasmwright.isa import INSTRUCTIONS, SLOTS, slot
 from wasmwright.model.module import Module
+from wasmwright.model.types import REF
 
 # What lowers an instruction.
 _UNSUPPORTED: Final = 0
@@ -193,8 +194,7 @@ def _function(unit: Unit, func: int) -> list[str]:
         elif handler == _SELECT:
             _select(e)
         elif handler == _SELECT_TYPED:
-            skip_immediates(reader, opcode)
-            _select(e)
+            _select_typed(e)
         elif handler == _VECTOR:
             _need_vectors(e, opcode)
             vector(e, opcode)
@@ -266,6 +266,15 @@ def _select(e: Emitter) -> None:
     e.drop(2)
     llvm = llvm_type(valtype)
     e.result(f"select i1 {condition}, {llvm} {values[0]}, {llvm} {values[1]}", valtype)
+
+
+def _select_typed(e: Emitter) -> None:
+    e.reader.u32()  # one type
+    valtype: int = e.reader.valtype()
+    _select(e)
+    if valtype & REF:
+        # The operands may be of different subtypes, and null only one of them.
+        e.types[-1] = valtype
 
 
 __all__ = ["Options", "Unsupported", "lower_unit"]
