@@ -107,10 +107,29 @@ export class Listing {
       body.replaceChildren();
       if (lines.length <= AT_ONCE) this.lines(body, lines, index);
       else await this.long(body, lines, index);
+      if (this.outline.places) await this.places(body, index);
     } catch (error) {
       body.replaceChildren(h("p.problem", {}, error.message));
       row.filled = undefined;
       row.addEventListener("toggle", () => row.open || body.remove(), { once: true });
+    }
+  }
+
+  /** Puts before instructions which line of the source they are from. */
+  async places(body, index) {
+    const places = await (await ask(`module/${this.outline.id}/places/${index - this.imported}`)).json();
+    const lines = new Map();
+    for (const line of body.querySelectorAll(".ln[data-offset]")) lines.set(parseInt(line.dataset.offset, 16), line);
+    let last = "";
+    for (const { offset, file, line, url, text, name } of places) {
+      const at = lines.get(offset);
+      if (at === undefined) continue;
+      const place = `${file.split("/").pop()}:${line}`;
+      const known = name && name !== last ? ` ${name}` : "";
+      last = name;
+      const row = h("div.src", {}, h("span.off"), h("span.where", { title: `${file}:${line}` }, url ? h("a", { href: url }, place) : place, known), h("code", {}, (text || "").trim()));
+      const summary = at.parentElement.tagName === "SUMMARY" ? at.parentElement : null;
+      (summary ? summary.parentElement : at).before(row);
     }
   }
 
