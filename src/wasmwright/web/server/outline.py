@@ -26,6 +26,7 @@ from wasmwright.validate import validate
 from wasmwright.web.server.places import place_of
 
 _KEPT: Final = 8  # modules that are known at a time
+_KEPT_BYTES: Final = 100_000_000  # … and how large they are together, but for the last
 _ITEM: Final = 1500  # characters of an item that the outline has
 _WHOLE_ITEM: Final = 400_000  # characters of an item that are given at all
 _MOST_PLACES: Final = 5000  # instructions of a function whose places in the source are looked up
@@ -199,9 +200,12 @@ class Store:
             known = self._known.pop(loaded.id, loaded)
             known.title = title
             self._known[loaded.id] = known
-            while len(self._known) > _KEPT:
+            while len(self._known) > _KEPT or (len(self._known) > 1 and self._size() > _KEPT_BYTES):
                 self._known.popitem(last=False)
         return known
+
+    def _size(self) -> int:
+        return sum(len(each.binary) for each in self._known.values())
 
     def get(self, id: str) -> Loaded | None:
         """A module that was loaded, if it is still known."""
