@@ -92,12 +92,12 @@ def test_an_anchor_unfolds_its_function_and_marks_the_line(page, base):
     page.goto(f"{base}/add.wasm?source")
     page.wait_for_selector("#state .good")
     assert page.locator(".fn[open]").count() == 0
-    offset = page.locator(".fn .off").first.inner_text()
+    offset = page.locator("#section-10 .unit > .off").first.inner_text()
     page.goto(f"{base}/add.wasm?source#wasm-function[0]:0x{int(offset, 16) + 3:x}")
     marked = page.locator(".ln.at")
     marked.wait_for()
     assert "local.get 1" in marked.inner_text()
-    assert page.locator(".fn[open] .off").all_inner_texts()[1:] != []
+    assert page.locator(".fn[open] .off").count() > 3
 
 
 def test_lines_of_the_source_stand_between_the_instructions(page, base, site):

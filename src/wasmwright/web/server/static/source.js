@@ -80,7 +80,8 @@ async function check(found, edited) {
 function noteText(value) {
   if (typeof value === "string") return value;
   if (Array.isArray(value)) return value.map((each) => (Array.isArray(each) ? each.join("") : each)).join(", ");
-  return Object.entries(value).map(([name, each]) => `${name}: ${typeof each === "object" ? Object.entries(each).flat().join(" ") : each}`).join(", ");
+  const tool = (each) => (Array.isArray(each) ? each.filter(Boolean).join(" ") : each);
+  return Object.entries(value).map(([field, tools]) => `${field}: ${tools.map(tool).join(", ")}`).join("; ");
 }
 
 /** Imports, exports and what is large, beside the listing. */
@@ -157,7 +158,7 @@ at("find").addEventListener("keydown", (event) => {
   const text = event.target.value.trim();
   if (event.key === "Enter" && PLACE.test(text)) location.hash = text;
   else if (event.key === "Enter" && listing) {
-    const first = [...listing.rows.values()].find((row) => !row.hidden);
+    const first = [...listing.rows.values()].find((row) => !row.parentElement.hidden);
     if (first) location.hash = first.id;
   }
 });
