@@ -1,5 +1,7 @@
 """The server's answers, through the application's own interface; test_socket.py uses a socket."""
 
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("starlette", reason="needs starlette: pip install 'wasmwright[serve]'")
@@ -236,6 +238,26 @@ def test_bodies_and_items_come_on_request(web):
     assert web.get(f"{base}.wasm").content[:4] == b"\0asm"
     assert web.get(f"{base}/problem").json() == {"problem": None}
     assert web.get(f"{OWN}/module/{'0' * 32}/function/0").status_code == 404
+
+
+def test_instructions_say_which_line_they_are_from(site, web):
+    pytest.importorskip("elftools", reason="needs pyelftools: pip install 'wasmwright[debug]'")
+    examples = Path(__file__).parents[3] / "examples"
+    for name in ("average.c", "average.wasm"):
+        (site / name).write_bytes((examples / name).read_bytes())
+    found = outline(web, "/average.wasm")
+    assert found["places"]
+    rows = web.get(f"{OWN}/module/{found['id']}/places/1").json()
+    source = (examples / "average.c").read_text().splitlines()
+    divided = next(row for row in rows if row["name"] == "divided")
+    assert divided["url"] == "/average.c"
+    assert "/" in divided["text"]
+    assert all(row["text"] == source[row["line"] - 1] for row in rows)
+    assert [row["offset"] for row in rows] == sorted(row["offset"] for row in rows)
+    assert web.get(f"{OWN}/module/{found['id']}/places/9").status_code == 404
+    plain = outline(web)
+    assert not plain["places"]
+    assert web.get(f"{OWN}/module/{plain['id']}/places/0").json() == []
 
 
 def test_long_items_are_cut_in_the_outline(site, web):

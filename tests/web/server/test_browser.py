@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -91,12 +92,25 @@ def test_an_anchor_unfolds_its_function_and_marks_the_line(page, base):
     page.goto(f"{base}/add.wasm?source")
     page.wait_for_selector("#state .good")
     assert page.locator(".fn[open]").count() == 0
-    offset = page.locator(".fn .off").first.inner_text()
+    offset = page.locator("#section-10 .unit > .off").first.inner_text()
     page.goto(f"{base}/add.wasm?source#wasm-function[0]:0x{int(offset, 16) + 3:x}")
     marked = page.locator(".ln.at")
     marked.wait_for()
     assert "local.get 1" in marked.inner_text()
-    assert page.locator(".fn[open] .off").all_inner_texts()[1:] != []
+    assert page.locator(".fn[open] .off").count() > 3
+
+
+def test_lines_of_the_source_stand_between_the_instructions(page, base, site):
+    pytest.importorskip("elftools", reason="needs pyelftools: pip install 'wasmwright[debug]'")
+    examples = Path(__file__).parents[3] / "examples"
+    for name in ("average.c", "average.wasm"):
+        (site / name).write_bytes((examples / name).read_bytes())
+    page.goto(f"{base}/average.wasm?source#wasm-function[1]:0x62")
+    page.locator(".ln.at").wait_for()
+    assert "i32.div_s" in page.locator(".ln.at").inner_text()
+    before = page.locator(".src:has(+ .ln)").filter(has_text="divided")
+    assert "average.c:4" in before.first.inner_text()
+    assert "sum / count" in before.first.inner_text()
 
 
 def test_functions_are_found_by_name_and_linked_to(page, base):

@@ -8,6 +8,7 @@ are under ``/_wasmwright/``.
 from __future__ import annotations
 
 import json
+import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,7 @@ def create_app(settings: Settings) -> ASGIApp:
         Route(f"{OWN}/module", server.module),
         Route(f"{OWN}/module/{{id}}/problem", server.problem),
         Route(f"{OWN}/module/{{id}}/function/{{number:int}}", server.function),
+        Route(f"{OWN}/module/{{id}}/places/{{number:int}}", server.places),
         Route(f"{OWN}/module/{{id}}/item/{{section:int}}/{{number:int}}", server.item),
         Route(f"{OWN}/module/{{id}}/text", server.text),
         Route(f"{OWN}/module/{{id}}.wasm", server.binary),
@@ -269,6 +271,43 @@ class _Server:
         except IndexError:
             raise HTTPException(404, "the module has no such function") from None
         return PlainTextResponse(text)
+
+    async def places(self, request: Request) -> Response:
+        """Where a function is from, with the lines of files that are beside the module."""
+        loaded = self._known(request)
+        try:
+            found = await run_in_threadpool(loaded.places, int(request.path_params["number"]))
+        except IndexError:
+            raise HTTPException(404, "the module has no such function") from None
+        files = {file for _, file, _, _ in found}
+        texts = await run_in_threadpool(
+            lambda: {file: self._source_text(loaded.title, file) for file in files}
+        )
+        rows = []
+        for offset, file, line, name in found:
+            url, lines = texts[file]
+            text = lines[line - 1] if 0 < line <= len(lines) else None
+            rows.append(
+                {
+                    "offset": offset,
+                    "file": file,
+                    "line": line,
+                    "url": url,
+                    "text": text,
+                    "name": name,
+                }
+            )
+        return _json(rows)
+
+    def _source_text(self, module: str, file: str) -> tuple[str | None, list[str]]:
+        """The URL of a source file that is in the folder, beside the module, and its lines."""
+        path = self._folder.find(
+            posixpath.join(posixpath.dirname(module), posixpath.basename(file))
+        )
+        if path is None or path.is_dir() or path.suffix in MODULE_SUFFIXES:
+            return None, []
+        text = path.read_bytes()[:_MOST_PAGE].decode("utf-8", "replace")
+        return self._folder.url(path), text.splitlines()
 
     async def item(self, request: Request) -> Response:
         loaded = self._known(request)

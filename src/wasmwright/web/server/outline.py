@@ -12,10 +12,13 @@ import threading
 from collections import OrderedDict
 from typing import Any, Final
 
+from wasmwright.binary.cursor import read_opcode, skip_immediates
 from wasmwright.binary.decode import decode
 from wasmwright.binary.preamble import is_text
+from wasmwright.binary.reader import Reader
 from wasmwright.errors import CompileError
 from wasmwright.features import DEFAULT
+from wasmwright.runtime import dwarf
 from wasmwright.text import TextError, parse
 from wasmwright.text.listing import Listing
 from wasmwright.tools.dump import dump
@@ -23,8 +26,10 @@ from wasmwright.validate import validate
 from wasmwright.web.server.places import place_of
 
 _KEPT: Final = 8  # modules that are known at a time
+_KEPT_BYTES: Final = 100_000_000  # … and how large they are together, but for the last
 _ITEM: Final = 1500  # characters of an item that the outline has
 _WHOLE_ITEM: Final = 400_000  # characters of an item that are given at all
+_MOST_PLACES: Final = 5000  # instructions of a function whose places in the source are looked up
 _MOST_ITEMS: Final = 20_000  # items of a section that are listed
 # What the printer begins lines with: an offset, or as many blanks.
 _OFFSET: Final = r"(?:\(;@[0-9a-f]+ *;\)| {11})"
@@ -59,6 +64,8 @@ class Loaded:
         self._lock = threading.Lock()
         self._listings = {fold: Listing(self.module, fold=fold) for fold in (False, True)}
         self._items: dict[int, list[str]] | None = None
+        self._source: dwarf.Source | None = None
+        self._source_lock = threading.Lock()
 
     def problem(self) -> dict[str, Any] | None:
         """What makes the module invalid; None if nothing does."""
@@ -74,6 +81,41 @@ class Loaded:
             raise IndexError(defined)
         with self._lock:
             return self._listings[fold].function(defined)
+
+    def places(self, defined: int) -> list[tuple[int, str, int, str | None]]:
+        """Where in the source a function's instructions are from, as far as the module says: the
+        offset at which a place begins, its file, line and function. IndexError as `function`.
+        """
+        if not 0 <= defined < len(self.module.codes):
+            raise IndexError(defined)
+        with self._source_lock:
+            if self._source is None:
+                self._source = dwarf.source(self.module)
+            source = self._source
+            if source is None:
+                return []
+            found: list[tuple[int, str, int, str | None]] = []
+            for offset in self._instructions(defined):
+                places = source.find(offset)
+                if not places:
+                    continue
+                place = (places[0].file, places[0].line, places[0].function)
+                if not found or found[-1][1:] != place:
+                    found.append((offset, *place))
+            return found
+
+    def _instructions(self, defined: int) -> list[int]:
+        """The offsets of a function's instructions, as far as they can be read."""
+        code = self.module.codes[defined]
+        reader = Reader(self.module.data, code.start, code.end)
+        found: list[int] = []
+        try:
+            while reader.pos < code.end and len(found) < _MOST_PLACES:
+                found.append(reader.pos)
+                skip_immediates(reader, read_opcode(reader))
+        except CompileError:
+            pass
+        return found
 
     def item(self, section: int, number: int) -> str:
         """An item of a section, as much of it as is given at all. IndexError if there is none."""
@@ -119,6 +161,7 @@ class Loaded:
             "text": self.text is not None,
             "name": report["name"],
             "size": report["size"],
+            "places": self.module.custom(".debug_line") is not None,
             "sections": report["sections"],
             "imports": report["imports"],
             "exports": report["exports"],
@@ -157,9 +200,12 @@ class Store:
             known = self._known.pop(loaded.id, loaded)
             known.title = title
             self._known[loaded.id] = known
-            while len(self._known) > _KEPT:
+            while len(self._known) > _KEPT or (len(self._known) > 1 and self._size() > _KEPT_BYTES):
                 self._known.popitem(last=False)
         return known
+
+    def _size(self) -> int:
+        return sum(len(each.binary) for each in self._known.values())
 
     def get(self, id: str) -> Loaded | None:
         """A module that was loaded, if it is still known."""

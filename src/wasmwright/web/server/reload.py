@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 import time
 from collections.abc import AsyncIterator
 from typing import Final
 
 from wasmwright.web.server.files import Folder, hidden
 
-_INTERVAL: Final = 0.4  # seconds between two looks at the folder
+_INTERVAL: Final = 0.4  # seconds between two looks at the folder, at least
+_SHARE: Final = 10  # how many times as long as a look lasts is between two: folders may be large
 _MOST_FILES: Final = 20_000  # files that are watched; what is beyond changes unseen
 _KEEP_ALIVE: Final = 15.0  # seconds after which a comment shows whether the browser is still there
 
@@ -19,19 +21,24 @@ Snapshot = dict[str, tuple[int, int]]
 
 
 class Watcher:
-    """Looks at a folder when somebody asks, at most once per interval."""
+    """Looks at a folder when somebody asks, not too often."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._seen: Snapshot | None = None
-        self._last = 0.0
+        self._next = 0.0
         self._version = 0
         self._changes: list[tuple[int, list[str]]] = []
+        self._lock = threading.Lock()
 
     def poll(self) -> int:
-        """The number of the folder's present version."""
+        """The number of the folder's present version, as of the last look."""
+        with self._lock:
+            return self._poll()
+
+    def _poll(self) -> int:
         now = time.monotonic()
-        if self._seen is None or now - self._last >= _INTERVAL:
+        if now >= self._next:
             found = self._snapshot()
             if self._seen is not None and found != self._seen:
                 keys = found.keys() | self._seen.keys()
@@ -39,7 +46,8 @@ class Watcher:
                 self._version += 1
                 self._changes = [*self._changes[-20:], (self._version, changed)]
             self._seen = found
-            self._last = time.monotonic()
+            after = time.monotonic()
+            self._next = after + max(_INTERVAL, _SHARE * (after - now))
         return self._version
 
     def since(self, version: int) -> list[str]:

@@ -31,7 +31,7 @@ function verdict(result) {
 }
 
 function card(title, value, text) {
-  return h("div.probe", {}, h("h3", {}, title), h("p", {}, value), h("small", {}, text));
+  return h("div.probe", {}, h("h2", {}, title), h("p", {}, value), h("small", {}, text));
 }
 
 function features(rows, found) {

@@ -82,14 +82,14 @@ export class Listing {
   functionRow(entry) {
     const [index, head, start, end, exported] = entry;
     const text = h("code.tx", {});
-    paint(text, head, this.link);
+    paint(text, head);
     const anchor = `wasm-function[${index}]`;
     const meta = h("span.meta", {}, ...exported.slice(0, 2).map((name) => h("span.chip.accent", { title: "exported under this name" }, name)), size(end - start));
-    const line = h("div.ln", {}, offsetLink(start.toString(16), anchor), h("span.caret", { "aria-hidden": "true" }), text, meta);
+    const line = h("div.ln", {}, h("span.off"), h("span.caret", { "aria-hidden": "true" }), text, meta);
     const row = h("details.fn", { id: anchor }, h("summary", {}, line));
     row.addEventListener("toggle", () => row.open && this.fill(row, entry));
     this.rows.set(index, row);
-    return row;
+    return unit(offsetLink(start.toString(16), anchor), row);
   }
 
   /** Fetches a body, once; resolves when it is shown. */
@@ -107,10 +107,28 @@ export class Listing {
       body.replaceChildren();
       if (lines.length <= AT_ONCE) this.lines(body, lines, index);
       else await this.long(body, lines, index);
+      if (this.outline.places) await this.places(body, index);
     } catch (error) {
       body.replaceChildren(h("p.problem", {}, error.message));
       row.filled = undefined;
       row.addEventListener("toggle", () => row.open || body.remove(), { once: true });
+    }
+  }
+
+  /** Puts before instructions which line of the source they are from. */
+  async places(body, index) {
+    const places = await (await ask(`module/${this.outline.id}/places/${index - this.imported}`)).json();
+    const lines = new Map();
+    for (const line of body.querySelectorAll(".ln[data-offset]")) lines.set(parseInt(line.dataset.offset, 16), line);
+    let last = "";
+    for (const { offset, file, line, url, text, name } of places) {
+      const at = lines.get(offset);
+      if (at === undefined) continue;
+      const place = `${file.split("/").pop()}:${line}`;
+      const known = name && name !== last ? ` ${name}` : "";
+      last = name;
+      const row = h("div.src", {}, h("span.off"), h("span.where", { title: `${file}:${line}` }, url ? h("a", { href: url }, place) : place, known), h("code", {}, (text || "").trim()));
+      (at.parentElement.tagName === "SUMMARY" ? at.closest(".unit") : at).before(row);
     }
   }
 
@@ -143,7 +161,7 @@ export class Listing {
       const closes = open.length > 1 && line.depth === open[open.length - 1].depth;
       if (!closes && next !== undefined && next.depth > line.depth) {
         const block = h("details.blk", { open: true }, h("summary", {}, element));
-        open[open.length - 1].parent.append(block);
+        open[open.length - 1].parent.append(unit(element.querySelector(".off"), block));
         open.push({ parent: block, depth: line.depth });
       } else {
         element.querySelector(".caret").classList.add("none");
@@ -195,7 +213,7 @@ export class Listing {
     const entry = this.outline.functions[index - this.imported];
     if (entry === undefined) return false;
     const row = this.rows.get(index);
-    row.hidden = false;
+    row.parentElement.hidden = false;
     row.open = true;
     await this.fill(row, entry);
     let line = row.querySelector("summary .ln");
@@ -217,7 +235,7 @@ export class Listing {
     let found = 0;
     for (const entry of this.outline.functions) {
       const fits = wanted === "" || entry[1].toLowerCase().includes(wanted) || entry[4].some((name) => name.toLowerCase().includes(wanted));
-      this.rows.get(entry[0]).hidden = !fits;
+      this.rows.get(entry[0]).parentElement.hidden = !fits;
       if (fits) found++;
     }
     for (const section of this.container.querySelectorAll(".sect")) section.hidden = wanted !== "" && section.id !== "section-10";
@@ -230,9 +248,17 @@ export class Listing {
   }
 }
 
+/** An offset that leads to itself. Not a stop of the tab key: there are too many. */
 function offsetLink(offset, anchor) {
   if (anchor === null) return h("span.off", {}, offset);
-  return h("a.off", { href: `#${anchor}`, tabindex: "-1", "aria-label": `link to offset 0x${offset}` }, offset);
+  return h("a.off", { href: `#${anchor}`, tabindex: "-1" }, offset);
+}
+
+/** What unfolds, with its offset beside it: a summary must have no links inside. */
+function unit(offset, details) {
+  const place = details.querySelector(".off");
+  if (place === offset) place.replaceWith(h("span.off"));
+  return h("div.unit", {}, offset, details);
 }
 
 /** Elements in chunks that a browser need not lay out while they are out of sight. */

@@ -76,6 +76,14 @@ async function check(found, edited) {
   if (place) await listing.show(place, "wrong");
 }
 
+/** What a tool left in the module, as text: producers by field, features with their prefix. */
+function noteText(value) {
+  if (typeof value === "string") return value;
+  if (Array.isArray(value)) return value.map((each) => (Array.isArray(each) ? each.join("") : each)).join(", ");
+  const tool = (each) => (Array.isArray(each) ? each.filter(Boolean).join(" ") : each);
+  return Object.entries(value).map(([field, tools]) => `${field}: ${tools.map(tool).join(", ")}`).join("; ");
+}
+
 /** Imports, exports and what is large, beside the listing. */
 function side() {
   const parts = [];
@@ -92,7 +100,7 @@ function side() {
   }));
   group("Imports", outline.imports.map((entry) => h("li", {}, h("span.quiet", {}, `${entry.module}.`), entry.name, h("small", {}, `${entry.kind} ${entry.type}`))));
   parts.push(largest(outline, functionLabel));
-  const notes = Object.entries(outline.notes).map(([key, value]) => h("li", {}, key.replace("_", " "), h("small", {}, typeof value === "string" ? value : Object.entries(value).map(([name, each]) => (typeof each === "object" ? `${name}: ${Object.values(each).flat().join(" ")}` : `${name} ${each}`)).join(", "))));
+  const notes = Object.entries(outline.notes).map(([key, value]) => h("li", {}, key.replace("_", " "), h("small", {}, noteText(value))));
   group("Notes of the tools", notes);
   at("side").replaceChildren(...parts.filter(Boolean));
 }
@@ -150,7 +158,7 @@ at("find").addEventListener("keydown", (event) => {
   const text = event.target.value.trim();
   if (event.key === "Enter" && PLACE.test(text)) location.hash = text;
   else if (event.key === "Enter" && listing) {
-    const first = [...listing.rows.values()].find((row) => !row.hidden);
+    const first = [...listing.rows.values()].find((row) => !row.parentElement.hidden);
     if (first) location.hash = first.id;
   }
 });
