@@ -2,7 +2,6 @@
 
 import ctypes
 import mmap
-import re
 import struct
 
 import llvmlite.binding as llvm
@@ -36,9 +35,6 @@ define i32 @test_kind() {
   ret i32 %k
 }
 """
-
-
-_TRAP = r"call void @trap\(.*!dbg !DILocation\(line: (\d+)"
 
 
 class NativeTrap(Exception):
@@ -108,8 +104,7 @@ class Native:
         first = module.imported_funcs
         funcs = range(first, first + len(module.funcs))
         self.ir = lower_unit(module, layout, funcs, options or Options())
-        placed = re.sub(_TRAP, r"store i32 \1, ptr @place\n\g<0>", self.ir)
-        text = placed + _GLUE + "".join(_entry(module, index) for index in funcs)
+        text = self.ir + _GLUE + "".join(_entry(module, index) for index in funcs)
         target = llvm.Target.from_default_triple().create_target_machine(
             cpu=llvm.get_host_cpu_name(),
             features=llvm.get_host_cpu_features().flatten(),

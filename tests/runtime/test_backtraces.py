@@ -40,10 +40,12 @@ FOLDED = """(module $folded (memory 1)
       (i64.extend_i32_s (i32.load (local.get 0))))))
   (func (export "vector") (param i32 i32) (result i32)
     (i32x4.extract_lane 0 (i32x4.add (v128.load (local.get 0)) (v128.load (local.get 1)))))
+  (func (export "choice") (param i32 i32) (result i32)
+    (select (i32.load offset=4 (local.get 0)) (i32.const 7) (i32.lt_u (local.get 1) (i32.const 9))))
   (func (export "caller") (param i32 i32) (result i32)
     (i32.add (call $plus (i32.const 1) (local.get 0))
       (i32.mul (call $plus (i32.const 2) (local.get 1)) (i32.const 3)))))"""
-FUNCTIONS = "plus two later float update test chase wide vector caller".split()
+FUNCTIONS = "plus two later float update test chase wide vector choice caller".split()
 
 
 def _frames(error):

@@ -151,3 +151,18 @@ def test_a_hundred_thousand_traps_leak_nothing(kinds):
     gc.collect()
     assert len(gc.get_objects()) - objects < 100
     assert _resident() - before < 2 << 20
+
+
+@pytest.mark.parametrize("guard", [None, False])
+def test_an_access_whose_value_is_not_chosen_traps_all_the_same(instantiate, guard):
+    # (LLVM made it a branch around the load: a conditional move from memory is slow.)
+    exports = instantiate(
+        """(module (memory 1)
+          (func (export "run") (param i32 i32) (result i32)
+            (select (i32.load offset=4 (local.get 0)) (i32.const 7) (i32.lt_u (local.get 1) (i32.const 9)))))""",
+        guard=guard,
+    ).exports
+    assert [exports.run(0, 1), exports.run(0, 10)] == [0, 7]
+    for other in (1, 10):
+        with pytest.raises(ww.Trap, match="out of bounds memory access"):
+            exports.run(1 << 28, other)

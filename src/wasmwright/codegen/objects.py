@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import struct
 import threading
-from array import array
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -134,29 +133,36 @@ class LoadedObject:
 
 
 class DebugSections:
-    """The sections that ``lines`` reads, as they are in the object.
+    """What an object says of where its code comes from.
 
-    ``places`` are offsets of the object's symbols, from where it is loaded if their section is.
+    Keeps the object as it is (which the cache does anyway), and where its sections are placed.
     """
 
-    def __init__(
-        self, contents: dict[str, bytes], relocations: dict[str, bytes], places: array[int]
-    ) -> None:
-        self._contents = contents
-        self._relocations = relocations
-        self._places = places
+    def __init__(self, data: bytes, placed: dict[int, int]) -> None:
+        self._data = data
+        self._placed = placed
 
     def relocated(self) -> dict[str, bytes]:
-        """The contents by section name, with relative addresses filled in."""
-        found: dict[str, bytes] = dict(self._contents)
-        for name, entries in self._relocations.items():
-            content = bytearray(found[name])
-            for offset, info, addend in struct.iter_unpack("<QQq", entries):
-                size = 8 if info & 0xFFFFFFFF in _WIDE_RELOCATIONS else 4
-                value = self._places[info >> 32] + addend
-                content[offset : offset + size] = value.to_bytes(size, "little")
-            found[name] = bytes(content)
+        """The sections that ``lines`` reads, by name, with relative addresses filled in."""
+        parsed = _Object(self._data)
+        found: dict[str, bytes] = {}
+        for name, (_, _, start, size, _, _, _) in zip(parsed.names, parsed.sections, strict=True):
+            if name in lines.SECTIONS:
+                found[name] = self._data[start : start + size]
+        for kind, _, start, size, _, target, _ in parsed.sections:
+            name = parsed.names[target] if kind == _SHT_RELA else ""
+            if name in lines.RELOCATED:
+                found[name] = self._relocate(parsed, found[name], start, start + size)
         return found
+
+    def _relocate(self, parsed: _Object, content: bytes, start: int, end: int) -> bytes:
+        image = bytearray(content)
+        for offset, info, addend in struct.iter_unpack("<QQq", self._data[start:end]):
+            symbol = parsed.symbols[info >> 32]
+            value = self._placed.get(symbol.section, 0) + symbol.value + addend
+            size = 8 if info & 0xFFFFFFFF in _WIDE_RELOCATIONS else 4
+            image[offset : offset + size] = value.to_bytes(size, "little")
+        return bytes(image)
 
 
 class _Symbol:
@@ -297,23 +303,8 @@ def _load(parsed: _Object, arena: Arena, lookup: Callable[[str], int]) -> Loaded
         for index, at in placed.items()
         if parsed.names[index] in _UNWINDING
     }
-    return LoadedObject(arena, base, top, symbols, sizes, sections, _debug(parsed, placed))
-
-
-def _debug(parsed: _Object, placed: dict[int, int]) -> DebugSections | None:
-    if _LINES not in parsed.names:
-        return None
-    contents: dict[str, bytes] = {}
-    relocations: dict[str, bytes] = {}
-    for name, (kind, _, start, size, _, target, _) in zip(
-        parsed.names, parsed.sections, strict=True
-    ):
-        if name in lines.SECTIONS:
-            contents[name] = parsed.data[start : start + size]
-        elif kind == _SHT_RELA and parsed.names[target] in lines.RELOCATED:
-            relocations[parsed.names[target]] = parsed.data[start : start + size]
-    places = array("Q", (placed.get(each.section, 0) + each.value for each in parsed.symbols))
-    return DebugSections(contents, relocations, places)
+    debug = DebugSections(parsed.data, placed) if _LINES in parsed.names else None
+    return LoadedObject(arena, base, top, symbols, sizes, sections, debug)
 
 
 def _relocations(parsed: _Object, placed: dict[int, int]) -> list[tuple[int, int, int, int]]:

@@ -7,6 +7,7 @@ concurrent calls safe.
 from __future__ import annotations
 
 import functools
+import platform
 import threading
 from typing import Any, Final
 
@@ -27,6 +28,10 @@ def _initialize() -> None:
     llvm.initialize_native_asmparser()
     # Line tables then say where nothing is known, instead of going on with what was before.
     llvm.set_option("wasmwright", "-use-unknown-locations=Enable")
+    if platform.machine() == "x86_64":
+        # A conditional move from memory always loads, and that may trap. Made a branch, it would
+        # not, although the load is volatile.
+        llvm.set_option("wasmwright", "-x86-cmov-converter-force-mem-operand=false")
 
 
 @functools.cache

@@ -264,6 +264,8 @@ def _select(e: Emitter) -> None:
     values = e.top(2)
     valtype = e.types[-1]
     e.drop(2)
+    for value in values:
+        e.takes(value)
     llvm = llvm_type(valtype)
     e.result(f"select i1 {condition}, {llvm} {values[0]}, {llvm} {values[1]}", valtype)
 
