@@ -20,6 +20,7 @@ from wasmwright.codegen.llvm.lower_atomic import atomic_instruction
 from wasmwright.codegen.llvm.lower_call import call_instruction
 from wasmwright.codegen.llvm.lower_cast import cast_instruction
 from wasmwright.codegen.llvm.lower_control import control_instruction, else_, open_function
+from wasmwright.codegen.llvm.lower_definition import definition
 from wasmwright.codegen.llvm.lower_emitter import Emitter
 from wasmwright.codegen.llvm.lower_exceptions import end_instruction, exception_instruction
 from wasmwright.codegen.llvm.lower_memory import load, memory_instruction, store
@@ -224,7 +225,7 @@ def _function(unit: Unit, func: int) -> list[str]:
             e.max_stack = depth
     if e.fuel_place >= 0:
         e.charge()
-    return e.text()
+    return definition(e)
 
 
 def _need_vectors(e: Emitter, opcode: i64) -> None:

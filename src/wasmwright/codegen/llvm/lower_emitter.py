@@ -17,23 +17,19 @@ from typing import Final
 from mypy_extensions import i64
 
 from wasmwright.binary.reader import Reader
-from wasmwright.codegen.abi import CTX_RT, RT_FUEL, RT_STACK_LIMIT
 from wasmwright.codegen.llvm.lower_frame import Frame
 from wasmwright.codegen.llvm.lower_handler import Handler
 from wasmwright.codegen.llvm.lower_loop_plan import LoopPlan
 from wasmwright.codegen.llvm.lower_unit import (
     FIRST_SCOPE,
-    FIXED,
     FIXED_POINTER,
-    PERSONALITY,
     TAG_RUNTIME,
     UNLIKELY,
     Signature,
     Unit,
     llvm_type,
-    zero,
 )
-from wasmwright.errors import TRAP_FUEL, TRAP_STACK
+from wasmwright.errors import TRAP_FUEL
 from wasmwright.model.types import F32, F64, I32, I64, V128
 
 # The type of a comparison's result while nothing needs it as an i32: an LLVM i1.
@@ -49,9 +45,7 @@ _SPECIAL: Final = frozenset(
     }
 )
 
-_MEMORY_RECORD: Final = 8  # in a memory's entry in the context, after the base
 _CACHE_COPY_LIMIT: Final = 64  # entries; a bigger cache is dropped rather than copied
-_SMALL_FRAME: Final = 1 << 12  # bytes of stack that need not be told to the prologue's check
 _ALL_FEATURES: Final = (1 << 62) - 1
 
 
@@ -413,97 +407,3 @@ class Emitter:
         """A call was emitted: memories may have grown."""
         self.calls = True
         self.lengths = {}
-
-    # The whole
-
-    def text(self) -> list[str]:
-        """The function's definition, once its body is emitted."""
-        signature = self.signature
-        layout = self.unit.layout
-        params = "".join(
-            [
-                f", {llvm} %p{i}"
-                for i, llvm in enumerate(signature.param_types)
-                if signature.param_places[i] < 0
-            ]
-        )
-        context = f"ptr nonnull align 16 dereferenceable({max(layout.size, 16)}) %ctx"
-        attributes = PERSONALITY if self.catches else ""
-        lines = [
-            f"define {signature.ret} @f{self.func}({context}{params}) #0 {attributes}"
-            f"!dbg !{self.scope} {{\nentry:\n"
-        ]
-        if self.unit.options.fuel:
-            lines.append(
-                f"%fuel.slot = getelementptr i8, ptr %ctx, i64 {CTX_RT}\n"
-                f"%fuel.rt = load ptr, ptr %fuel.slot{FIXED_POINTER}\n"
-                f"%fuel = getelementptr i8, ptr %fuel.rt, i64 {RT_FUEL}\n"
-            )
-        self._take_from_area(lines)
-        count = len(signature.params)
-        zeros: list[str] = []
-        for index in self.locals_used:
-            valtype = self.local_types[index]
-            llvm = llvm_type(valtype)
-            lines.append(f"%l{index} = alloca {llvm}\n")
-            value = f"%p{index}" if index < count else self.settled(zero(valtype), valtype)
-            zeros.append(f"store {llvm} {value}, ptr %l{index}\n")
-        lines += self.hidden_lines
-        for hidden, plain in self.hidden_vectors:
-            self.unit.deferred.append((lines, len(lines), hidden, plain))
-            lines.append("")
-        lines += zeros
-        for memory in self.memory_bases:
-            at = layout.memory(memory)
-            lines.append(f"%ma{memory} = getelementptr i8, ptr %ctx, i64 {at}\n")
-            lines.append(f"%m{memory} = load ptr, ptr %ma{memory}{FIXED}\n")
-        for memory in self.memory_records:
-            at = layout.memory(memory) + _MEMORY_RECORD
-            lines.append(f"%ra{memory} = getelementptr i8, ptr %ctx, i64 {at}\n")
-            lines.append(f"%r{memory} = load ptr, ptr %ra{memory}{FIXED_POINTER}\n")
-        self._stack_check(lines)
-        lines.append("b0:\n")
-        lines += self.out
-        lines += self.cold
-        lines.append("}\n")
-        return lines
-
-    def _take_from_area(self, lines: list[str]) -> None:
-        """Read the parameters that no register brought, before anything can overwrite them."""
-        places = self.signature.param_places
-        if max(places, default=-1) < 0:
-            return
-        lines.append(f"%pra = getelementptr i8, ptr %ctx, i64 {CTX_RT}\n")
-        lines.append(f"%pr = load ptr, ptr %pra{FIXED_POINTER}\n")
-        for i, place in enumerate(places):
-            if place >= 0:
-                lines.append(f"%pa{i} = getelementptr i8, ptr %pr, i64 {place}\n")
-                lines.append(
-                    f"%p{i} = load {self.signature.param_types[i]}, ptr %pa{i}{TAG_RUNTIME}\n"
-                )
-
-    def _stack_check(self, lines: list[str]) -> None:
-        """Enter the body, unless the stack is used up.
-
-        The limit has a reserve below it for the frame of this function (and for those it
-        is inlined into); a frame that may be big adds an estimate of its size.
-        """
-        frame = 16 * len(self.locals_used) + 16 * self.max_stack + self.size // 4
-        if not self.calls and frame <= _SMALL_FRAME:
-            lines.append("br label %b0\n")
-            return
-        lines.append("%sp = call ptr @llvm.frameaddress.p0(i32 0)\n%si = ptrtoint ptr %sp to i64\n")
-        lines.append(f"%rta = getelementptr i8, ptr %ctx, i64 {CTX_RT}\n")
-        lines.append(f"%rt = load ptr, ptr %rta{FIXED_POINTER}\n")
-        lines.append(f"%sla = getelementptr i8, ptr %rt, i64 {RT_STACK_LIMIT}\n")
-        lines.append(f"%sl = load i64, ptr %sla{TAG_RUNTIME}\n")
-        limit = "%sl"
-        if frame > _SMALL_FRAME:
-            limit = "%sf"
-            lines.append(f"%sf = call i64 @llvm.uadd.sat.i64(i64 %sl, i64 {frame})\n")
-        lines.append(f"%so = icmp ult i64 %si, {limit}\n")
-        lines.append(f"br i1 %so, label %overflow, label %b0{UNLIKELY}\n")
-        self.cold.append(
-            f"overflow:\ncall void @trap(ptr %ctx, i32 {TRAP_STACK}) #2{self.place(self.start)}\n"
-            "unreachable\n"
-        )
