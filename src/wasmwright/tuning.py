@@ -60,7 +60,7 @@ LAZY_LEVEL: Final = 2
 EAGER_LEVEL: Final = 2
 
 # Bytes of bodies up to which a function's callees are compiled with it on its first call.
-LAZY_UNIT: Final = 4000
+LAZY_UNIT: Final = 2000
 
 # Bytes of body up to which a function without loops and calls runs with the GIL held, which is
 # cheaper than to release and acquire it.
