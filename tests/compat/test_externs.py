@@ -51,6 +51,22 @@ def test_memory_gives_raw_pointers(store: w.Store) -> None:
         memory.get_buffer_ptr(store, 65536, 1)
 
 
+def test_a_function_read_twice_has_one_raw_handle(instance: Instantiate, store: w.Store) -> None:
+    exports = instance(
+        store,
+        """(module
+          (table (export "t") 3 funcref)
+          (elem (i32.const 0) $a $a $b)
+          (func $a (export "a"))
+          (func $b))""",
+    )
+    table = exports["t"]
+    first, again, other = (vars(table.get(store, index)._func) for index in range(3))
+    assert first == again == vars(exports["a"]._func)
+    assert first != other
+    assert {"store_id", "__private"} <= first.keys()
+
+
 def test_tables(instance: Instantiate, store: w.Store) -> None:
     table = w.Table(store, w.TableType(FUNCREF, w.Limits(2, 4)), None)
     assert table.size(store) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 from wasmwright.api import Func as ApiFunc
@@ -78,6 +79,14 @@ class Func:
             each if convert is None else convert(each)
             for convert, each in zip(results, result, strict=True)
         ]
+
+    @property
+    def _func(self) -> SimpleNamespace:
+        """The package's raw handle: equal fields for the same function, as long as that lives.
+
+        Not documented there, but clients tell functions apart by it.
+        """
+        return SimpleNamespace(store_id=0, **{"__private": id(self.native)})
 
     def importable(self, store: Store) -> Any:
         """What an instance in ``store`` is given for this function."""
