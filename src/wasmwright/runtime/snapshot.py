@@ -37,6 +37,7 @@ class Image:
     __slots__ = ("_descriptor", "pages", "size")
 
     def __init__(self, pages: int, size: int, chunks: Iterator[tuple[int, bytes]]) -> None:
+        self._descriptor = -1  # if the next fails, for `__del__`
         self._descriptor = os.memfd_create("wasmwright snapshot", os.MFD_CLOEXEC)
         self.pages = pages
         self.size = vm.round_up(size)
@@ -76,7 +77,8 @@ class Image:
         return _image, (self.pages, self.size, self.chunks())
 
     def __del__(self) -> None:
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
 
 
 def _image(pages: int, size: int, chunks: list[tuple[int, bytes]]) -> Image:
