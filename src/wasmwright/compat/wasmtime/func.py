@@ -86,12 +86,17 @@ class Func:
 
         Not documented there, but clients tell functions apart by it.
         """
-        return SimpleNamespace(store_id=0, **{"__private": id(self.native)})
+        return _raw_handle(self.native)
 
     def importable(self, store: Store) -> Any:
         """What an instance in ``store`` is given for this function."""
         host = self._host
         return self.native if host is None or not host.access_caller else host.importable(store)
+
+
+def _raw_handle(native: ApiFunc) -> SimpleNamespace:
+    # Not in the class, where the second name would be mangled.
+    return SimpleNamespace(store_id=0, __private=id(native))
 
 
 class Caller(StoreContext):
