@@ -15,6 +15,8 @@ from array import array
 from collections.abc import Mapping
 from typing import Final
 
+from wasmwright.codegen.dwarf import Cursor
+
 # The sections that are read, of which some have relocations that matter.
 SECTIONS: Final = frozenset(
     {
@@ -83,33 +85,6 @@ class Place:
         self.offset = offset
 
 
-class _Cursor:
-    def __init__(self, data: bytes, pos: int = 0) -> None:
-        self.data = data
-        self.pos = pos
-
-    def fixed(self, size: int) -> int:
-        value = int.from_bytes(self.data[self.pos : self.pos + size], "little")
-        self.pos += size
-        return value
-
-    def uleb(self) -> int:
-        value = shift = 0
-        while True:
-            byte = self.data[self.pos]
-            self.pos += 1
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return value
-
-    def sleb(self) -> int:
-        start = self.pos
-        value = self.uleb()
-        bits = 7 * (self.pos - start)
-        return value - (1 << bits) if value >> bits - 1 else value
-
-
 class _Inlined:
     """A function that became part of another: where, which, and the offset of the call."""
 
@@ -132,7 +107,7 @@ class Lines:
         self._addresses = array("Q")
         self._lines = array("I")
         try:
-            self._read_lines(_Cursor(sections.get(".debug_line", b"")))
+            self._read_lines(Cursor(sections.get(".debug_line", b"")))
             self._inlined = _InfoReader(sections).read()
         except (IndexError, KeyError, struct.error) as error:
             raise LinesError(f"damaged line table: {error!r}") from error
@@ -158,7 +133,7 @@ class Lines:
         places.append(Place(None, offset))
         return places
 
-    def _read_lines(self, cursor: _Cursor) -> None:
+    def _read_lines(self, cursor: Cursor) -> None:
         rows: list[tuple[int, int]] = []
         while cursor.pos < len(cursor.data):
             length = cursor.fixed(4)
@@ -184,7 +159,7 @@ class Lines:
 
 
 def _run(
-    cursor: _Cursor,
+    cursor: Cursor,
     end: int,
     base: int,
     width: int,
@@ -233,7 +208,7 @@ class _InfoReader:
     """Reads the one compilation unit of ``.debug_info`` for what was inlined."""
 
     def __init__(self, sections: Mapping[str, bytes]) -> None:
-        self._info = _Cursor(sections.get(".debug_info", b""))
+        self._info = Cursor(sections.get(".debug_info", b""))
         self._sections = sections
         self._abbreviations = _abbreviations(sections.get(".debug_abbrev", b""))
         self._low = 0  # the unit's own address, which offsets in range lists are from
@@ -291,20 +266,20 @@ class _InfoReader:
 
     def _number(self, index: int) -> int:
         """A function's name, which is its index; -1 for any other string."""
-        offsets = _Cursor(self._sections[".debug_str_offsets"], _INDEX_BASE + 4 * index)
+        offsets = Cursor(self._sections[".debug_str_offsets"], _INDEX_BASE + 4 * index)
         start = offsets.fixed(4)
         strings = self._sections[".debug_str"]
         text = strings[start : strings.index(b"\0", start)]
         return int(text) if text.isdigit() else -1
 
     def _address(self, index: int) -> int:
-        return _Cursor(self._sections[".debug_addr"], _INDEX_BASE + 8 * index).fixed(8)
+        return Cursor(self._sections[".debug_addr"], _INDEX_BASE + 8 * index).fixed(8)
 
     def _ranges(self, values: dict[int, int]) -> list[range]:
         if _AT_RANGES not in values:
             low = values[_AT_LOW_PC]
             return [range(low, low + values[_AT_HIGH_PC])]
-        lists = _Cursor(self._sections[".debug_rnglists"])
+        lists = Cursor(self._sections[".debug_rnglists"])
         lists.pos = _LISTS_BASE + 4 * values[_AT_RANGES]
         lists.pos = _LISTS_BASE + lists.fixed(4)
         base = self._low
@@ -328,7 +303,7 @@ class _InfoReader:
 def _abbreviations(data: bytes) -> dict[int, tuple[int, int, list[tuple[int, int, int]]]]:
     """By code: tag, 1 if there are children, and each attribute with its form and constant."""
     found: dict[int, tuple[int, int, list[tuple[int, int, int]]]] = {}
-    cursor = _Cursor(data)
+    cursor = Cursor(data)
     while cursor.pos < len(data):
         code = cursor.uleb()
         if code == 0:

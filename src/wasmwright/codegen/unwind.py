@@ -18,6 +18,7 @@ import ctypes
 import struct
 from typing import Final
 
+from wasmwright.codegen.dwarf import Cursor
 from wasmwright.codegen.objects import LoadedObject
 
 # Callee-saved registers but rbp, in the order of `CallSite.saved`: rbx, r12 to r15.
@@ -71,38 +72,14 @@ class CallSite:
         self.stack = stack
 
 
-class _Cursor:
+class _Cursor(Cursor):
     """A reader of a section; ``address`` is where the section is loaded."""
 
+    __slots__ = ("address",)
+
     def __init__(self, address: int, size: int) -> None:
+        super().__init__(ctypes.string_at(address, size))
         self.address = address
-        self.data = ctypes.string_at(address, size)
-        self.pos = 0
-
-    def byte(self) -> int:
-        value = self.data[self.pos]
-        self.pos += 1
-        return value
-
-    def word(self, size: int) -> int:
-        value = int.from_bytes(self.data[self.pos : self.pos + size], "little")
-        self.pos += size
-        return value
-
-    def uleb(self) -> int:
-        value = shift = 0
-        while True:
-            byte = self.byte()
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return value
-
-    def sleb(self) -> int:
-        start = self.pos
-        value = self.uleb()
-        bits = 7 * (self.pos - start)
-        return value - (1 << bits) if value >> (bits - 1) else value
 
     def pointer(self) -> int:
         """A pointer as ``_PCREL_32`` has it; 0 is none."""
@@ -169,7 +146,7 @@ class ObjectFrames:
             code = cursor.byte()
             size = _ADVANCES.get(code)
             if size is not None or code & 0xC0 == _ADVANCE:
-                place += code & 0x3F if size is None else cursor.word(size)
+                place += code & 0x3F if size is None else cursor.fixed(size)
                 if place > address:
                     break
             elif code & 0xC0 == _OFFSET or code == _GNU_ARGS_SIZE:
@@ -192,17 +169,17 @@ class ObjectFrames:
         cursor = self._frames
         has_lsda: dict[int, bool] = {}
         while cursor.pos < len(cursor.data):
-            length = cursor.word(4)
+            length = cursor.fixed(4)
             if length == 0:
                 break
             body = cursor.pos
             end = body + length
-            back = cursor.word(4)
+            back = cursor.fixed(4)
             if back == 0:
                 has_lsda[body - 4] = self._common(cursor, end)
             else:
                 start = cursor.pointer()
-                function = _Function(start, start + cursor.word(4), 0)
+                function = _Function(start, start + cursor.fixed(4), 0)
                 data_end = cursor.uleb()
                 data_end += cursor.pos
                 if has_lsda[body - back]:
@@ -287,13 +264,13 @@ class ObjectFrames:
 
 def _stack_sizes(cursor: _Cursor) -> dict[int, int]:
     """The sizes of the frames of the functions (by address) that have a stack map."""
-    if cursor.word(4) != 3:
+    if cursor.fixed(4) != 3:
         raise UnwindError("stack maps of another version")
-    count = cursor.word(4)
+    count = cursor.fixed(4)
     cursor.pos += 8
     sizes: dict[int, int] = {}
     for _ in range(count):
-        function, size = cursor.word(8), cursor.word(8)
+        function, size = cursor.fixed(8), cursor.fixed(8)
         cursor.pos += 8
         sizes[function] = size
     return sizes
