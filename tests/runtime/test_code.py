@@ -6,6 +6,7 @@ import threading
 import pytest
 
 import wasmwright as ww
+from wasmwright.runtime import native
 
 
 def _many(count):
@@ -173,3 +174,21 @@ def test_a_compilation_may_be_interrupted_anywhere(script, monkeypatch):
     monkeypatch.setenv("WASMWRIGHT_CACHE", "off")
     done = script(INTERRUPTED, many=_many(12))
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+
+
+def test_what_the_cache_has_is_not_compiled_again_in_other_company(wat, monkeypatch, tmp_path):
+    monkeypatch.setenv("WASMWRIGHT_CACHE", str(tmp_path))
+    binary = wat(
+        """(module (func $g (export "g") (param i32) (result i32) (i32.mul (local.get 0) (i32.const 3)))
+          (func (export "f") (param i32) (result i32) (call $g (local.get 0))))"""
+    )
+    first = ww.Instance(ww.Module(binary)).exports
+    assert (first.g(2), first.f(3)) == (6, 9)  # compiled one by one
+    for pack in first.f._info.owner.code._packs.values():
+        pack.flush()
+    again = ww.Instance(ww.Module(binary)).exports
+    compiled = []
+    core = native.get()
+    monkeypatch.setattr(core, "compile_ir", lambda *args, **named: compiled.append(args))
+    assert (again.f(3), again.g(2)) == (9, 6)
+    assert not compiled

@@ -179,7 +179,9 @@ class ModuleCode:
         if not self._compiled[number]:
             with Preparing(), self._lock:
                 if not self._compiled[number]:
-                    self._compile(self._neighbours(index), tuning.LAZY_LEVEL)
+                    ready = self._ready(index, self._level(tuning.LAZY_LEVEL)) is not None
+                    wanted = [index] if ready else self._neighbours(index)
+                    self._compile(wanted, tuning.LAZY_LEVEL)
         return self._compiled[number]
 
     def _neighbours(self, index: int) -> list[int]:
@@ -225,7 +227,7 @@ class ModuleCode:
                 self._compile(group, tuning.EAGER_LEVEL)
 
     def _compile(self, wanted: list[int], level: int) -> None:
-        level = level if self.options.level is None else self.options.level
+        level = self._level(level)
         funcs, data = self._object(wanted, level)
         try:
             loaded = native.get().load_code(data)
@@ -247,12 +249,8 @@ class ModuleCode:
 
     def _object(self, wanted: list[int], level: int) -> Object:
         """An object that has the wanted functions: from the cache, or compiled now."""
-        ready = self._ahead.get(wanted[0])
-        if ready is not None:
-            return ready
-        cached = self._cached(level)
-        found = cached.find(wanted[0])
-        if found is not None and set(wanted) <= set(found[0]):
+        found = self._ready(wanted[0], level)
+        if found is not None and (self._ahead or set(wanted) <= set(found[0])):
             return found
         from wasmwright.codegen.llvm import lower
 
@@ -261,8 +259,15 @@ class ModuleCode:
         )
         text = lower.lower_unit(self.module, self.layout, wanted, options)
         data = native.get().compile_ir(lambda: text, level)
-        cached.add(tuple(wanted), data)
+        self._cached(level).add(tuple(wanted), data)
         return wanted, data
+
+    def _ready(self, index: int, level: int) -> Object | None:
+        """The object that has function ``index``, if it need not be compiled."""
+        return self._ahead.get(index) or self._cached(level).find(index)
+
+    def _level(self, default: int) -> int:
+        return default if self.options.level is None else self.options.level
 
     def _cached(self, level: int) -> Pack:
         pack = self._packs.get(level)
