@@ -42,6 +42,32 @@ def signals_ir() -> str:
     return _fault_ir() + _interrupt_ir()
 
 
+# Whether the signal interrupted compiled code: %ours, and the program counter.
+_IN_CODE: Final = f"""\
+{load("%pc", "i64", "%context", UCONTEXT_PC)}
+{load("%low", "i64", "@ww_state", STATE_CODE_START)}
+{load("%high", "i64", "@ww_state", STATE_CODE_END)}
+  %above = icmp uge i64 %pc, %low
+  %below = icmp ult i64 %pc, %high
+  %ours = and i1 %above, %below
+"""
+
+
+def _forward(then: str) -> str:
+    """IR that calls %handler, who had the signal before us, as its %flags say; then goes on."""
+    return f"""\
+  %siginfo = and i64 %flags, 4
+  %three = icmp ne i64 %siginfo, 0
+  br i1 %three, label %with_info, label %plain
+with_info:
+  call void %handler(i32 %signal, ptr %info, ptr %context)
+  br label %{then}
+plain:
+  call void %handler(i32 %signal)
+  br label %{then}
+"""
+
+
 def _fault_ir() -> str:
     """The handler of SIGSEGV. A fault is a wasm trap when this thread is in wasm (it has an
     activation), the faulting code is wasm code, and the address is inside a reserved memory;
@@ -55,13 +81,7 @@ entry:
   %outside = icmp eq ptr %act, null
   br i1 %outside, label %chain, label %where
 where:
-{load("%pc", "i64", "%context", UCONTEXT_PC)}
-{load("%low", "i64", "@ww_state", STATE_CODE_START)}
-{load("%high", "i64", "@ww_state", STATE_CODE_END)}
-  %above = icmp uge i64 %pc, %low
-  %below = icmp ult i64 %pc, %high
-  %ours = and i1 %above, %below
-  br i1 %ours, label %search, label %chain
+{_IN_CODE}  br i1 %ours, label %search, label %chain
 search:
 {load("%address", "i64", "%info", _SIGINFO_ADDRESS)}
 {load("%regions", "ptr", "@ww_state", STATE_REGIONS)}
@@ -115,16 +135,7 @@ return:
   ret void
 forward:
 {store("chained", "i64", "1", "@ww_state", STATE_CHAINING)}
-  %siginfo = and i64 %flags, 4
-  %three = icmp ne i64 %siginfo, 0
-  br i1 %three, label %with_info, label %plain
-with_info:
-  call void %handler(i32 %signal, ptr %info, ptr %context)
-  br label %return
-plain:
-  call void %handler(i32 %signal)
-  br label %return
-}}
+{_forward("return")}}}
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 """
 
@@ -143,28 +154,13 @@ define void @ww_interrupt(i32 %signal, ptr %info, ptr %context) #0 {{
   %real = icmp ugt i64 %handler.int, 1
   br i1 %real, label %forward, label %where
 forward:
-  %siginfo = and i64 %flags, 4
-  %three = icmp ne i64 %siginfo, 0
-  br i1 %three, label %with_info, label %plain
-with_info:
-  call void %handler(i32 %signal, ptr %info, ptr %context)
-  br label %where
-plain:
-  call void %handler(i32 %signal)
-  br label %where
-where:
+{_forward("where")}where:
   %key = load i32, ptr @ww_state
   %act = call ptr @pthread_getspecific(i32 %key)
   %outside = icmp eq ptr %act, null
   br i1 %outside, label %done, label %code
 code:
-{load("%pc", "i64", "%context", UCONTEXT_PC)}
-{load("%low", "i64", "@ww_state", STATE_CODE_START)}
-{load("%high", "i64", "@ww_state", STATE_CODE_END)}
-  %above = icmp uge i64 %pc, %low
-  %below = icmp ult i64 %pc, %high
-  %ours = and i1 %above, %below
-{load("%held", "i32", "%act", ACT_HELD)}
+{_IN_CODE}{load("%held", "i32", "%act", ACT_HELD)}
   %free = icmp eq i32 %held, 0
 ; (what runs with the GIL held is over before one could tell)
   %stoppable = and i1 %ours, %free
