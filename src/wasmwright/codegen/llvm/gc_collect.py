@@ -12,7 +12,8 @@ objects that wasm holds no longer are only put aside here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from wasmwright.codegen import abi
@@ -43,6 +44,16 @@ def collect_ir() -> str:
     )
     makers += (_sweep, _poison, _give_back_segments, _give_back_blocks, _collect)
     return "".join(make().text() for make in makers)
+
+
+@contextlib.contextmanager
+def _every_block(f: Function, h: Value) -> Iterator[Value]:
+    """What is written inside is done for the number of each block of a heap."""
+    segments = f.load(PTR, h, heap.HEAP_SEGMENTS)
+    with f.count(f.load(I64, h, heap.HEAP_SEGMENT_COUNT)) as i:
+        segment = segments + i * heap.SEGMENT_SIZE
+        with f.count(f.load(I64, segment, 8)) as j:
+            yield f.load(I64, segment) + j
 
 
 def _room_for_stack() -> Function:
@@ -87,13 +98,10 @@ def _forget_marks() -> Function:
     """``ww_gc_forget(heap)``: clears the marks of the last collection."""
     f = Function("ww_gc_forget", VOID, heap=PTR)
     h = f.arg("heap")
-    segments = f.load(PTR, h, heap.HEAP_SEGMENTS)
-    with f.count(f.load(I64, h, heap.HEAP_SEGMENT_COUNT)) as i:
-        segment = segments + i * heap.SEGMENT_SIZE
-        with f.count(f.load(I64, segment, 8)) as j:
-            place = meta(f, f.load(I64, segment) + j)
-            with f.when(f.load(I32, place, heap.META_STATE) >= heap.STATE_SMALL):
-                fill(f, place, 0, heap.META_STATE)
+    with _every_block(f, h) as block:
+        place = meta(f, block)
+        with f.when(f.load(I32, place, heap.META_STATE) >= heap.STATE_SMALL):
+            fill(f, place, 0, heap.META_STATE)
     return f
 
 
@@ -150,20 +158,16 @@ def _poison() -> Function:
     """``ww_gc_poison(heap)``: overwrites what is free, so that who still uses it sees it."""
     f = Function("ww_gc_poison", VOID, heap=PTR)
     h = f.arg("heap")
-    segments = f.load(PTR, h, heap.HEAP_SEGMENTS)
-    with f.count(f.load(I64, h, heap.HEAP_SEGMENT_COUNT)) as i:
-        segment = segments + i * heap.SEGMENT_SIZE
-        with f.count(f.load(I64, segment, 8)) as j:
-            block = f.load(I64, segment) + j
-            place = meta(f, block)
-            state = f.load(I32, place, heap.META_STATE)
-            with f.when(state.equals(heap.STATE_DIRTY)):
-                fill(f, address(f, block), _POISON, heap.BLOCK_SIZE)
-            with f.when(state.equals(heap.STATE_SMALL)), f.count(heap.LINES) as line:
-                used = f.call("ww_gc_line_used", I1, place, line)
-                with f.when((used | after_objects(f, place, line)).equals(0)):
-                    start = address(f, block) + (line << heap.LINE_SHIFT)
-                    fill(f, start, _POISON, heap.LINE_SIZE)
+    with _every_block(f, h) as block:
+        place = meta(f, block)
+        state = f.load(I32, place, heap.META_STATE)
+        with f.when(state.equals(heap.STATE_DIRTY)):
+            fill(f, address(f, block), _POISON, heap.BLOCK_SIZE)
+        with f.when(state.equals(heap.STATE_SMALL)), f.count(heap.LINES) as line:
+            used = f.call("ww_gc_line_used", I1, place, line)
+            with f.when((used | after_objects(f, place, line)).equals(0)):
+                start = address(f, block) + (line << heap.LINE_SHIFT)
+                fill(f, start, _POISON, heap.LINE_SIZE)
     return f
 
 
