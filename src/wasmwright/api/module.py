@@ -117,7 +117,8 @@ class Module:
             )
         self._module = decode(data, features)
         validate_module(self._module, features)
-        self._set_up(Options(features, guard, level, fuel, deterministic))
+        import os
+        self._set_up(Options(features, guard, level, fuel, deterministic, os.environ.get("WW_TIER","optimised")))
 
     def _set_up(self, options: Options) -> None:
         self._options = options

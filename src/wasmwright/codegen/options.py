@@ -16,3 +16,4 @@ class Options:
     level: int | None = None
     fuel: bool = False
     deterministic: bool = False
+    tier: str = "optimised"

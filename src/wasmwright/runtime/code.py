@@ -13,7 +13,7 @@ import threading
 import weakref
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from wasmwright import errors, tuning
 from wasmwright.binary.bodies import callees, is_short
@@ -39,6 +39,9 @@ _DEFAULT: Final = Options()
 
 # Functions, and an object that has them.
 Object = tuple[Sequence[int], bytes]
+
+if TYPE_CHECKING:
+    from wasmwright.runtime.baseline import BaselineUnit
 
 
 def eager_groups(module: Module, compiled: Sequence[int]) -> Iterable[list[int]]:
@@ -143,6 +146,7 @@ class ModuleCode:
         # By number, 1 for functions that are compiled and over before the GIL could be released.
         self.short = bytearray(len(module.funcs))
         self._units: list[Unit] = []
+        self._baseline_units: list[BaselineUnit] = []
         # What was compiled ahead of time, by function; all of them, or none.
         self._ahead: Mapping[int, Object] = ahead or {}
         self._packs: dict[int, Pack] = {}
@@ -181,7 +185,8 @@ class ModuleCode:
                 if not self._compiled[number]:
                     ready = self._ready(index, self._level(tuning.LAZY_LEVEL)) is not None
                     wanted = [index] if ready else self._neighbours(index)
-                    self._compile(wanted, tuning.LAZY_LEVEL)
+                    if ready or not self._baseline(wanted):
+                        self._compile(wanted, tuning.LAZY_LEVEL)
         return self._compiled[number]
 
     def _neighbours(self, index: int) -> list[int]:
@@ -225,6 +230,28 @@ class ModuleCode:
                     self.address(self._first + number)
             for group in eager_groups(self.module, self._compiled):
                 self._compile(group, tuning.EAGER_LEVEL)
+
+    def _baseline(self, wanted: list[int]) -> bool:
+        """Compiles with the baseline tier, if it is wanted and can; whether it did."""
+        if self.options.tier == "optimised":
+            return False
+        from wasmwright.runtime import baseline
+
+        try:
+            unit = baseline.compile_unit(
+                self.module, self.layout, self.guard, wanted, self.symbols
+            )
+        except baseline.Unsupported as e:
+            import os
+            if os.environ.get("WW_DEBUG"): print("unsupported", e, len(wanted))
+            return False
+        self._baseline_units.append(unit)
+        backtraces.register(unit.address, unit.address + unit.size, unit)
+        for func, address in zip(wanted, unit.entries(), strict=True):
+            number = func - self._first
+            self._compiled[number] = address
+            self.short[number] = is_short(self.module, number, tuning.SHORT_BODY)
+        return True
 
     def _compile(self, wanted: list[int], level: int) -> None:
         level = self._level(level)

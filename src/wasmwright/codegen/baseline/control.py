@@ -1,0 +1,476 @@
+"""Blocks and branches (spec: Execution > Instructions > Control Instructions).
+
+At a label, what a branch carries is in the slots that belong to the label's height, and the pinned
+locals that its first branch had in their registers are there: later ones read what they lack.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from librt.vecs import append, vec
+from mypy_extensions import i64
+
+from wasmwright.binary.cursor import skip_immediates
+from wasmwright.codegen.abi import RESULT_FLOATS, RESULT_INTS
+from wasmwright.codegen.baseline import x86_64 as arch
+from wasmwright.codegen.baseline.emitter import Emitter
+from wasmwright.codegen.baseline.frame import Frame
+from wasmwright.codegen.baseline.library import (
+    TYPE_F32,
+    TYPE_I32,
+    TYPE_I64,
+    TYPE_V128,
+    Family,
+    type_code,
+)
+from wasmwright.codegen.baseline.places import CONSTANT, FRAME, KINDS, REGISTER, REGISTERS
+from wasmwright.codegen.baseline.unsupported import Unsupported
+from wasmwright.isa import BY_SLOT, INSTRUCTIONS, SLOTS, slot
+from wasmwright.isa.immediates import BLOCKTYPE
+from wasmwright.model.types import BLOCK_INDEX, BOT, FuncType
+
+BODY: Final = 0
+BLOCK: Final = 1
+LOOP: Final = 2
+IF: Final = 3
+ELSE: Final = 4
+
+_UNREACHABLE: Final = slot("unreachable")
+_NOP: Final = slot("nop")
+_BLOCK: Final = slot("block")
+_LOOP: Final = slot("loop")
+_IF: Final = slot("if")
+_ELSE: Final = slot("else")
+_END: Final = slot("end")
+_BR: Final = slot("br")
+_BR_IF: Final = slot("br_if")
+_BR_TABLE: Final = slot("br_table")
+_RETURN: Final = slot("return")
+_BR_ON_NULL: Final = slot("br_on_null")
+_BR_ON_NON_NULL: Final = slot("br_on_non_null")
+
+# By slot: whether an instruction opens a block that an ``end`` closes.
+_OPENS: Final[list[bool]] = [False] * SLOTS
+for _row in INSTRUCTIONS:
+    _OPENS[_row.slot] = BLOCKTYPE in _row.immediates
+
+
+def control_instruction(e: Emitter, opcode: i64) -> None:
+    """Compile an instruction of the family "control"."""
+    if opcode == _END:
+        _end(e)
+    elif opcode == _BR_IF:
+        jump_if(e, e.library.family("br_if:i32"), 1)
+    elif opcode == _BLOCK:
+        frame = _open(e, BLOCK)
+        e.flush(0)
+        e.frames.append(frame)
+    elif opcode == _BR:
+        _branch(e, e.reader.u32())
+    elif opcode == _LOOP:
+        _loop(e)
+    elif opcode == _IF:
+        jump_unless(e, e.library.family("br_if:i32.eqz"), 1)
+    elif opcode == _ELSE:
+        _else(e)
+    elif opcode == _RETURN:
+        leave(e)
+        _die(e)
+    elif opcode == _BR_TABLE:
+        _br_table(e)
+    elif opcode == _UNREACHABLE:
+        e.mark()
+        e.apply(e.library.family("unreachable"), 0, -1, 0, 0)
+        _die(e)
+    elif opcode == _BR_ON_NULL or opcode == _BR_ON_NON_NULL:
+        _br_on_null(e, opcode == _BR_ON_NULL)
+    elif opcode != _NOP:
+        row = BY_SLOT[opcode]
+        raise Unsupported("?" if row is None else row.name)
+
+
+def dead_instruction(e: Emitter, opcode: i64) -> None:
+    """Step over an instruction that is never reached."""
+    if opcode == _END:
+        if e.nesting == 0:
+            _end(e)
+        else:
+            e.nesting -= 1
+    elif opcode == _ELSE:
+        if e.nesting == 0:
+            _else(e)
+    else:
+        if _OPENS[opcode]:
+            e.nesting += 1
+        skip_immediates(e.reader, opcode)
+
+
+def open_function(e: Emitter, results: list[int]) -> None:
+    """The frame of the whole body: to branch to it is to return."""
+    e.results = results
+    e.frames.append(Frame(BODY, 0, [], results))
+
+
+def _open(e: Emitter, kind: i64) -> Frame:
+    """Reads a block type; the frame of a block whose parameters are on the stack."""
+    blocktype: int = e.reader.blocktype()
+    params: list[int] = []
+    results: list[int] = []
+    if blocktype & BLOCK_INDEX:
+        comp = e.module.types[blocktype & ~BLOCK_INDEX].comp
+        assert isinstance(comp, FuncType)
+        params = [type_code(each) for each in comp.params]
+        results = [type_code(each) for each in comp.results]
+    elif blocktype != BOT:
+        results = [type_code(blocktype)]
+    return Frame(kind, e.height - len(params), params, results)
+
+
+def _loop(e: Emitter) -> None:
+    frame = _open(e, LOOP)
+    e.flush(len(frame.params))
+    e.need(e.pins)
+    frame.pins = e.valid
+    frame.position = len(e.out)
+    e.frames.append(frame)
+
+
+def jump_unless(e: Emitter, family: Family, count: i64) -> None:
+    """An ``if``, whose other branch begins where ``family`` jumps to."""
+    frame = _open_if(e, count)
+    _flush_below(e, count, len(frame.params))
+    frame.condition = _conditional(e, family, count)
+    e.flush(len(frame.params))
+    frame.entry_pins = e.valid
+    e.frames.append(frame)
+
+
+def _open_if(e: Emitter, count: i64) -> Frame:
+    frame = _open(e, IF)
+    frame.height -= count
+    return frame
+
+
+def _flush_below(e: Emitter, count: i64, params: i64) -> None:
+    """Puts what is below the top ``count`` operands where a block wants it."""
+    height = e.height - count
+    for i in range(e.flushed, height):
+        if e.kinds[i] & 15 != CONSTANT or i >= height - params:
+            e.put(i)
+    for i in range(height - params, height):
+        e.put(i)
+
+
+def _conditional(e: Emitter, family: Family, count: i64) -> i64:
+    """Appends a jump on a condition; the place that has the distance of its target."""
+    number = e.choose(family, count, -1)
+    base = e.height - count
+    a = e.payloads[base]
+    b: i64 = e.payloads[base + 1] if count > 1 else 0
+    for _ in range(count):
+        e.drop()
+    start = e.emit(number, a, b, 0, 0, 0)
+    return e.taken(number, start)
+
+
+def _else(e: Emitter) -> None:
+    """From an ``if``'s first branch to its other one."""
+    frame = e.frames[-1]
+    if not e.dead:
+        _finish(e, frame)
+        _jump(e, frame)
+    _start_else(e, frame)
+    frame.kind = ELSE
+
+
+def _start_else(e: Emitter, frame: Frame) -> None:
+    """Where the jump of an ``if`` goes."""
+    e.patch(frame.condition, len(e.out) - frame.condition - 4)
+    e.dead = False
+    e.valid = frame.entry_pins
+    _reset(e, frame.height)
+    for kind in frame.params:
+        e.push_slot(kind)
+    e.flushed = e.height
+
+
+def _reset(e: Emitter, height: i64) -> None:
+    """Takes the stack down to where nothing is in a register."""
+    e.height = height
+    e.ints = 0
+    e.floats = 0
+    if e.flushed > height:
+        e.flushed = height
+
+
+def _die(e: Emitter) -> None:
+    e.dead = True
+
+
+def _carried(frame: Frame) -> list[int]:
+    return frame.params if frame.kind == LOOP else frame.results
+
+
+def _settle(e: Emitter, frame: Frame) -> None:
+    """Has the pinned locals in their registers that the label expects."""
+    if frame.pins < 0:
+        frame.pins = e.valid
+    else:
+        e.need(frame.pins)
+
+
+def _place(e: Emitter, frame: Frame, count: i64) -> None:
+    """Writes the top operands to the slots of the label; they stay as they are otherwise."""
+    first = e.height - count
+    if first == frame.height:
+        for i in range(first, e.height):
+            e.put(i)
+        return
+    for i in range(count):
+        at = first + i
+        if e.kinds[at] & 15 == CONSTANT and not e.fits(at):
+            e.to_register(at)
+        if e.kinds[at] & 15 == REGISTER:
+            e.put(at)
+        e.store(at, e.slot(frame.height + i))
+
+
+def _finish(e: Emitter, frame: Frame) -> None:
+    """At the end of a block that is branched to, or may be: as a branch to it."""
+    _place(e, frame, len(frame.results))
+    _settle(e, frame)
+
+
+def _jump(e: Emitter, frame: Frame) -> None:
+    place: i64 = len(e.out) + arch.JUMP_AT
+    e.out.write(arch.JUMP)
+    _aim(e, frame, place, place + 4)
+
+
+def _aim(e: Emitter, frame: Frame, place: i64, origin: i64) -> None:
+    """Has the distance from ``origin`` to the frame's label written at ``place``."""
+    if frame.position >= 0:
+        e.patch(place, frame.position - origin)
+    else:
+        frame.waiting = append(append(frame.waiting, place), origin)
+
+
+def _frame(e: Emitter, depth: i64) -> Frame:
+    return e.frames[len(e.frames) - 1 - depth]
+
+
+def _branch(e: Emitter, depth: i64) -> None:
+    frame = _frame(e, depth)
+    if frame.kind == BODY:
+        leave(e)
+    else:
+        _place(e, frame, len(_carried(frame)))
+        _settle(e, frame)
+        _jump(e, frame)
+    _die(e)
+
+
+def jump_if(e: Emitter, family: Family, count: i64) -> None:
+    """A ``br_if``; the top ``count`` operands are the condition's."""
+    frame = _frame(e, e.reader.u32())
+    carried: i64 = len(_carried(frame))
+    direct = carried == 0 or e.height - count - carried == frame.height
+    if direct:
+        for i in range(e.height - count - carried, e.height - count):
+            e.put(i)
+        _settle(e, frame)
+        place = _conditional(e, family, count)
+        _aim(e, frame, place, place + 4)
+        return
+    # What is carried has to move, but only if the branch is taken.
+    _flush_below(e, count, 0)
+    place = _conditional(e, family, count)
+    _branch_aside(e, frame, place, carried)
+
+
+def _branch_aside(e: Emitter, frame: Frame, place: i64, carried: i64) -> None:
+    """A branch that moves what it carries, to which the jump at ``place`` goes."""
+    over: i64 = len(e.out) + arch.JUMP_AT
+    e.out.write(arch.JUMP)
+    e.patch(place, len(e.out) - place - 4)
+    kept = e.valid
+    for i in range(e.height - carried, e.height):
+        if e.kinds[i] & 15 == CONSTANT and not e.fits(i):
+            raise Unsupported("a branch that carries a long constant")
+        e.store(i, e.slot(frame.height + i - e.height + carried))
+    _settle(e, frame)
+    _jump(e, frame)
+    e.valid = kept
+    e.patch(over, len(e.out) - over - 4)
+
+
+def _br_on_null(e: Emitter, on_null: bool) -> None:
+    frame = _frame(e, e.reader.u32())
+    e.put(e.height - 1)
+    for i in range(e.height):
+        if e.kinds[i] & 15 == REGISTER:
+            e.put(i)
+    kind = e.kinds[e.height - 1]
+    slot_of = e.payloads[e.height - 1]
+    if not on_null:
+        _settle(e, frame)
+    family = e.library.family("br_if:i64.eqz" if on_null else "br_if:i64")
+    place = _conditional(e, family, 1)
+    if on_null:
+        _branch_aside(e, frame, place, len(_carried(frame)))
+        e.push(kind, slot_of)
+    else:
+        e.push(kind, slot_of)
+        _branch_aside(e, frame, place, len(_carried(frame)))
+        e.drop()
+
+
+def _br_table(e: Emitter) -> None:
+    reader = e.reader
+    count = reader.length()
+    depths: vec[i64] = vec[i64]()
+    for _ in range(count + 1):
+        depths = append(depths, reader.u32())
+    default = _frame(e, depths[count])
+    carried: i64 = len(_carried(default))
+    for i in range(e.height - 1 - carried, e.height):
+        e.put(i)
+    e.spill()
+    # Each label's pinned locals are read before.
+    for i in range(count + 1):
+        _settle(e, _frame(e, depths[i]))
+    e.to_register(e.height - 1)
+    e.drop()
+    start: i64 = len(e.out)
+    e.out.write(arch.SWITCH)
+    e.patch(start + arch.SWITCH_COUNT_AT, count)
+    table: i64 = len(e.out)
+    e.out.write(bytes(4 * int(count)))
+    direct = carried == 0
+    ways: dict[int, int] = {}
+    for i in range(count + 1):
+        frame = _frame(e, depths[i])
+        place = table + 4 * i if i < count else start + arch.SWITCH_DEFAULT_AT
+        origin = table if i < count else place + 4
+        if direct:
+            _aim(e, frame, place, origin)
+            continue
+        depth: int = depths[i]
+        if depth not in ways:
+            ways[depth] = len(e.out)
+            for value in range(e.height - carried, e.height):
+                e.store(value, e.slot(frame.height + value - e.height + carried))
+            _jump(e, frame)
+        e.patch(place, ways[depth] - origin)
+    _die(e)
+
+
+def _end(e: Emitter) -> None:
+    frame = e.frames.pop()
+    if frame.kind == BODY:
+        _end_function(e, frame)
+        return
+    if frame.kind == LOOP:
+        if e.dead:
+            _reset(e, frame.height)
+        return
+    if frame.kind == IF:
+        # There is no other branch: the parameters are the results.
+        if not e.dead:
+            _finish(e, frame)
+            _jump(e, frame)
+        _start_else(e, frame)
+    branched = len(frame.waiting) > 0
+    if not branched:
+        if e.dead:
+            _reset(e, frame.height)
+        return
+    if not e.dead:
+        _finish(e, frame)
+    _bind(e, frame)
+
+
+def _bind(e: Emitter, frame: Frame) -> None:
+    """The label of a frame that is branched to."""
+    here: i64 = len(e.out)
+    waiting = frame.waiting
+    for i in range(0, len(waiting), 2):
+        e.patch(waiting[i], here - waiting[i + 1])
+    e.dead = False
+    e.valid = frame.pins
+    _reset(e, frame.height)
+    for kind in frame.results:
+        e.push_slot(kind)
+    e.flushed = e.height
+
+
+def _end_function(e: Emitter, frame: Frame) -> None:
+    if not e.dead:
+        leave(e)
+    if len(frame.waiting) > 0:
+        e.at = e.reader.pos
+        _bind(e, frame)
+        leave(e)
+
+
+def leave(e: Emitter) -> None:
+    """Returns what is on the stack."""
+    _results(e, e.results)
+    e.out.write(arch.END)
+
+
+def _results(e: Emitter, types: list[int]) -> None:
+    """Brings the results to where the caller takes them."""
+    library = e.library
+    count: i64 = len(types)
+    base = e.height - count
+    if count == 1 and types[0] < TYPE_F32:
+        if e.kinds[base] & 15 == CONSTANT and not e.fits(base):
+            e.to_register(base)
+        kind = e.kinds[base]
+        place = kind & 15
+        register: i64 = e.payloads[base] if place == REGISTER else 0
+        name = "result.i64"
+        if place == CONSTANT and types[0] == TYPE_I32:
+            name = "result.i32"
+        number = library.number(library.first(name) + place * REGISTERS + register)
+        e.emit(number, e.payloads[base], 0, 0, 0, 0)
+        return
+    for i in range(base, e.height):
+        e.put(i)
+    ints: i64 = 0
+    floats: i64 = 0
+    area: i64 = 0
+    # Through the area first: that leaves the result registers alone.
+    places = _places(types)
+    for i in range(count):
+        if places[i] >= 0:
+            wide: i64 = 1 if types[i] == TYPE_V128 else 0
+            number = library.number(library.first("area.put") + wide)
+            e.emit(number, e.slot(base + i), 0, 0, places[i], 0)
+            area += 1
+    for i in range(count):
+        if places[i] >= 0:
+            continue
+        if types[i] >= TYPE_F32:
+            name = "result.vector" if types[i] == TYPE_V128 else "result.float"
+            number = library.number(library.first(name) + floats)
+            floats += 1
+        else:
+            first = library.first("result.i64")
+            number = library.number(first + (ints * KINDS + FRAME) * REGISTERS)
+            ints += 1
+        e.emit(number, e.slot(base + i), 0, 0, 0, 0)
+
+
+def _places(types: list[int]) -> list[int]:
+    """Where results are passed: -1 for a register, or an offset in the runtime block."""
+    from wasmwright.codegen.abi import area_offsets
+    from wasmwright.model.types import F32, F64, I32, I64, V128
+
+    valtypes = (I32, I64, F32, F64, V128)
+    return area_offsets(tuple([valtypes[each] for each in types]), RESULT_INTS, RESULT_FLOATS)
+
+
+__all__ = ["TYPE_I64", "control_instruction", "dead_instruction", "jump_if", "jump_unless"]

@@ -1,0 +1,153 @@
+"""The stencils of this machine's architecture, as the compiler looks them up.
+
+Reads the file of stencils once a process; produces tables indexed by an instruction's slot.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from librt.strings import read_i16_le
+from librt.vecs import vec
+from mypy_extensions import i64
+
+from wasmwright.codegen.baseline.stencils import NONE, RECORD_SIZE, StencilFile
+from wasmwright.isa import BY_SLOT, INSTRUCTIONS, SLOTS
+from wasmwright.model.types import F32, F64, I32, I64, V128
+
+# Types of operands, for which there are stencils. References are integers of 64 bits.
+TYPE_I32: Final = 0
+TYPE_I64: Final = 1
+TYPE_F32: Final = 2
+TYPE_F64: Final = 3
+TYPE_V128: Final = 4
+TYPE_NAMES: Final = ("i32", "i64", "f32", "f64", "v128")
+
+_CODES: Final[dict[int, int]] = {
+    I32: TYPE_I32,
+    I64: TYPE_I64,
+    F32: TYPE_F32,
+    F64: TYPE_F64,
+    V128: TYPE_V128,
+}
+
+# How a memory is accessed: with guard pages, memory 0 or any; with checks, the same; 64 bits.
+FORMS: Final = ("", ".m", ".c", ".cm", ".q")
+FORM_GUARDED: Final = 0
+FORM_GUARDED_ANY: Final = 1
+FORM_CHECKED: Final = 2
+FORM_CHECKED_ANY: Final = 3
+FORM_ANY64: Final = 4
+
+NO_FAMILY: Final = -1
+
+
+def type_code(valtype: int) -> int:
+    """The type of an operand, by its value type."""
+    return _CODES.get(valtype, TYPE_I64)
+
+
+class Family:
+    """The stencils of one operation: where they begin in the index, and how they are numbered."""
+
+    __slots__ = ("first", "floats", "ints")
+
+    def __init__(self, first: i64, ints: i64, floats: i64) -> None:
+        self.first: i64 = first
+        self.ints: i64 = ints
+        self.floats: i64 = floats
+
+
+class Library:
+    """Stencils by number, and families by slot or name."""
+
+    def __init__(self, file: StencilFile) -> None:
+        self.records: bytes = file.records
+        self.index: bytes = file.index
+        self.fixups: bytes = file.fixups
+        self.pool: bytes = file.pool
+        self.targets: list[str] = file.targets
+        code = file.code
+        self.codes: list[bytes] = []
+        for at in range(0, len(file.records), RECORD_SIZE):
+            start = int.from_bytes(file.records[at : at + 4], "little")
+            size = int.from_bytes(file.records[at + 4 : at + 6], "little")
+            self.codes.append(code[start : start + size])
+        self._families: dict[str, Family] = {}
+        for name, (first, ints, floats) in file.families.items():
+            self._families[name] = Family(first, ints, floats)
+        # By slot: the family of an instruction whose operands the table types; by slot and form
+        # those of memory accesses; by slot that of a jump on the comparison.
+        self.plain: list[Family | None] = [None] * SLOTS
+        self.accesses: list[Family | None] = [None] * (SLOTS * len(FORMS))
+        self.jumps: list[Family | None] = [None] * SLOTS
+        self.jumps_unless: list[Family | None] = [None] * SLOTS
+        # By slot: the count of operands, and the type of the result or -1.
+        self.arity: vec[i64] = vec[i64]([-1] * SLOTS)
+        self.result: vec[i64] = vec[i64]([-1] * SLOTS)
+        for row in INSTRUCTIONS:
+            self._row(row.slot, row.name)
+        self.move: vec[i64] = self._firsts("move")
+        self.put: vec[i64] = self._firsts("put")
+        self.copy: vec[i64] = self._firsts("copy")
+        self.pin: vec[i64] = self._firsts("pin")
+        self.reload: vec[i64] = self._firsts("reload")
+        self.lanes: dict[int, Family] = {}
+
+    def _row(self, number: int, name: str) -> None:
+        row = BY_SLOT[number]
+        assert row is not None
+        if row.params is None or row.results is None:
+            return
+        self.plain[number] = self._families.get(name)
+        for form, suffix in enumerate(FORMS):
+            self.accesses[number * len(FORMS) + form] = self._families.get(name + suffix)
+        self.jumps[number] = self._families.get(f"br_if:{name}")
+        inverse = _INVERSES.get(name.partition(".")[2])
+        if inverse:
+            self.jumps_unless[number] = self._families.get(
+                f"br_if:{name.partition('.')[0]}.{inverse}"
+            )
+        self.arity[number] = len(row.params)
+        if row.results:
+            self.result[number] = type_code(row.results[0])
+
+    def _firsts(self, name: str) -> vec[i64]:
+        return vec[i64]([self.family(f"{name}.{each}").first for each in TYPE_NAMES])
+
+    def family(self, name: str) -> Family:
+        """The family of a name."""
+        return self._families[name]
+
+    def find(self, name: str) -> Family | None:
+        """The family of a name, or None."""
+        return self._families.get(name)
+
+    def first(self, name: str) -> i64:
+        """Where a family begins in the index."""
+        return self._families[name].first
+
+    def number(self, at: i64) -> i64:
+        """The number of a stencil, by its place in the index; NONE if there is none."""
+        found = i64(read_i16_le(self.index, 2 * at))
+        return found & NONE
+
+
+# What jumps if a comparison does not hold; of floats there is none.
+_INVERSES: Final[dict[str, str]] = {
+    "eq": "ne",
+    "ne": "eq",
+    "lt_s": "ge_s",
+    "lt_u": "ge_u",
+    "gt_s": "le_s",
+    "gt_u": "le_u",
+    "le_s": "gt_s",
+    "le_u": "gt_u",
+    "ge_s": "lt_s",
+    "ge_u": "lt_u",
+}
+
+
+def open_library(arch: str) -> Library:
+    """The library for an architecture; OSError if there is none."""
+    return Library(StencilFile(arch))

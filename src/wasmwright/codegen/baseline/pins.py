@@ -1,0 +1,107 @@
+"""Which locals live in registers: the most used ones, where use in a loop counts more."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from librt.vecs import append, vec
+from mypy_extensions import i64
+
+from wasmwright.binary.cursor import read_opcode, skip_immediates
+from wasmwright.codegen.baseline.emitter import Emitter
+from wasmwright.codegen.baseline.library import TYPE_F32, TYPE_V128, type_code
+from wasmwright.codegen.baseline.places import FRAME, PIN, PINNED
+from wasmwright.isa import PREFIX_BASE, slot
+
+_LOCAL_GET: Final = slot("local.get")
+_LOCAL_TEE: Final = slot("local.tee")
+_BLOCK: Final = slot("block")
+_LOOP: Final = slot("loop")
+_IF: Final = slot("if")
+_END: Final = slot("end")
+_FIRST_VECTOR: Final = PREFIX_BASE[0xFD]
+_LAST_VECTOR: Final = PREFIX_BASE[0xFE]
+
+_LOOP_SHIFT: Final = 3  # use in a loop counts eight times
+_MAX_SHIFT: Final = 12
+_WORTH: Final = 3  # uses from which on a register is worth it
+
+
+def choose_pins(e: Emitter, types: list[int], params: int) -> bool:
+    """Chooses the locals of the body where the reader is, which it reads to its end.
+
+    Returns whether there are vectors in it.
+    """
+    vectors = False
+    locals_: vec[i64] = vec[i64]()
+    places: vec[i64] = vec[i64]()
+    weights: vec[i64] = vec[i64]()
+    for valtype in types:
+        kind: i64 = type_code(valtype)
+        if kind == TYPE_V128:
+            vectors = True
+        locals_ = append(locals_, kind)
+        places = append(places, i64(FRAME))
+        weights = append(weights, i64(0))
+    e.local_types = locals_
+    reader = e.reader
+    end = reader.end
+    shift: i64 = 0
+    loops: vec[i64] = vec[i64]()  # what each block around here adds to the shift
+    depth: i64 = 0
+    while reader.pos < end:
+        opcode = read_opcode(reader)
+        if opcode >= _LOCAL_GET and opcode <= _LOCAL_TEE:
+            index = reader.u32()
+            weights[index] += 1 << (shift if shift < _MAX_SHIFT else _MAX_SHIFT)
+            continue
+        if opcode == _LOOP:
+            loops = _enter(loops, depth, _LOOP_SHIFT)
+            depth += 1
+            shift += _LOOP_SHIFT
+        elif opcode == _BLOCK or opcode == _IF:
+            loops = _enter(loops, depth, 0)
+            depth += 1
+        elif opcode == _END:
+            if depth > 0:
+                depth -= 1
+                shift -= loops[depth]
+        elif opcode >= _FIRST_VECTOR and opcode < _LAST_VECTOR:
+            vectors = True
+        skip_immediates(reader, opcode)
+    e.local_pins = places
+    e.pins = 0
+    _pin(e, weights, False)
+    _pin(e, weights, True)
+    return vectors
+
+
+def _enter(loops: vec[i64], depth: i64, shift: i64) -> vec[i64]:
+    if depth == len(loops):
+        return append(loops, shift)
+    loops[depth] = shift
+    return loops
+
+
+def _pin(e: Emitter, weights: vec[i64], floats: bool) -> None:
+    """Gives the registers of a class to the locals with the greatest weights."""
+    best = vec[i64]([-1] * PINNED)
+    for index in range(len(weights)):
+        weight = weights[index]
+        if weight < _WORTH or (e.local_types[index] >= TYPE_F32) != floats:
+            continue
+        at: i64 = PINNED
+        while at > 0 and (best[at - 1] < 0 or weights[best[at - 1]] < weight):
+            at -= 1
+        if at == PINNED:
+            continue
+        for i in range(PINNED - 1, at, -1):
+            best[i] = best[i - 1]
+        best[at] = index
+    first: i64 = PINNED if floats else 0
+    for pin in range(PINNED):
+        index = best[pin]
+        if index >= 0:
+            e.local_pins[index] = PIN + pin
+            e.pinned[first + pin] = index
+            e.pins |= 1 << (first + pin)

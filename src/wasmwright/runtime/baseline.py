@@ -1,0 +1,118 @@
+"""Baseline code in this process: the shared places that it refers to, and its placing in memory."""
+
+from __future__ import annotations
+
+import bisect
+import ctypes
+import functools
+from collections.abc import Sequence
+from typing import Final
+
+from wasmwright import errors
+from wasmwright.codegen import cpu, vm
+from wasmwright.codegen.abi import Layout
+from wasmwright.codegen.baseline import x86_64 as arch
+from wasmwright.codegen.baseline.compiler import Compiled, compile_functions
+from wasmwright.codegen.baseline.library import Library, open_library
+from wasmwright.codegen.baseline.unsupported import Unsupported
+from wasmwright.model.module import Module
+from wasmwright.runtime import native
+from wasmwright.runtime.symbols import Symbols
+
+_PUSHED: Final = 1  # bytes of a function's head after which the caller's rbp is on the stack
+_FRAMED: Final = 4  # and after which rbp points to it
+_RETURN: Final = b"\xc3"
+_PLACE: Final = 16
+
+
+class Shared:
+    """What all baseline code refers to; it stays for the life of the process."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        parts = {
+            "pool": library.pool,
+            "ww_trap": arch.TRAP,
+            "memset": arch.jump_to(_c_function("memset")),
+            "memmove": arch.jump_to(_c_function("memmove")),
+        }
+        block = bytearray()
+        offsets = {}
+        for name, data in parts.items():
+            block += bytes(-len(block) % _PLACE)
+            offsets[name] = len(block)
+            block += data
+        address = native.get().code_arena.allocate(len(block))
+        vm.write(address, bytes(block))
+        vm.protect(address, vm.round_up(len(block)), vm.READ | vm.EXECUTE)
+        self.targets = [address + offsets[name] for name in library.targets]
+
+
+def _c_function(name: str) -> int:
+    return ctypes.cast(getattr(ctypes.CDLL(None), name), ctypes.c_void_p).value or 0
+
+
+@functools.cache
+def shared() -> Shared:
+    """The shared places, made on first use; OSError if there are no stencils for this machine."""
+    return Shared(open_library(cpu.machine()))
+
+
+class BaselineUnit:
+    """Baseline code of several functions, in memory. Implements ``backtraces.CodeMap``."""
+
+    def __init__(self, symbols: Symbols, compiled: Compiled, funcs: Sequence[int]) -> None:
+        places = shared().targets
+        code = bytearray(compiled.code)
+        self.size = len(code)
+        arena = native.get().code_arena
+        self.address = arena.allocate(self.size)
+        relocations = compiled.shared
+        for i in range(0, len(relocations), 3):
+            place, target, addend = relocations[i : i + 3]
+            distance = places[target] + addend - (self.address + place)
+            code[place : place + 4] = distance.to_bytes(4, "little", signed=True)
+        vm.write(self.address, bytes(code))
+        vm.protect(self.address, vm.round_up(self.size), vm.READ | vm.EXECUTE)
+        self._arena = arena
+        self._symbols = symbols
+        self._starts = compiled.starts
+        self._funcs = funcs
+        self._from = compiled.map[0::2]
+        self._offsets = compiled.map[1::2]
+
+    def entries(self) -> list[int]:
+        """The address of each function."""
+        return [self.address + start for start in self._starts]
+
+    def close(self) -> None:
+        """Gives the memory back; nothing may run in it any more."""
+        self._arena.release(self.address, self.size)
+
+    def frames_at(self, address: int, stopped: bool) -> list[errors.Frame]:
+        """Implements CodeMap."""
+        place = address - self.address
+        # A return address may be that of the next function.
+        at = place if stopped else place - 1
+        func = self._funcs[bisect.bisect_right(self._starts, at) - 1]
+        offset = self._offsets[bisect.bisect_right(self._from, at) - 1]
+        return [self._symbols.frame(func, offset)]
+
+    def unframed(self, address: int) -> int | None:
+        """Implements CodeMap; needs the code to be there."""
+        place = address - self.address
+        inside = place - self._starts[bisect.bisect_right(self._starts, place) - 1]
+        if inside < _FRAMED:
+            return 0 if inside < _PUSHED else 8
+        return 0 if ctypes.string_at(address, 1) == _RETURN else None
+
+
+def compile_unit(
+    module: Module, layout: Layout, guard: bool, funcs: Sequence[int], symbols: Symbols
+) -> BaselineUnit:
+    """The functions' code, placed; ``Unsupported`` if one has an instruction without stencils."""
+    compiled = compile_functions(shared().library, module, layout, guard, list(funcs))
+    return BaselineUnit(symbols, compiled, funcs)
+
+
+__all__ = ["BaselineUnit", "Unsupported", "compile_unit", "shared"]
