@@ -229,7 +229,12 @@ class ModuleCode:
                 for number in range(len(self._compiled)):
                     self.address(self._first + number)
             for group in eager_groups(self.module, self._compiled):
-                self._compile(group, tuning.EAGER_LEVEL)
+                if self.options.tier == "optimised":
+                    self._compile(group, tuning.EAGER_LEVEL)
+                    continue
+                for func in group:
+                    if not self._baseline([func]):
+                        self._compile([func], tuning.EAGER_LEVEL)
 
     def _baseline(self, wanted: list[int]) -> bool:
         """Compiles with the baseline tier, if it is wanted and can; whether it did."""
