@@ -15,7 +15,7 @@ from wasmwright.binary.names import decode_names
 from wasmwright.binary.preamble import is_text
 from wasmwright.codegen.ahead import Ahead, is_ahead
 from wasmwright.codegen.ahead import parse as parse_ahead
-from wasmwright.codegen.options import Options
+from wasmwright.codegen.options import OPTIMISED, TIERS, Options
 from wasmwright.errors import CompileError, MalformedError
 from wasmwright.features import DEFAULT
 from wasmwright.limits import MAX_MODULE_SIZE
@@ -96,7 +96,10 @@ class Module:
     instructions consume fuel, so that how much an instance may do can be bounded the same way
     in every run (``Instance.fuel``); that costs time. With ``deterministic=True`` results that the
     spec leaves open, the bits of NaNs and those of relaxed vector instructions, are the same on
-    every machine (spec: Appendix > Profiles). Raises MalformedError or InvalidError.
+    every machine (spec: Appendix > Profiles). ``tier`` says who compiles: ``"optimised"`` is LLVM;
+    ``"baseline"`` compiles some hundred times as fast, to code that takes two to three times as
+    long; with ``"auto"`` functions begin with baseline code, and those that are hot go on in
+    optimised code, which comes in the background. Raises MalformedError or InvalidError.
     """
 
     def __init__(
@@ -108,7 +111,10 @@ class Module:
         level: int | None = None,
         fuel: bool = False,
         deterministic: bool = False,
+        tier: str = OPTIMISED,
     ) -> None:
+        if tier not in TIERS:
+            raise ValueError(f"a tier is one of {', '.join(TIERS)}, not {tier!r}")
         data = read_source(source)
         if is_ahead(data):
             raise MalformedError(
@@ -117,8 +123,7 @@ class Module:
             )
         self._module = decode(data, features)
         validate_module(self._module, features)
-        import os
-        self._set_up(Options(features, guard, level, fuel, deterministic, os.environ.get("WW_TIER","optimised")))
+        self._set_up(Options(features, guard, level, fuel, deterministic, tier))
 
     def _set_up(self, options: Options) -> None:
         self._options = options

@@ -10,6 +10,7 @@ import click
 
 from wasmwright.cli.inputs import InputError, errors_in, read, read_binary
 from wasmwright.codegen.ahead import SUFFIX
+from wasmwright.codegen.options import OPTIMISED, TIERS
 from wasmwright.errors import LinkError, Trap, WasmException
 
 
@@ -43,6 +44,13 @@ from wasmwright.errors import LinkError, Trap, WasmException
     help="The same bits on every machine where the spec leaves NaNs and relaxed vectors open.",
 )
 @click.option(
+    "--tier",
+    type=click.Choice(TIERS),
+    default=OPTIMISED,
+    show_default=True,
+    help="Who compiles: stencils at once, LLVM, or LLVM what is hot.",
+)
+@click.option(
     "--profile",
     type=click.Choice(["perf"]),
     help="Have `perf` see the names of compiled functions, through /tmp/perf-PID.map.",
@@ -63,6 +71,7 @@ def command(
     eager: bool,
     explicit_checks: bool,
     deterministic: bool,
+    tier: str,
     profile: str | None,
     coredump: str | None,
 ) -> int:
@@ -83,7 +92,7 @@ def command(
     """
     if profile is not None:
         _profile()
-    module = _module(file, explicit_checks, deterministic)
+    module = _module(file, explicit_checks, deterministic, tier)
     if eager:
         module.compile()
     watched: list[Any] = []
@@ -155,7 +164,7 @@ def _run(
     return result.exit_code
 
 
-def _module(file: str, explicit_checks: bool, deterministic: bool) -> Any:
+def _module(file: str, explicit_checks: bool, deterministic: bool, tier: str) -> Any:
     import wasmwright as ww
 
     # By its name, too: nobody is to run machine code that came as something else.
@@ -168,7 +177,10 @@ def _module(file: str, explicit_checks: bool, deterministic: bool) -> Any:
     data = read_binary(file)
     with errors_in(file):
         return ww.Module(
-            data, guard=False if explicit_checks else None, deterministic=deterministic
+            data,
+            guard=False if explicit_checks else None,
+            deterministic=deterministic,
+            tier=tier,
         )
 
 

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from wasmwright.features import DEFAULT
+
+# Who compiles: stencils, LLVM, or the one first and the other for what is hot.
+BASELINE: Final = "baseline"
+OPTIMISED: Final = "optimised"
+AUTO: Final = "auto"
+TIERS: Final = (BASELINE, OPTIMISED, AUTO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,4 +23,4 @@ class Options:
     level: int | None = None
     fuel: bool = False
     deterministic: bool = False
-    tier: str = "optimised"
+    tier: str = OPTIMISED

@@ -243,12 +243,12 @@ class ModuleCode:
         from wasmwright.runtime import baseline
 
         try:
-            unit = baseline.compile_unit(
-                self.module, self.layout, self.guard, wanted, self.symbols
-            )
+            unit = baseline.compile_unit(self.module, self.layout, self.guard, wanted, self.symbols)
         except baseline.Unsupported as e:
             import os
-            if os.environ.get("WW_DEBUG"): print("unsupported", e, len(wanted))
+
+            if os.environ.get("WW_DEBUG"):
+                print("unsupported", e, len(wanted))
             return False
         self._baseline_units.append(unit)
         backtraces.register(unit.address, unit.address + unit.size, unit)

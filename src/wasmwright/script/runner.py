@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wasmwright.api import Global, Instance, Module
+from wasmwright.codegen.options import OPTIMISED
 from wasmwright.errors import (
     CompileError,
     ExhaustionError,
@@ -98,15 +99,20 @@ class Report:
 
 
 def run_script(
-    source: str | bytes, *, features: int = DEFAULT, guard: bool = True, level: int = LEVEL
+    source: str | bytes,
+    *,
+    features: int = DEFAULT,
+    guard: bool = True,
+    level: int = LEVEL,
+    tier: str = OPTIMISED,
 ) -> Report:
     """Run a script; ``guard`` says whether memories have guard pages or explicit checks.
 
     ``features`` are the proposals that its modules may use, ``level`` is LLVM's optimisation
-    level. Raises TextError where the source is no script.
+    level, ``tier`` who compiles. Raises TextError where the source is no script.
     """
     report = Report()
-    runner = _Runner(features, guard, level)
+    runner = _Runner(features, guard, level, tier)
     for command in parse_script(source):
         kind = kind_of(command)
         try:
@@ -162,10 +168,11 @@ class _Instance:
 class _Runner:
     """The modules, instances and registered names of a script."""
 
-    def __init__(self, features: int, guard: bool, level: int) -> None:
+    def __init__(self, features: int, guard: bool, level: int, tier: str) -> None:
         self.features = features
         self.guard = guard
         self.level = level
+        self.tier = tier
         # By identifier, with None for the last; a value of None is one that failed.
         self.modules: dict[str | None, Module | None] = {}
         self.instances: dict[str | None, _Instance | None] = {}
@@ -237,7 +244,9 @@ class _Runner:
 
     def build(self, source: ModuleSource) -> Module:
         binary = source.binary(self.features)
-        return Module(binary, features=self.features, guard=self.guard, level=self.level)
+        return Module(
+            binary, features=self.features, guard=self.guard, level=self.level, tier=self.tier
+        )
 
     def instantiate(self, module: Module) -> _Instance:
         return _Instance(Instance(module, self.registry))
