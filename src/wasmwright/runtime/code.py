@@ -244,11 +244,7 @@ class ModuleCode:
 
         try:
             unit = baseline.compile_unit(self.module, self.layout, self.guard, wanted, self.symbols)
-        except baseline.Unsupported as e:
-            import os
-
-            if os.environ.get("WW_DEBUG"):
-                print("unsupported", e, len(wanted))
+        except baseline.Unsupported:
             return False
         self._baseline_units.append(unit)
         backtraces.register(unit.address, unit.address + unit.size, unit)
