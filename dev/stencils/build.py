@@ -154,6 +154,7 @@ def build() -> bytes:
         families.leaving,
         families.arguments,
         families.addresses,
+        families.counters,
     ):
         builder.between(each())
     return builder.file()

@@ -505,6 +505,40 @@ def leaving() -> Iterator[Variant]:
         yield Variant("result.vector", i, body + go("next", **(keep | {f"f{i}": "%w"})))
 
 
+def counters() -> Iterator[Variant]:
+    """Counting down in a cell, and what is done where that has come to its end.
+
+    A cell is {i32 left, i32 told, ptr code}. Who finds no rounds left enters the code, which goes
+    on from here to the function's end, if there is any; else it tells the number of the cell, once,
+    and goes on for some rounds. No register survives that.
+    """
+    body = (
+        "%n = load i32, ptr @ww_cell\n%m = add i32 %n, -1\nstore i32 %m, ptr @ww_cell\n"
+        "%hot = icmp slt i32 %m, 0\nbr i1 %hot, label %slow, label %on, !prof !1\n"
+        f"slow:\n{go('taken')}on:\n{go('next')}"
+    )
+    yield Variant("count", 0, body)
+    told = "getelementptr (i8, ptr @ww_cell, i64 4)"
+    tell = (
+        f"tell:\n%more = trunc i64 {hole('h1')} to i32\nstore i32 %more, ptr @ww_cell\n"
+        f"%told = load i32, ptr {told}\n%known = icmp ne i32 %told, 0\n"
+        "br i1 %known, label %again, label %first\n"
+        f"first:\nstore i32 1, ptr {told}\nstore i64 {hole('h0')}, ptr %message\n"
+        f"%file = trunc i64 {hole('h2')} to i32\n"
+        "%written = call i64 @write(i32 %file, ptr %message, i64 8)\n"
+        f"{go('next', **_lost())}again:\n{go('next', **_lost())}"
+    )
+    results = "{ i64, i64, <2 x i64>, <2 x i64> }"
+    lines = [
+        "%message = alloca i64\n%code = load ptr, ptr getelementptr (i8, ptr @ww_cell, i64 8)\n",
+        "%there = icmp ne ptr %code, null\nbr i1 %there, label %enter, label %tell\n",
+        f"enter:\n%v = call {results} %code(ptr %ctx, ptr %fr)\n",
+        *[f"%v{i} = extractvalue {results} %v, {i}\n" for i in range(4)],
+        go("taken", **(_lost() | {"y": "%v0", "r2": "%v1", "f0": "%v2", "f1": "%v3"})),
+    ]
+    yield Variant("hot", 0, "".join([*lines, tell]))
+
+
 def addresses() -> Iterator[Variant]:
     """An address with an offset that no hole has room for: both are in registers."""
     for index in range(REGISTERS - 1):
@@ -589,6 +623,7 @@ __all__ = [
     "call_ops",
     "calls",
     "constants",
+    "counters",
     "entries",
     "leaving",
     "moves",

@@ -62,6 +62,18 @@ EAGER_LEVEL: Final = 2
 # Bytes of bodies up to which a function's callees are compiled with it on its first call.
 LAZY_UNIT: Final = 2000
 
+# Bytes of bodies up to which a function's callees are compiled with it by the baseline tier.
+BASELINE_UNIT: Final = 16 * 1024
+
+# Calls of a function, and rounds of a loop, after which its baseline code asks for optimised code;
+# rounds after which a loop looks whether that has come.
+HOT_CALLS: Final = 1000
+HOT_ROUNDS: Final = 5000
+HOT_AGAIN: Final = 2000
+
+# Bytes of body beyond which a function stays in baseline code: LLVM takes too long for it.
+HOT_BODY: Final = 256 * 1024
+
 # Bytes of body up to which a function without loops and calls runs with the GIL held, which is
 # cheaper than to release and acquire it.
 SHORT_BODY: Final = 500

@@ -8,11 +8,12 @@ import functools
 from collections.abc import Sequence
 from typing import Final
 
-from wasmwright import errors
+from wasmwright import errors, tuning
 from wasmwright.codegen import cpu, vm
 from wasmwright.codegen.abi import Layout
 from wasmwright.codegen.baseline import x86_64 as arch
 from wasmwright.codegen.baseline.compiler import Compiled, compile_functions
+from wasmwright.codegen.baseline.emitter import CELL_SIZE, Counting
 from wasmwright.codegen.baseline.library import Library, open_library
 from wasmwright.codegen.baseline.unsupported import Unsupported
 from wasmwright.model.module import Module
@@ -23,6 +24,7 @@ _PUSHED: Final = 1  # bytes of a function's head after which the caller's rbp is
 _FRAMED: Final = 4  # and after which rbp points to it
 _RETURN: Final = b"\xc3"
 _PLACE: Final = 16
+_CELL_CODE: Final = 8  # where a cell has what code to go on in
 
 
 class Shared:
@@ -35,6 +37,7 @@ class Shared:
             "ww_trap": arch.TRAP,
             "memset": arch.jump_to(_c_function("memset")),
             "memmove": arch.jump_to(_c_function("memmove")),
+            "write": arch.jump_to(_c_function("write")),
         }
         block = bytearray()
         offsets = {}
@@ -45,7 +48,8 @@ class Shared:
         address = native.get().code_arena.allocate(len(block))
         vm.write(address, bytes(block))
         vm.protect(address, vm.round_up(len(block)), vm.READ | vm.EXECUTE)
-        self.targets = [address + offsets[name] for name in library.targets]
+        # Cells are each unit's own.
+        self.targets = [address + offsets.get(name, 0) for name in library.targets]
 
 
 def _c_function(name: str) -> int:
@@ -61,22 +65,35 @@ def shared() -> Shared:
 class BaselineUnit:
     """Baseline code of several functions, in memory. Implements ``backtraces.CodeMap``."""
 
-    def __init__(self, symbols: Symbols, compiled: Compiled, funcs: Sequence[int]) -> None:
+    def __init__(
+        self, symbols: Symbols, compiled: Compiled, funcs: Sequence[int], first_site: int = 0
+    ) -> None:
         places = shared().targets
+        library = shared().library
         code = bytearray(compiled.code)
-        self.size = len(code)
+        # Behind the code, on pages that stay writable, the cells of what it counts.
+        self._code_size = vm.round_up(len(code))
+        self.sites = compiled.sites
+        self.size = self._code_size + CELL_SIZE * len(self.sites)
         arena = native.get().code_arena
         self.address = arena.allocate(self.size)
+        cells = self.address + self._code_size
         relocations = compiled.shared
         for i in range(0, len(relocations), 3):
             place, target, addend = relocations[i : i + 3]
-            distance = places[target] + addend - (self.address + place)
+            origin = cells if target == library.cell_target else places[target]
+            distance = origin + addend - (self.address + place)
             code[place : place + 4] = distance.to_bytes(4, "little", signed=True)
+        for number, site in enumerate(self.sites):
+            code[site.number_at : site.number_at + 4] = (first_site + number).to_bytes(4, "little")
+            rounds = tuning.HOT_CALLS if site.offset < 0 else tuning.HOT_ROUNDS
+            native.write32(cells + CELL_SIZE * number, rounds)
         vm.write(self.address, bytes(code))
-        vm.protect(self.address, vm.round_up(self.size), vm.READ | vm.EXECUTE)
+        vm.protect(self.address, self._code_size, vm.READ | vm.EXECUTE)
         self._arena = arena
         self._symbols = symbols
         self._starts = compiled.starts
+        self._steps = compiled.steps
         self._funcs = funcs
         self._from = compiled.map[0::2]
         self._offsets = compiled.map[1::2]
@@ -84,6 +101,14 @@ class BaselineUnit:
     def entries(self) -> list[int]:
         """The address of each function."""
         return [self.address + start for start in self._starts]
+
+    def enter_at(self, number: int, address: int) -> None:
+        """Has the code go on in other code at the site ``number`` when that is next looked at."""
+        native.write64(self.address + self._code_size + CELL_SIZE * number + _CELL_CODE, address)
+
+    def step(self, func: int) -> int:
+        """The bytes of a local in the frame of a function."""
+        return self._steps[self._funcs.index(func)]
 
     def close(self) -> None:
         """Gives the memory back; nothing may run in it any more."""
@@ -96,7 +121,8 @@ class BaselineUnit:
         at = place if stopped else place - 1
         func = self._funcs[bisect.bisect_right(self._starts, at) - 1]
         offset = self._offsets[bisect.bisect_right(self._from, at) - 1]
-        return [self._symbols.frame(func, offset)]
+        # Code that goes on in optimised code has a frame, but is not a call of the function.
+        return [] if offset < 0 else [self._symbols.frame(func, offset)]
 
     def unframed(self, address: int) -> int | None:
         """Implements CodeMap; needs the code to be there."""
@@ -108,11 +134,22 @@ class BaselineUnit:
 
 
 def compile_unit(
-    module: Module, layout: Layout, guard: bool, funcs: Sequence[int], symbols: Symbols
+    module: Module,
+    layout: Layout,
+    guard: bool,
+    funcs: Sequence[int],
+    symbols: Symbols,
+    told: tuple[int, int] | None = None,
 ) -> BaselineUnit:
-    """The functions' code, placed; ``Unsupported`` if one has an instruction without stencils."""
-    compiled = compile_functions(shared().library, module, layout, guard, list(funcs))
-    return BaselineUnit(symbols, compiled, funcs)
+    """The functions' code, placed; ``Unsupported`` if one has an instruction without stencils.
+
+    With ``told`` it counts how often its functions and loops are entered, and tells a file of
+    those that are hot: the file's descriptor, and the number of the first site.
+    """
+    counting = None if told is None else Counting(told[0], tuning.HOT_AGAIN)
+    library = shared().library
+    compiled = compile_functions(library, module, layout, guard, list(funcs), counting)
+    return BaselineUnit(symbols, compiled, funcs, 0 if told is None else told[1])
 
 
 __all__ = ["BaselineUnit", "Unsupported", "compile_unit", "shared"]

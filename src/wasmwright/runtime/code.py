@@ -24,7 +24,7 @@ from wasmwright.codegen.heap_layout import HeapNeeds
 from wasmwright.codegen.lines import Place
 from wasmwright.codegen.llvm import native_calls
 from wasmwright.codegen.objects import LoadedObject, ObjectError
-from wasmwright.codegen.options import Options
+from wasmwright.codegen.options import AUTO, OPTIMISED, Options
 from wasmwright.codegen.unwind import ObjectFrames
 from wasmwright.model.module import Module
 from wasmwright.runtime import backtraces, native, perf_map
@@ -69,14 +69,29 @@ class Unit:
     It outlives the code if a backtrace has it, and can still tell frames.
     """
 
-    __slots__ = ("_funcs", "_known", "_starts", "_unframed", "_unwinding", "loaded", "symbols")
+    __slots__ = (
+        "_funcs",
+        "_known",
+        "_sizes",
+        "_starts",
+        "_unframed",
+        "_unwinding",
+        "loaded",
+        "symbols",
+    )
 
     def __init__(self, symbols: Symbols, loaded: LoadedObject, funcs: Sequence[int]) -> None:
         self.symbols = symbols
         self.loaded = loaded
-        placed = sorted((loaded.symbols[f"f{func}"], func) for func in funcs)
-        self._starts = [start for start, _ in placed]
-        self._funcs = [func for _, func in placed]
+        names = {f"f{func}": func for func in funcs} | {f"o{func}": func for func in funcs}
+        placed = sorted(
+            (start, names[name], loaded.sizes[name])
+            for name, start in loaded.symbols.items()
+            if name in names
+        )
+        self._starts = [start for start, _, _ in placed]
+        self._funcs = [func for _, func, _ in placed]
+        self._sizes = [size for _, _, size in placed]
         self._unwinding: ObjectFrames | None = None
         # By address: the same ones are asked for again and again.
         self._known: dict[tuple[int, bool], list[Place]] = {}
@@ -103,7 +118,7 @@ class Unit:
     def frames_at(self, address: int, stopped: bool) -> list[errors.Frame]:
         """Implements CodeMap."""
         at = bisect.bisect_right(self._starts, address) - 1
-        if at < 0 or address >= self._starts[at] + self.loaded.sizes[f"f{self._funcs[at]}"]:
+        if at < 0 or address >= self._starts[at] + self._sizes[at]:
             return []
         places = self._known.get((address, stopped))
         if places is None:
@@ -141,6 +156,8 @@ class ModuleCode:
         self.needs = HeapNeeds(module)
         self._first = module.imported_funcs
         self._compiled = array("Q", bytes(8 * len(module.funcs)))
+        # By number, 1 for functions whose code is LLVM's although they began in baseline code.
+        self._optimised = bytearray(len(module.funcs))
         # Reentrant: a finaliser or a signal handler may interrupt a compilation and call.
         self._lock = threading.RLock()
         # By number, 1 for functions that are compiled and over before the GIL could be released.
@@ -155,7 +172,9 @@ class ModuleCode:
         # The callable that compiled code has in its thunks; it must not keep this alive.
         self._compiler = _compiler(id(self))
         self._thunks, self._thunk_size = _make_thunks(len(module.funcs), self._compiler)
-        self._code = resource(_unload, self._units, self._thunks, self._thunk_size)
+        self._code = resource(
+            _unload, self._units, self._baseline_units, self._thunks, self._thunk_size
+        )
 
     @functools.cached_property
     def digest(self) -> bytes:
@@ -184,16 +203,23 @@ class ModuleCode:
             with Preparing(), self._lock:
                 if not self._compiled[number]:
                     ready = self._ready(index, self._level(tuning.LAZY_LEVEL)) is not None
-                    wanted = [index] if ready else self._neighbours(index)
+                    wanted = [index]
+                    if not ready:
+                        fast = self.options.tier != OPTIMISED
+                        size = tuning.BASELINE_UNIT if fast else tuning.LAZY_UNIT
+                        wanted = self._neighbours(index, self._compiled, size)
                     if ready or not self._baseline(wanted):
                         self._compile(wanted, tuning.LAZY_LEVEL)
         return self._compiled[number]
 
-    def _neighbours(self, index: int) -> list[int]:
-        """The function ``index``, and nearest first those that it calls, which may follow soon."""
+    def _neighbours(self, index: int, done: Sequence[int], size: int) -> list[int]:
+        """The function ``index``, and nearest first those that it calls, which may follow soon.
+
+        Those that have something in ``done`` are left out; ``size`` are the bytes of their bodies.
+        """
         group = [index]
         members = {index}
-        room = tuning.LAZY_UNIT - self._body_size(index)
+        room = size - self._body_size(index)
         for caller in group:
             for callee in callees(self.module, caller - self._first):
                 if callee < self._first or callee in members:
@@ -202,7 +228,7 @@ class ModuleCode:
                 room -= self._body_size(callee)
                 if room < 0:
                     return group
-                if not self._compiled[callee - self._first]:
+                if not done[callee - self._first]:
                     group.append(callee)
         return group
 
@@ -229,7 +255,7 @@ class ModuleCode:
                 for number in range(len(self._compiled)):
                     self.address(self._first + number)
             for group in eager_groups(self.module, self._compiled):
-                if self.options.tier == "optimised":
+                if self.options.tier == OPTIMISED:
                     self._compile(group, tuning.EAGER_LEVEL)
                     continue
                 for func in group:
@@ -238,12 +264,20 @@ class ModuleCode:
 
     def _baseline(self, wanted: list[int]) -> bool:
         """Compiles with the baseline tier, if it is wanted and can; whether it did."""
-        if self.options.tier == "optimised":
+        options = self.options
+        if options.tier == OPTIMISED or options.fuel or options.deterministic:
             return False
-        from wasmwright.runtime import baseline
+        from wasmwright.runtime import baseline, tiering
 
+        tiers = tiering.get()
         try:
-            unit = baseline.compile_unit(self.module, self.layout, self.guard, wanted, self.symbols)
+            with tiers.announcing:
+                told = tiers.start() if options.tier == AUTO else None
+                unit = baseline.compile_unit(
+                    self.module, self.layout, self.guard, wanted, self.symbols, told
+                )
+                if told is not None:
+                    tiers.add(self, unit)
         except baseline.Unsupported:
             return False
         self._baseline_units.append(unit)
@@ -254,17 +288,45 @@ class ModuleCode:
             self.short[number] = is_short(self.module, number, tuning.SHORT_BODY)
         return True
 
+    def optimise(self, unit: BaselineUnit, site: int) -> None:
+        """Implements ``tiering.Optimiser``; without the lock while LLVM is at work."""
+        found = unit.sites[site]
+        func = found.func
+        entered = None
+        if found.enterable:
+            entered = func, int(found.offset), unit.step(func)
+        elif self._optimised[func - self._first]:
+            return
+        if self._body_size(func) > tuning.HOT_BODY:
+            return
+        level = self._level(tuning.LAZY_LEVEL)
+        wanted = self._neighbours(func, self._optimised, tuning.LAZY_UNIT)
+        data = self._llvm(wanted, level, entered)
+        with self._lock:
+            loaded = self._publish(wanted, data, level)
+            for each in wanted:
+                number = each - self._first
+                self._optimised[number] = 1
+                for instance in list(self._instances):
+                    instance.set_code(number, self._compiled[number], bool(self.short[number]))
+        if entered is not None:
+            unit.enter_at(site, loaded.symbols[f"o{func}"])
+
     def _compile(self, wanted: list[int], level: int) -> None:
         level = self._level(level)
         funcs, data = self._object(wanted, level)
         try:
-            loaded = native.get().load_code(data)
+            self._publish(funcs, data, level)
         except ObjectError:
             if self._ahead:
                 raise
             self._cached(level).forget(wanted[0])
             funcs, data = self._object(wanted, level)
-            loaded = native.get().load_code(data)
+            self._publish(funcs, data, level)
+
+    def _publish(self, funcs: Sequence[int], data: bytes, level: int) -> LoadedObject:
+        """Loads an object, and has its functions called from now on."""
+        loaded = native.get().load_code(data)
         unit = Unit(self.symbols, loaded, funcs)
         self._units.append(unit)
         backtraces.register(loaded.address, loaded.address + loaded.size, unit)
@@ -274,21 +336,25 @@ class ModuleCode:
             number = func - self._first
             self._compiled[number] = loaded.symbols[f"f{func}"]
             self.short[number] = is_short(self.module, number, tuning.SHORT_BODY)
+        return loaded
 
     def _object(self, wanted: list[int], level: int) -> Object:
         """An object that has the wanted functions: from the cache, or compiled now."""
         found = self._ready(wanted[0], level)
         if found is not None and (self._ahead or set(wanted) <= set(found[0])):
             return found
+        data = self._llvm(wanted, level, None)
+        self._cached(level).add(tuple(wanted), data)
+        return wanted, data
+
+    def _llvm(self, wanted: list[int], level: int, entered: tuple[int, int, int] | None) -> bytes:
         from wasmwright.codegen.llvm import lower
 
         options = lower.Options(
             guard=self.guard, fuel=self.options.fuel, deterministic=self.options.deterministic
         )
-        text = lower.lower_unit(self.module, self.layout, wanted, options)
-        data = native.get().compile_ir(lambda: text, level)
-        self._cached(level).add(tuple(wanted), data)
-        return wanted, data
+        text = lower.lower_unit(self.module, self.layout, wanted, options, entered)
+        return native.get().compile_ir(lambda: text, level)
 
     def _ready(self, index: int, level: int) -> Object | None:
         """The object that has function ``index``, if it need not be compiled."""
@@ -337,7 +403,10 @@ def _make_thunks(count: int, compiler: Callable[[int], int]) -> tuple[int, int]:
     return first, total
 
 
-def _unload(units: list[Unit], thunks: int, size: int) -> None:
+def _unload(units: list[Unit], baseline: list[BaselineUnit], thunks: int, size: int) -> None:
+    for each in baseline:
+        backtraces.unregister(each.address)
+        each.close()
     for unit in units:
         backtraces.unregister(unit.loaded.address)
         native.get().unwinder.remove(unit.loaded)

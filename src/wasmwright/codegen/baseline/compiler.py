@@ -22,7 +22,7 @@ from wasmwright.codegen.baseline.control import (
     jump_unless,
     open_function,
 )
-from wasmwright.codegen.baseline.emitter import Emitter
+from wasmwright.codegen.baseline.emitter import Counting, Emitter, Site
 from wasmwright.codegen.baseline.library import (
     FORM_ANY64,
     FORM_CHECKED,
@@ -153,35 +153,54 @@ class Compiled:
 
     ``starts`` are the functions' offsets in ``code``; ``shared`` has three numbers for each hole
     that depends on where the code is: its offset, a shared place's number, what is added; ``map``
-    pairs of offsets: from which in the code on belongs to which in the binary.
+    pairs of offsets: from which in the code on belongs to which in the binary, or to nothing (-1).
+    ``sites`` are the places that count; ``steps`` the bytes of a local in each function's frame.
     """
 
-    __slots__ = ("code", "map", "shared", "starts")
+    __slots__ = ("code", "map", "shared", "sites", "starts", "steps")
 
-    def __init__(self, code: bytes, starts: list[int], shared: list[int], map: list[int]) -> None:
+    def __init__(
+        self,
+        code: bytes,
+        starts: list[int],
+        shared: list[int],
+        map: list[int],
+        sites: list[Site],
+        steps: list[int],
+    ) -> None:
         self.code: bytes = code
         self.starts: list[int] = starts
         self.shared: list[int] = shared
         self.map: list[int] = map
+        self.sites: list[Site] = sites
+        self.steps: list[int] = steps
 
 
 def compile_functions(
-    library: Library, module: Module, layout: Layout, guard: bool, funcs: list[int]
+    library: Library,
+    module: Module,
+    layout: Layout,
+    guard: bool,
+    funcs: list[int],
+    counting: Counting | None = None,
 ) -> Compiled:
-    """The code of the functions with these indices."""
+    """The code of the functions with these indices, which counts if it is told how."""
     e = Emitter(library, module, layout, guard)
+    e.counted = counting
     starts: list[int] = []
+    steps: list[int] = []
     for func in funcs:
         e.out.write(b"\xcc" * int(-len(e.out) & 15))
         starts.append(len(e.out))
         _function(e, func)
+        steps.append(e.step)
     shared: list[int] = []
     for i in range(len(e.shared)):
         shared.append(e.shared[i])
     places: list[int] = []
     for i in range(len(e.map)):
         places.append(e.map[i])
-    return Compiled(e.out.getvalue(), starts, shared, places)
+    return Compiled(e.out.getvalue(), starts, shared, places, e.sites, steps)
 
 
 def _function(e: Emitter, func: int) -> None:
@@ -206,14 +225,42 @@ def _function(e: Emitter, func: int) -> None:
     e.valid = 0
     e.dead = False
     e.nesting = 0
+    e.func = func
+    e.waiting = []
     size_at = _head(e, comp, len(types))
+    e.count(-1, False)
     e.reader.pos = code.start
     open_function(e, [type_code(each) for each in comp.results])
     _body(e)
+    _slow_paths(e)
     slots = e.base + (e.top + 1) * e.step
     slots = (slots + 15) & ~15
     e.patch(size_at, slots)
     e.patch(e.check_at, slots)
+
+
+def _slow_paths(e: Emitter) -> None:
+    """What the function's counting sites do when they have counted to the end."""
+    counting = e.counted
+    if counting is None or not e.waiting:
+        return
+    out = e.out
+    e.at = -1
+    e.mark()
+    end: i64 = len(out)
+    out.write(arch.END)
+    number = e.library.number(e.library.first("hot"))
+    for site in e.waiting:
+        e.patch(site.place, len(out) - site.place - 4)
+        start = e.emit_cell(number, site.cell, 0, counting.more, counting.file)
+        site.number_at = start + e.library.records[number * 16 + 6] - 1
+        place = e.taken(number, start)
+        e.patch(place, end - place - 4)
+        e.valid = 0
+        e.need(site.valid)
+        back: i64 = len(out) + arch.JUMP_AT
+        out.write(arch.JUMP)
+        e.patch(back, site.back - back - 4)
 
 
 def _head(e: Emitter, functype: FuncType, count: int) -> i64:

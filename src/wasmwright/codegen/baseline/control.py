@@ -133,6 +133,7 @@ def _loop(e: Emitter) -> None:
     e.need(e.pins)
     frame.pins = e.valid
     frame.position = len(e.out)
+    e.count(e.at, e.height == 0)
     e.frames.append(frame)
 
 

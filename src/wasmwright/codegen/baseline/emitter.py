@@ -49,7 +49,47 @@ _MAX_INT_CONSTANT: Final = (1 << 31) - 1  # that a hole has room for in an opera
 _KEPT_PINS: Final = 1  # what a callee keeps of the pinned registers
 _FLUSH_AT: Final = 64  # operands that may be anywhere; more are put into the frame
 
+CELL_SIZE: Final = 16  # see `dev/stencils/families.py`: counters
+
 _ALL_FEATURES: Final = (1 << 62) - 1
+
+
+class Counting:
+    """What code that counts does at the end: tells ``file`` of it, and counts ``more`` rounds."""
+
+    __slots__ = ("file", "more")
+
+    def __init__(self, file: i64, more: i64) -> None:
+        self.file: i64 = file
+        self.more: i64 = more
+
+
+class Site:
+    """A place that counts: the head of a loop, by its offset in the binary, or of a function (-1).
+
+    ``enterable`` says that optimised code can go on from there: nothing is on the operand stack.
+    """
+
+    __slots__ = ("back", "cell", "enterable", "func", "number_at", "offset", "place", "valid")
+
+    def __init__(
+        self,
+        cell: i64,
+        func: int,
+        offset: i64,
+        enterable: bool,
+        place: i64,
+        back: i64,
+        valid: i64,
+    ) -> None:
+        self.cell: i64 = cell
+        self.func: int = func
+        self.offset: i64 = offset
+        self.enterable: bool = enterable
+        self.place: i64 = place  # where the distance of its slow path is to be written
+        self.back: i64 = back  # where that goes back to
+        self.valid: i64 = valid  # the pinned locals that have to be in their registers then
+        self.number_at: i64 = 0  # where its number is to be written
 
 
 class Emitter:
@@ -86,6 +126,10 @@ class Emitter:
         self.dead: bool = False
         self.nesting: i64 = 0
         self.results: list[int] = []  # types of the function's
+        self.counted: Counting | None = None
+        self.sites: list[Site] = []
+        self.waiting: list[Site] = []  # those of this function, whose end is to be written
+        self.func: int = 0
         self.check_at: i64 = 0  # where the check of the stack has the size of the slots
 
     # Code
@@ -158,6 +202,29 @@ class Emitter:
         out[place + 1] = u8((value >> 8) & 0xFF)
         out[place + 2] = u8((value >> 16) & 0xFF)
         out[place + 3] = u8((value >> 24) & 0xFF)
+
+    def emit_cell(self, number: i64, cell: i64, a: i64, b: i64, c: i64) -> i64:
+        """Appends a stencil that refers to a cell; where it begins."""
+        first: i64 = len(self.shared)
+        start = self.emit(number, a, b, c, 0, 0)
+        target = self.library.cell_target
+        for i in range(first, len(self.shared), 3):
+            if self.shared[i + 1] == target:
+                self.shared[i + 2] += cell * CELL_SIZE
+        return start
+
+    def count(self, offset: i64, enterable: bool) -> None:
+        """Counts how often control gets here, at the head of a loop or of the function (-1)."""
+        if self.counted is None:
+            return
+        cell = len(self.sites)
+        number = self.library.number(self.library.first("count"))
+        start = self.emit_cell(number, cell, 0, 0, 0)
+        site = Site(
+            cell, self.func, offset, enterable, self.taken(number, start), len(self.out), self.valid
+        )
+        self.sites.append(site)
+        self.waiting.append(site)
 
     def taken(self, number: i64, start: i64) -> i64:
         """Where a stencil that branches has the distance of its target."""

@@ -67,6 +67,7 @@ class Library:
         self.fixups: bytes = file.fixups
         self.pool: bytes = file.pool
         self.targets: list[str] = file.targets
+        self.cell_target: i64 = file.targets.index("ww_cell")
         code = file.code
         self.codes: list[bytes] = []
         for at in range(0, len(file.records), RECORD_SIZE):

@@ -141,28 +141,46 @@ _DELEGATE: Final = slot("delegate")
 _CATCHES: Final = (slot("catch"), slot("catch_all"))
 
 
-def lower_unit(module: Module, layout: Layout, funcs: Sequence[int], options: Options) -> str:
+def lower_unit(
+    module: Module,
+    layout: Layout,
+    funcs: Sequence[int],
+    options: Options,
+    entered: tuple[int, int, int] | None = None,
+) -> str:
     """The LLVM IR of one unit: the functions with these indices, which must be valid.
 
-    Raises :class:`Unsupported` for an instruction that has no lowering yet.
+    ``entered`` has it define ``@o<index>``, too: a function that goes on at the head of a loop
+    where other code left off. It is the function's index, the loop's offset in the binary, and
+    the bytes that a local takes up in the frame whose address it is passed (behind ``ctx``).
+    The operand stack must be empty there. Raises :class:`Unsupported` for an instruction that has
+    no lowering yet.
     """
     members = list(funcs)
     unit = Unit(module, layout, options, members)
-    functions = [_function(unit, func) for func in members]
+    functions = [_function(unit, func, -1, 0) for func in members]
+    if entered is not None:
+        functions.append(_function(unit, entered[0], entered[1], entered[2]))
     unit.resolve()
     lines = ["".join(function) for function in functions]
     lines.append(unit.epilogue())
     return "".join(lines)
 
 
-def _function(unit: Unit, func: int) -> list[str]:
+def _function(unit: Unit, func: int, entry: i64, step: i64) -> list[str]:
     e = Emitter(unit, func)
+    e.entry = entry
+    e.entry_step = step
+    if entry >= 0:
+        e.scope = unit.entered_scope(func)
     reader = e.reader
     open_function(e)
     fuel = unit.options.fuel
     while e.frames:
         e.offset = reader.pos
         e.origin = 0
+        if e.offset == entry and e.plan is None:
+            e.enter_here()
         opcode = read_opcode(reader)
         if e.dead:
             _dead(e, opcode)
@@ -225,6 +243,7 @@ def _function(unit: Unit, func: int) -> list[str]:
             e.max_stack = depth
     if e.fuel_place >= 0:
         e.charge()
+    assert entry < 0 or e.entry_label, "a loop that is to be entered was not found"
     return definition(e)
 
 

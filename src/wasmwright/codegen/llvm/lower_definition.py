@@ -37,8 +37,11 @@ def definition(e: Emitter) -> list[str]:
     )
     context = f"ptr nonnull align 16 dereferenceable({max(layout.size, 16)}) %ctx"
     attributes = PERSONALITY if e.catches else ""
+    name = f"f{e.func}"
+    if e.entry >= 0:
+        name, params = f"o{e.func}", ", ptr %frame"
     lines = [
-        f"define {signature.ret} @f{e.func}({context}{params}) #0 {attributes}"
+        f"define {signature.ret} @{name}({context}{params}) #0 {attributes}"
         f"!dbg !{e.scope} {{\nentry:\n"
     ]
     if e.unit.options.fuel:
@@ -47,14 +50,22 @@ def definition(e: Emitter) -> list[str]:
             f"%fuel.rt = load ptr, ptr %fuel.slot{FIXED_POINTER}\n"
             f"%fuel = getelementptr i8, ptr %fuel.rt, i64 {RT_FUEL}\n"
         )
-    _take_from_area(e, lines)
+    if e.entry < 0:
+        _take_from_area(e, lines)
     count = len(signature.params)
     zeros: list[str] = []
     for index in e.locals_used:
         valtype = e.local_types[index]
         llvm = llvm_type(valtype)
         lines.append(f"%l{index} = alloca {llvm}\n")
-        value = f"%p{index}" if index < count else e.settled(zero(valtype), valtype)
+        if e.entry >= 0:
+            lines.append(
+                f"%oa{index} = getelementptr i8, ptr %frame, i64 {index * e.entry_step}\n"
+                f"%ol{index} = load {llvm}, ptr %oa{index}, align 8\n"
+            )
+            value = f"%ol{index}"
+        else:
+            value = f"%p{index}" if index < count else e.settled(zero(valtype), valtype)
         zeros.append(f"store {llvm} {value}, ptr %l{index}\n")
     lines += e.hidden_lines
     for hidden, plain in e.hidden_vectors:
@@ -96,9 +107,10 @@ def _stack_check(e: Emitter, lines: list[str]) -> None:
     The limit has a reserve below it for the frame of this function (and for those it
     is inlined into); a frame that may be big adds an estimate of its size.
     """
+    start = e.entry_label or "b0"
     frame = 16 * len(e.locals_used) + 16 * e.max_stack + e.size // 4
     if not e.calls and frame <= _SMALL_FRAME:
-        lines.append("br label %b0\n")
+        lines.append(f"br label %{start}\n")
         return
     lines.append("%sp = call ptr @llvm.frameaddress.p0(i32 0)\n%si = ptrtoint ptr %sp to i64\n")
     lines.append(f"%rta = getelementptr i8, ptr %ctx, i64 {CTX_RT}\n")
@@ -110,7 +122,7 @@ def _stack_check(e: Emitter, lines: list[str]) -> None:
         limit = "%sf"
         lines.append(f"%sf = call i64 @llvm.uadd.sat.i64(i64 %sl, i64 {frame})\n")
     lines.append(f"%so = icmp ult i64 %si, {limit}\n")
-    lines.append(f"br i1 %so, label %overflow, label %b0{UNLIKELY}\n")
+    lines.append(f"br i1 %so, label %overflow, label %{start}{UNLIKELY}\n")
     e.cold.append(
         f"overflow:\ncall void @trap(ptr %ctx, i32 {TRAP_STACK}) #2{e.place(e.start)}\n"
         "unreachable\n"

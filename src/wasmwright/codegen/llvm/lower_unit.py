@@ -310,6 +310,7 @@ class Unit:
         self.allocates: bool = False
         self._struct_layouts: dict[int, StructLayout] = {}
         self._signatures: dict[int, Signature] = {}
+        self.entered: int = -1
 
     def signature(self, type_index: int) -> Signature:
         """The function type with this index."""
@@ -340,6 +341,11 @@ class Unit:
             supers = self.module.types[supers[0]].supers
         return depth
 
+    def entered_scope(self, func: int) -> int:
+        """The scope of a function's code that is entered at a loop."""
+        self.entered = func
+        return FIRST_SCOPE + len(self.module.all_funcs)
+
     def resolve(self) -> None:
         """Write what was deferred until it was known what the unit computes with."""
         for lines, index, hidden, plain in self.deferred:
@@ -355,9 +361,12 @@ class Unit:
             parts.append(_THROW_HELPER)
         parts.append(_UNWINDING_ATTRIBUTES if self.unwinds else _ATTRIBUTES)
         parts += [_METADATA, _HEAP_METADATA, _DEBUG_METADATA]
-        for func in self.members:
+        scopes = [(FIRST_SCOPE + func, func) for func in self.members]
+        if self.entered >= 0:
+            scopes.append((FIRST_SCOPE + len(self.module.all_funcs), self.entered))
+        for scope, func in scopes:
             parts.append(
-                f'!{FIRST_SCOPE + func} = distinct !DISubprogram(name: "{func}", scope: !103, '
+                f'!{scope} = distinct !DISubprogram(name: "{func}", scope: !103, '
                 "file: !103, type: !104, spFlags: DISPFlagDefinition, unit: !102)\n"
             )
         return "".join(parts)
