@@ -50,7 +50,7 @@ class _Layout(Layout):
         return (CTX_MEMORIES, _EXTRA, _MORE, _MORE, _EXTRA)[index]
 
     def table(self, index: int) -> int:
-        return (_EXTRA, _MORE)[index % 2]
+        return (_EXTRA, _MORE, _EXTRA, _EXTRA)[index]
 
     def data(self, index: int) -> int:
         return _MORE
