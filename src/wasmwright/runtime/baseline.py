@@ -16,6 +16,7 @@ from wasmwright.codegen.baseline.compiler import Compiled, compile_functions
 from wasmwright.codegen.baseline.emitter import CELL_SIZE, Counting
 from wasmwright.codegen.baseline.library import Library, open_library
 from wasmwright.codegen.baseline.unsupported import Unsupported
+from wasmwright.codegen.baseline.view import View
 from wasmwright.model.module import Module
 from wasmwright.runtime import native
 from wasmwright.runtime.symbols import Symbols
@@ -133,10 +134,13 @@ class BaselineUnit:
         return 0 if ctypes.string_at(address, 1) == _RETURN else None
 
 
+def view(module: Module, layout: Layout, guard: bool) -> View:
+    """What `compile_unit` needs of a module, for one memory mode."""
+    return View(shared().library, module, layout, guard)
+
+
 def compile_unit(
-    module: Module,
-    layout: Layout,
-    guard: bool,
+    view: View,
     funcs: Sequence[int],
     symbols: Symbols,
     told: tuple[int, int] | None = None,
@@ -147,9 +151,8 @@ def compile_unit(
     those that are hot: the file's descriptor, and the number of the first site.
     """
     counting = None if told is None else Counting(told[0], tuning.HOT_AGAIN)
-    library = shared().library
-    compiled = compile_functions(library, module, layout, guard, list(funcs), counting)
+    compiled = compile_functions(view, list(funcs), counting)
     return BaselineUnit(symbols, compiled, funcs, 0 if told is None else told[1])
 
 
-__all__ = ["BaselineUnit", "Unsupported", "compile_unit", "shared"]
+__all__ = ["BaselineUnit", "Unsupported", "compile_unit", "shared", "view"]

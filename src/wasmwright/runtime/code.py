@@ -41,6 +41,7 @@ _DEFAULT: Final = Options()
 Object = tuple[Sequence[int], bytes]
 
 if TYPE_CHECKING:
+    from wasmwright.codegen.baseline.view import View
     from wasmwright.runtime.baseline import BaselineUnit
 
 
@@ -164,6 +165,7 @@ class ModuleCode:
         self.short = bytearray(len(module.funcs))
         self._units: list[Unit] = []
         self._baseline_units: list[BaselineUnit] = []
+        self._view: View | None = None  # for the baseline tier, once it is used
         # What was compiled ahead of time, by function; all of them, or none.
         self._ahead: Mapping[int, Object] = ahead or {}
         self._packs: dict[int, Pack] = {}
@@ -273,9 +275,9 @@ class ModuleCode:
         try:
             with tiers.announcing:
                 told = tiers.start() if options.tier == AUTO else None
-                unit = baseline.compile_unit(
-                    self.module, self.layout, self.guard, wanted, self.symbols, told
-                )
+                if self._view is None:
+                    self._view = baseline.view(self.module, self.layout, self.guard)
+                unit = baseline.compile_unit(self._view, wanted, self.symbols, told)
                 if told is not None:
                     tiers.add(self, unit)
         except baseline.Unsupported:

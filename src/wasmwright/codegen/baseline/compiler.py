@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from librt.vecs import append, vec
 from mypy_extensions import i64
 
 from wasmwright.binary.cursor import memarg_flags, read_opcode
-from wasmwright.codegen.abi import PARAM_FLOATS, PARAM_INTS, Layout, area_offsets
 from wasmwright.codegen.baseline import x86_64 as arch
 from wasmwright.codegen.baseline.calls import call_instruction
 from wasmwright.codegen.baseline.control import (
@@ -25,27 +25,21 @@ from wasmwright.codegen.baseline.control import (
 from wasmwright.codegen.baseline.emitter import Counting, Emitter, Site
 from wasmwright.codegen.baseline.library import (
     FORM_ANY64,
-    FORM_CHECKED,
-    FORM_CHECKED_ANY,
-    FORM_GUARDED,
-    FORM_GUARDED_ANY,
     FORMS,
     TYPE_F32,
     TYPE_F64,
     TYPE_I32,
     TYPE_I64,
-    TYPE_NAMES,
     TYPE_V128,
     Family,
-    Library,
     type_code,
 )
 from wasmwright.codegen.baseline.pins import choose_pins
 from wasmwright.codegen.baseline.places import CONSTANT, REGISTER
 from wasmwright.codegen.baseline.unsupported import Unsupported
+from wasmwright.codegen.baseline.view import Side, View
 from wasmwright.isa import BY_SLOT, INSTRUCTIONS, SLOTS, slot
-from wasmwright.model.module import Module
-from wasmwright.model.types import REF, V128, FuncType
+from wasmwright.model.parts import Code
 
 _UNSUPPORTED: Final = 0
 _PLAIN: Final = 1
@@ -176,16 +170,9 @@ class Compiled:
         self.steps: list[int] = steps
 
 
-def compile_functions(
-    library: Library,
-    module: Module,
-    layout: Layout,
-    guard: bool,
-    funcs: list[int],
-    counting: Counting | None = None,
-) -> Compiled:
+def compile_functions(view: View, funcs: list[int], counting: Counting | None = None) -> Compiled:
     """The code of the functions with these indices, which counts if it is told how."""
-    e = Emitter(library, module, layout, guard)
+    e = Emitter(view)
     e.counted = counting
     starts: list[int] = []
     steps: list[int] = []
@@ -205,16 +192,19 @@ def compile_functions(
 
 def _function(e: Emitter, func: int) -> None:
     module = e.module
-    code = module.codes[func - module.imported_funcs]
-    comp = module.types[module.all_funcs[func]].comp
-    assert isinstance(comp, FuncType)
-    types: list[int] = list(comp.params)
+    code: Code = module.codes[func - e.view.imported_funcs]
+    signature = e.view.signature(e.view.func_types[func])
+    types: vec[i64] = vec[i64]()
+    for i in range(signature.params.count):
+        types = append(types, signature.params.types[i])
     for count, valtype in code.locals:
-        types.extend([valtype] * count)
+        kind: i64 = type_code(valtype)
+        for _ in range(count):
+            types = append(types, kind)
     e.reader.pos = code.start
     e.reader.end = code.end
     e.at = code.start
-    vectors = choose_pins(e, types, len(comp.params))
+    vectors = choose_pins(e, types)
     e.step = 16 if vectors else 8
     e.base = e.step * len(types)
     e.height = 0
@@ -227,10 +217,14 @@ def _function(e: Emitter, func: int) -> None:
     e.nesting = 0
     e.func = func
     e.waiting = []
-    size_at = _head(e, comp, len(types))
+    size_at = _head(e, signature.params, len(types))
     e.count(-1, False)
     e.reader.pos = code.start
-    open_function(e, [type_code(each) for each in comp.results])
+    e.results = signature.results
+    results: list[int] = []
+    for i in range(signature.results.count):
+        results.append(signature.results.types[i])
+    open_function(e, results)
     _body(e)
     _slow_paths(e)
     slots = e.base + (e.top + 1) * e.step
@@ -249,7 +243,7 @@ def _slow_paths(e: Emitter) -> None:
     e.mark()
     end: i64 = len(out)
     out.write(arch.END)
-    number = e.library.number(e.library.first("hot"))
+    number = e.library.number(e.library.hot)
     for site in e.waiting:
         e.patch(site.place, len(out) - site.place - 4)
         start = e.emit_cell(number, site.cell, 0, counting.more, counting.file)
@@ -263,46 +257,44 @@ def _slow_paths(e: Emitter) -> None:
         e.patch(back, site.back - back - 4)
 
 
-def _head(e: Emitter, functype: FuncType, count: int) -> i64:
+def _head(e: Emitter, params: Side, count: i64) -> i64:
     """A function's head; where the size of its slots is to be written."""
     library = e.library
     e.mark()
     e.out.write(arch.HEAD)
-    check = library.number(library.first("check"))
+    check = library.number(library.check)
     start = e.emit(check, 0, 0, 0, 0, 0)
     e.check_at = start + library.records[check * 16 + 6] - 1
     size_at: i64 = len(e.out) + arch.SLOTS_SIZE_AT
     e.out.write(arch.MAKE_SLOTS)
-    places = area_offsets(functype.params, PARAM_INTS, PARAM_FLOATS)
     ints: i64 = 0
     floats: i64 = 0
-    for i, valtype in enumerate(functype.params):
-        if places[i] >= 0:
+    for i in range(params.count):
+        if params.places[i] >= 0:
             continue
-        kind: i64 = type_code(valtype)
+        kind = params.types[i]
         if kind >= TYPE_F32:
-            name = "enter.vector" if kind == TYPE_V128 else "enter.float"
-            number = library.number(library.first(name) + floats)
+            first = library.enter_vector if kind == TYPE_V128 else library.enter_float
+            number = library.number(first + floats)
             floats += 1
         else:
-            number = library.number(library.first("enter.int") + ints)
+            number = library.number(library.enter_int + ints)
             ints += 1
         e.emit(number, i * e.step, 0, 0, 0, 0)
-    for i, valtype in enumerate(functype.params):
-        if places[i] >= 0:
-            wide: i64 = 1 if valtype == V128 else 0
-            number = library.number(library.first("area.get") + wide)
-            e.emit(number, i * e.step, 0, 0, places[i], 0)
-    if e.module.all_memories:
-        e.emit(library.number(library.first("base")), 0, 0, 0, 0, 0)
-    params = len(functype.params)
-    words = (count - params) * (e.step // 8)
+    if params.in_area:
+        for i in range(params.count):
+            if params.places[i] >= 0:
+                wide: i64 = 1 if params.types[i] == TYPE_V128 else 0
+                number = library.number(library.area_get + wide)
+                e.emit(number, i * e.step, 0, 0, params.places[i], 0)
+    if e.view.has_memory:
+        e.emit(library.number(library.base), 0, 0, 0, 0, 0)
+    words = (count - params.count) * (e.step // 8)
     if words > 8:
-        number = library.number(library.first("zeros"))
-        e.emit(number, params * e.step, words * 8, 0, 0, 0)
+        e.emit(library.number(library.zeros), params.count * e.step, words * 8, 0, 0, 0)
     else:
         for i in range(words):
-            e.emit(library.number(library.first("zero")), params * e.step + 8 * i, 0, 0, 0, 0)
+            e.emit(library.number(library.zero), params.count * e.step + 8 * i, 0, 0, 0, 0)
     return size_at
 
 
@@ -366,7 +358,8 @@ def _plain(e: Emitter, opcode: i64) -> None:
     family = e.library.plain[opcode]
     if family is None:
         raise unsupported(opcode)
-    e.mark()
+    if e.library.traps[opcode] != 0:
+        e.mark()
     e.apply(family, e.library.arity[opcode], e.library.result[opcode], 0, 0)
 
 
@@ -417,31 +410,25 @@ def signed(word: i64) -> i64:
 def _access(e: Emitter, opcode: i64, families: list[Family | None], first: i64) -> None:
     reader = e.reader
     memory = memarg_flags(reader) >> 6
-    wide_offset: int = reader.u64()
     library = e.library
     count = library.arity[opcode]
-    form = memory_form(e, memory)
-    offset: i64 = 0
-    if wide_offset < _MAX_OFFSET:
-        offset = wide_offset
+    form = e.view.memory_forms[memory]
+    offset: i64 = reader.data[reader.pos]
+    if offset < 0x80:
+        reader.pos += 1
     else:
-        _far(e, count, wide_offset, form != FORM_ANY64)
-        form = FORM_ANY64
+        wide_offset: int = reader.u64()
+        offset = 0
+        if wide_offset < _MAX_OFFSET:
+            offset = wide_offset
+        else:
+            _far(e, count, wide_offset, form != FORM_ANY64)
+            form = FORM_ANY64
     family = families[first + form]
     if family is None:
         raise unsupported(opcode)
     e.mark()
-    e.apply(family, count, library.result[opcode], offset, e.layout.memory(memory))
-
-
-def memory_form(e: Emitter, memory: i64) -> i64:
-    """How a memory is accessed."""
-    limits = e.module.all_memories[memory].limits
-    if limits.address64:
-        return FORM_ANY64
-    if e.guard and limits.page_size_log2 == 16:
-        return FORM_GUARDED if memory == 0 else FORM_GUARDED_ANY
-    return FORM_CHECKED if memory == 0 else FORM_CHECKED_ANY
+    e.apply(family, count, library.result[opcode], offset, e.view.memory_places[memory])
 
 
 def _far(e: Emitter, count: i64, offset: int, narrow: bool) -> None:
@@ -480,20 +467,17 @@ def _select(e: Emitter, opcode: i64) -> None:
         e.reader.u32()
         e.reader.valtype()
     valtype = e.kinds[e.height - 2] >> 4
-    e.apply(e.library.family(f"select.{TYPE_NAMES[valtype]}"), 3, valtype, 0, 0)
+    e.apply(e.library.selects[valtype], 3, valtype, 0, 0)
 
 
 def _global(e: Emitter, opcode: i64) -> None:
-    index: int = e.reader.u32()
-    valtype = e.module.all_globals[index].valtype
-    name = "externref" if valtype & REF else TYPE_NAMES[type_code(valtype)]
-    where = "i" if index < e.layout.imported_globals else "d"
-    offset: i64 = e.layout.global_offsets[index]
+    index = e.reader.u32()
+    view = e.view
+    place = view.global_places[index]
     if opcode == _GLOBAL_GET:
-        family = e.library.family(f"global.get.{where}.{name}")
-        e.apply(family, 0, type_code(valtype), offset, 0)
+        e.apply(view.global_gets[index], 0, view.global_types[index], place, 0)
     else:
-        e.apply(e.library.family(f"global.set.{where}.{name}"), 1, -1, offset, 0)
+        e.apply(view.global_sets[index], 1, -1, place, 0)
 
 
 def _calling(e: Emitter, family: Family, count: i64, result: i64, extra: i64, more: i64) -> None:

@@ -12,7 +12,6 @@ from librt.vecs import append, vec
 from mypy_extensions import i64
 
 from wasmwright.binary.cursor import skip_immediates
-from wasmwright.codegen.abi import RESULT_FLOATS, RESULT_INTS
 from wasmwright.codegen.baseline import x86_64 as arch
 from wasmwright.codegen.baseline.emitter import Emitter
 from wasmwright.codegen.baseline.frame import Frame
@@ -26,6 +25,7 @@ from wasmwright.codegen.baseline.library import (
 )
 from wasmwright.codegen.baseline.places import CONSTANT, FRAME, KINDS, REGISTER, REGISTERS
 from wasmwright.codegen.baseline.unsupported import Unsupported
+from wasmwright.codegen.baseline.view import Side
 from wasmwright.isa import BY_SLOT, INSTRUCTIONS, SLOTS, slot
 from wasmwright.isa.immediates import BLOCKTYPE
 from wasmwright.model.types import BLOCK_INDEX, BOT, FuncType
@@ -61,7 +61,7 @@ def control_instruction(e: Emitter, opcode: i64) -> None:
     if opcode == _END:
         _end(e)
     elif opcode == _BR_IF:
-        jump_if(e, e.library.family("br_if:i32"), 1)
+        jump_if(e, e.library.jump_i32, 1)
     elif opcode == _BLOCK:
         frame = _open(e, BLOCK)
         e.flush(0)
@@ -71,7 +71,7 @@ def control_instruction(e: Emitter, opcode: i64) -> None:
     elif opcode == _LOOP:
         _loop(e)
     elif opcode == _IF:
-        jump_unless(e, e.library.family("br_if:i32.eqz"), 1)
+        jump_unless(e, e.library.jump_not_i32, 1)
     elif opcode == _ELSE:
         _else(e)
     elif opcode == _RETURN:
@@ -108,7 +108,6 @@ def dead_instruction(e: Emitter, opcode: i64) -> None:
 
 def open_function(e: Emitter, results: list[int]) -> None:
     """The frame of the whole body: to branch to it is to return."""
-    e.results = results
     e.frames.append(Frame(BODY, 0, [], results))
 
 
@@ -421,57 +420,45 @@ def leave(e: Emitter) -> None:
     e.out.write(arch.END)
 
 
-def _results(e: Emitter, types: list[int]) -> None:
+def _results(e: Emitter, side: Side) -> None:
     """Brings the results to where the caller takes them."""
     library = e.library
-    count: i64 = len(types)
+    count = side.count
+    types = side.types
     base = e.height - count
     if count == 1 and types[0] < TYPE_F32:
         if e.kinds[base] & 15 == CONSTANT and not e.fits(base):
             e.to_register(base)
-        kind = e.kinds[base]
-        place = kind & 15
+        place = e.kinds[base] & 15
         register: i64 = e.payloads[base] if place == REGISTER else 0
-        name = "result.i64"
+        first = library.result_i64
         if place == CONSTANT and types[0] == TYPE_I32:
-            name = "result.i32"
-        number = library.number(library.first(name) + place * REGISTERS + register)
+            first = library.result_i32
+        number = library.number(first + place * REGISTERS + register)
         e.emit(number, e.payloads[base], 0, 0, 0, 0)
         return
     for i in range(base, e.height):
         e.put(i)
     ints: i64 = 0
     floats: i64 = 0
-    area: i64 = 0
     # Through the area first: that leaves the result registers alone.
-    places = _places(types)
+    if side.in_area:
+        for i in range(count):
+            if side.places[i] >= 0:
+                wide: i64 = 1 if types[i] == TYPE_V128 else 0
+                number = library.number(library.area_put + wide)
+                e.emit(number, e.slot(base + i), 0, 0, side.places[i], 0)
     for i in range(count):
-        if places[i] >= 0:
-            wide: i64 = 1 if types[i] == TYPE_V128 else 0
-            number = library.number(library.first("area.put") + wide)
-            e.emit(number, e.slot(base + i), 0, 0, places[i], 0)
-            area += 1
-    for i in range(count):
-        if places[i] >= 0:
+        if side.places[i] >= 0:
             continue
         if types[i] >= TYPE_F32:
-            name = "result.vector" if types[i] == TYPE_V128 else "result.float"
-            number = library.number(library.first(name) + floats)
+            first = library.result_vector if types[i] == TYPE_V128 else library.result_float
+            number = library.number(first + floats)
             floats += 1
         else:
-            first = library.first("result.i64")
-            number = library.number(first + (ints * KINDS + FRAME) * REGISTERS)
+            number = library.number(library.result_i64 + (ints * KINDS + FRAME) * REGISTERS)
             ints += 1
         e.emit(number, e.slot(base + i), 0, 0, 0, 0)
-
-
-def _places(types: list[int]) -> list[int]:
-    """Where results are passed: -1 for a register, or an offset in the runtime block."""
-    from wasmwright.codegen.abi import area_offsets
-    from wasmwright.model.types import F32, F64, I32, I64, V128
-
-    valtypes = (I32, I64, F32, F64, V128)
-    return area_offsets(tuple([valtypes[each] for each in types]), RESULT_INTS, RESULT_FLOATS)
 
 
 __all__ = ["TYPE_I64", "control_instruction", "dead_instruction", "jump_if", "jump_unless"]

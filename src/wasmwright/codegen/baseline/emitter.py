@@ -39,6 +39,7 @@ from wasmwright.codegen.baseline.places import (
     REGISTERS,
 )
 from wasmwright.codegen.baseline.stencils import FIRST_TARGET, FIXUP_SIZE, NONE, RECORD_SIZE
+from wasmwright.codegen.baseline.view import EMPTY_SIDE, Side, View
 from wasmwright.model.module import Module
 
 _PLACES_AT: Final = 6  # in a record
@@ -95,12 +96,12 @@ class Site:
 class Emitter:
     """One unit of functions; ``start`` begins each."""
 
-    def __init__(self, library: Library, module: Module, layout: Layout, guard: bool) -> None:
-        self.library: Library = library
-        self.module: Module = module
-        self.layout: Layout = layout
-        self.guard: bool = guard
-        self.reader: Reader = Reader(module.data, 0, 0, _ALL_FEATURES)
+    def __init__(self, view: View) -> None:
+        self.view: View = view
+        self.library: Library = view.library
+        self.module: Module = view.module
+        self.layout: Layout = view.layout
+        self.reader: Reader = Reader(view.data, 0, 0, _ALL_FEATURES)
         self.out: BytesWriter = BytesWriter()
         # Triples: a place in the code, a shared target's number, and what is added.
         self.shared: vec[i64] = vec[i64]()
@@ -125,7 +126,7 @@ class Emitter:
         self.frames: list[Frame] = []
         self.dead: bool = False
         self.nesting: i64 = 0
-        self.results: list[int] = []  # types of the function's
+        self.results: Side = EMPTY_SIDE  # the function's
         self.counted: Counting | None = None
         self.sites: list[Site] = []
         self.waiting: list[Site] = []  # those of this function, whose end is to be written
@@ -218,7 +219,7 @@ class Emitter:
         if self.counted is None:
             return
         cell = len(self.sites)
-        number = self.library.number(self.library.first("count"))
+        number = self.library.number(self.library.count)
         start = self.emit_cell(number, cell, 0, 0, 0)
         site = Site(
             cell, self.func, offset, enterable, self.taken(number, start), len(self.out), self.valid

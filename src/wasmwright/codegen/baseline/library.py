@@ -93,7 +93,34 @@ class Library:
         self.copy: vec[i64] = self._firsts("copy")
         self.pin: vec[i64] = self._firsts("pin")
         self.reload: vec[i64] = self._firsts("reload")
-        self.lanes: dict[int, Family] = {}
+        self.check: i64 = self.first("check")
+        self.base: i64 = self.first("base")
+        self.zero: i64 = self.first("zero")
+        self.zeros: i64 = self.first("zeros")
+        self.count: i64 = self.first("count")
+        self.hot: i64 = self.first("hot")
+        self.enter_int: i64 = self.first("enter.int")
+        self.enter_float: i64 = self.first("enter.float")
+        self.enter_vector: i64 = self.first("enter.vector")
+        self.area_get: i64 = self.first("area.get")
+        self.area_put: i64 = self.first("area.put")
+        self.argument_int: i64 = self.first("argument.int")
+        self.argument_float: i64 = self.first("argument.float")
+        self.argument_vector: i64 = self.first("argument.vector")
+        self.call_defined: i64 = self.first("call.d")
+        self.call_import: i64 = self.first("call.i")
+        self.result_i32: i64 = self.first("result.i32")
+        self.result_i64: i64 = self.first("result.i64")
+        self.result_float: i64 = self.first("result.float")
+        self.result_vector: i64 = self.first("result.vector")
+        self.jump_i32: Family = self.family("br_if:i32")
+        self.jump_not_i32: Family = self.family("br_if:i32.eqz")
+        self.selects: list[Family] = [self.family(f"select.{each}") for each in TYPE_NAMES]
+        # By slot, 1 for instructions that may trap.
+        self.traps: vec[i64] = vec[i64]([0] * SLOTS)
+        for row in INSTRUCTIONS:
+            if row.family in ("binop", "cvtop") and _may_trap(row.name):
+                self.traps[row.slot] = 1
 
     def _row(self, number: int, name: str) -> None:
         row = BY_SLOT[number]
@@ -132,6 +159,12 @@ class Library:
         """The number of a stencil, by its place in the index; NONE if there is none."""
         found = i64(read_i16_le(self.index, 2 * at))
         return found & NONE
+
+
+def _may_trap(name: str) -> bool:
+    """Whether an instruction that computes may trap."""
+    operation = name.partition(".")[2]
+    return operation.startswith(("div_", "rem_", "trunc_f"))
 
 
 # What jumps if a comparison does not hold; of floats there is none.

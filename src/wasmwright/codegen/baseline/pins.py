@@ -9,7 +9,7 @@ from mypy_extensions import i64
 
 from wasmwright.binary.cursor import read_opcode, skip_immediates
 from wasmwright.codegen.baseline.emitter import Emitter
-from wasmwright.codegen.baseline.library import TYPE_F32, TYPE_V128, type_code
+from wasmwright.codegen.baseline.library import TYPE_F32, TYPE_V128
 from wasmwright.codegen.baseline.places import FRAME, PIN, PINNED
 from wasmwright.isa import PREFIX_BASE, slot
 
@@ -27,23 +27,20 @@ _MAX_SHIFT: Final = 12
 _WORTH: Final = 3  # uses from which on a register is worth it
 
 
-def choose_pins(e: Emitter, types: list[int], params: int) -> bool:
+def choose_pins(e: Emitter, types: vec[i64]) -> bool:
     """Chooses the locals of the body where the reader is, which it reads to its end.
 
-    Returns whether there are vectors in it.
+    ``types`` are those of the locals. Returns whether there are vectors in it.
     """
     vectors = False
-    locals_: vec[i64] = vec[i64]()
     places: vec[i64] = vec[i64]()
     weights: vec[i64] = vec[i64]()
-    for valtype in types:
-        kind: i64 = type_code(valtype)
-        if kind == TYPE_V128:
+    for i in range(len(types)):
+        if types[i] == TYPE_V128:
             vectors = True
-        locals_ = append(locals_, kind)
         places = append(places, i64(FRAME))
         weights = append(weights, i64(0))
-    e.local_types = locals_
+    e.local_types = types
     reader = e.reader
     end = reader.end
     shift: i64 = 0
