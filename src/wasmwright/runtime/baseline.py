@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import ctypes
 import functools
+import struct
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,7 +16,6 @@ from wasmwright.codegen.baseline import x86_64 as arch
 from wasmwright.codegen.baseline.compiler import Compiled, compile_functions
 from wasmwright.codegen.baseline.emitter import CELL_SIZE, Counting
 from wasmwright.codegen.baseline.library import Library, open_library
-from wasmwright.codegen.baseline.unsupported import Unsupported
 from wasmwright.codegen.baseline.view import View
 from wasmwright.model.module import Module
 from wasmwright.runtime import native
@@ -25,6 +25,7 @@ _PUSHED: Final = 1  # bytes of a function's head after which the caller's rbp is
 _FRAMED: Final = 4  # and after which rbp points to it
 _RETURN: Final = b"\xc3"
 _PLACE: Final = 16
+_TRIPLE: Final = struct.Struct("<iii")
 _CELL_CODE: Final = 8  # where a cell has what code to go on in
 
 
@@ -66,22 +67,19 @@ def shared() -> Shared:
 class BaselineUnit:
     """Baseline code of several functions, in memory. Implements ``backtraces.CodeMap``."""
 
-    def __init__(
-        self, symbols: Symbols, compiled: Compiled, funcs: Sequence[int], first_site: int = 0
-    ) -> None:
+    def __init__(self, symbols: Symbols, compiled: Compiled, first_site: int = 0) -> None:
         places = shared().targets
         library = shared().library
         code = bytearray(compiled.code)
         # Behind the code, on pages that stay writable, the cells of what it counts.
         self._code_size = vm.round_up(len(code))
+        self._end = len(code)
         self.sites = compiled.sites
         self.size = self._code_size + CELL_SIZE * len(self.sites)
         arena = native.get().code_arena
         self.address = arena.allocate(self.size)
         cells = self.address + self._code_size
-        relocations = compiled.shared
-        for i in range(0, len(relocations), 3):
-            place, target, addend = relocations[i : i + 3]
+        for place, target, addend in _TRIPLE.iter_unpack(compiled.shared):
             origin = cells if target == library.cell_target else places[target]
             distance = origin + addend - (self.address + place)
             code[place : place + 4] = distance.to_bytes(4, "little", signed=True)
@@ -95,13 +93,18 @@ class BaselineUnit:
         self._symbols = symbols
         self._starts = compiled.starts
         self._steps = compiled.steps
-        self._funcs = funcs
-        self._from = compiled.map[0::2]
-        self._offsets = compiled.map[1::2]
+        self.funcs = compiled.funcs
+        numbers = memoryview(compiled.map).cast("i")
+        self._from = numbers[0::2]
+        self._offsets = numbers[1::2]
 
-    def entries(self) -> list[int]:
-        """The address of each function."""
-        return [self.address + start for start in self._starts]
+    def entries(self) -> list[tuple[int, int, int]]:
+        """Each function's index, and its code's address and size in bytes."""
+        ends = [*self._starts[1:], self._end]
+        return [
+            (func, self.address + start, end - start)
+            for func, start, end in zip(self.funcs, self._starts, ends, strict=True)
+        ]
 
     def enter_at(self, number: int, address: int) -> None:
         """Has the code go on in other code at the site ``number`` when that is next looked at."""
@@ -109,7 +112,7 @@ class BaselineUnit:
 
     def step(self, func: int) -> int:
         """The bytes of a local in the frame of a function."""
-        return self._steps[self._funcs.index(func)]
+        return self._steps[self.funcs.index(func)]
 
     def close(self) -> None:
         """Gives the memory back; nothing may run in it any more."""
@@ -120,7 +123,7 @@ class BaselineUnit:
         place = address - self.address
         # A return address may be that of the next function.
         at = place if stopped else place - 1
-        func = self._funcs[bisect.bisect_right(self._starts, at) - 1]
+        func = self.funcs[bisect.bisect_right(self._starts, at) - 1]
         offset = self._offsets[bisect.bisect_right(self._from, at) - 1]
         # Code that goes on in optimised code has a frame, but is not a call of the function.
         return [] if offset < 0 else [self._symbols.frame(func, offset)]
@@ -144,15 +147,17 @@ def compile_unit(
     funcs: Sequence[int],
     symbols: Symbols,
     told: tuple[int, int] | None = None,
-) -> BaselineUnit:
-    """The functions' code, placed; ``Unsupported`` if one has an instruction without stencils.
+) -> BaselineUnit | None:
+    """The functions' code, placed; without those that have an instruction without stencils.
 
     With ``told`` it counts how often its functions and loops are entered, and tells a file of
     those that are hot: the file's descriptor, and the number of the first site.
     """
     counting = None if told is None else Counting(told[0], tuning.HOT_AGAIN)
     compiled = compile_functions(view, list(funcs), counting)
-    return BaselineUnit(symbols, compiled, funcs, 0 if told is None else told[1])
+    if not compiled.funcs:
+        return None
+    return BaselineUnit(symbols, compiled, 0 if told is None else told[1])
 
 
-__all__ = ["BaselineUnit", "Unsupported", "compile_unit", "shared", "view"]
+__all__ = ["BaselineUnit", "compile_unit", "shared", "view"]

@@ -98,6 +98,10 @@ class Unit:
         self._known: dict[tuple[int, bool], list[Place]] = {}
         self._unframed: dict[int, int | None] = {}
 
+    def entries(self) -> Iterable[tuple[int, int, int]]:
+        """Each function's index, and its code's address and size in bytes."""
+        return zip(self._funcs, self._starts, self._sizes, strict=True)
+
     def unframed(self, address: int) -> int | None:
         """Implements CodeMap; needs the code to be loaded."""
         if address not in self._unframed:
@@ -211,6 +215,8 @@ class ModuleCode:
                         size = tuning.BASELINE_UNIT if fast else tuning.LAZY_UNIT
                         wanted = self._neighbours(index, self._compiled, size)
                     if ready or not self._baseline(wanted):
+                        if not ready:
+                            wanted = self._neighbours(index, self._compiled, tuning.LAZY_UNIT)
                         self._compile(wanted, tuning.LAZY_LEVEL)
         return self._compiled[number]
 
@@ -260,35 +266,39 @@ class ModuleCode:
                 if self.options.tier == OPTIMISED:
                     self._compile(group, tuning.EAGER_LEVEL)
                     continue
-                for func in group:
-                    if not self._baseline([func]):
-                        self._compile([func], tuning.EAGER_LEVEL)
+                self._baseline(group)
+                left = [func for func in group if not self._compiled[func - self._first]]
+                if left:
+                    self._compile(left, tuning.EAGER_LEVEL)
 
     def _baseline(self, wanted: list[int]) -> bool:
-        """Compiles with the baseline tier, if it is wanted and can; whether it did."""
+        """Compiles with the baseline tier, if it is wanted, what that can.
+
+        Whether it did the first function.
+        """
         options = self.options
         if options.tier == OPTIMISED or options.fuel or options.deterministic:
             return False
         from wasmwright.runtime import baseline, tiering
 
         tiers = tiering.get()
-        try:
-            with tiers.announcing:
-                told = tiers.start() if options.tier == AUTO else None
-                if self._view is None:
-                    self._view = baseline.view(self.module, self.layout, self.guard)
-                unit = baseline.compile_unit(self._view, wanted, self.symbols, told)
-                if told is not None:
-                    tiers.add(self, unit)
-        except baseline.Unsupported:
-            return False
+        if self._view is None:
+            self._view = baseline.view(self.module, self.layout, self.guard)
+        with tiers.announcing:
+            told = tiers.start() if options.tier == AUTO else None
+            unit = baseline.compile_unit(self._view, wanted, self.symbols, told)
+            if unit is None:
+                return False
+            if told is not None:
+                tiers.add(self, unit)
         self._baseline_units.append(unit)
         backtraces.register(unit.address, unit.address + unit.size, unit)
-        for func, address in zip(wanted, unit.entries(), strict=True):
+        perf_map.loaded(self.symbols, unit.entries())
+        for func, address, _ in unit.entries():
             number = func - self._first
             self._compiled[number] = address
             self.short[number] = is_short(self.module, number, tuning.SHORT_BODY)
-        return True
+        return wanted[0] in unit.funcs
 
     def optimise(self, unit: BaselineUnit, site: int) -> None:
         """Implements ``tiering.Optimiser``; without the lock while LLVM is at work."""
@@ -333,7 +343,7 @@ class ModuleCode:
         self._units.append(unit)
         backtraces.register(loaded.address, loaded.address + loaded.size, unit)
         native.get().unwinder.add(loaded)
-        perf_map.loaded(unit.symbols, loaded, funcs)
+        perf_map.loaded(unit.symbols, unit.entries())
         for func in funcs:
             number = func - self._first
             self._compiled[number] = loaded.symbols[f"f{func}"]

@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 
-from wasmwright.codegen.objects import LoadedObject
 from wasmwright.runtime.symbols import Symbols
 
 _files: list[int] = []
@@ -43,16 +42,15 @@ def disable() -> None:
         os.close(_files.pop())
 
 
-def loaded(symbols: Symbols, code: LoadedObject, funcs: Sequence[int]) -> None:
-    """Tells of functions whose code was loaded, if that is wanted."""
+def loaded(symbols: Symbols, code: Iterable[tuple[int, int, int]]) -> None:
+    """Tells of code that was loaded, if that is wanted: functions' indices, addresses, sizes."""
     if not _files:
         return
     module = f"{symbols.module_name}!" if symbols.module_name else ""
     lines = []
-    for func in funcs:
+    for func, address, size in code:
         name = symbols.name(func)
         label = f"{module}{name}" if name else f"{module}wasm-function[{func}]"
         shown = "".join(each if each.isprintable() else "?" for each in label)
-        symbol = f"f{func}"
-        lines.append(f"{code.symbols[symbol]:x} {code.sizes[symbol]:x} {shown}\n")
+        lines.append(f"{address:x} {size:x} {shown}\n")
     os.write(_files[0], "".join(lines).encode())

@@ -145,49 +145,52 @@ _MAX_OFFSET: Final = (1 << 31) - 64  # of an access, in a hole
 class Compiled:
     """Machine code of several functions, to be placed.
 
-    ``starts`` are the functions' offsets in ``code``; ``shared`` has three numbers for each hole
-    that depends on where the code is: its offset, a shared place's number, what is added; ``map``
-    pairs of offsets: from which in the code on belongs to which in the binary, or to nothing (-1).
-    ``sites`` are the places that count; ``steps`` the bytes of a local in each function's frame.
+    ``funcs`` are the functions' indices, ``starts`` their offsets in ``code``, ``steps`` the bytes
+    of a local in their frames; ``left`` are those that have an instruction without stencils.
+    ``shared`` has three numbers of 32 bits for each hole that depends on where the code is: its
+    offset, a shared place's number, what is added; ``map`` pairs of them: from which offset in the
+    code on belongs to which in the binary, or to nothing (-1). ``sites`` are the places that count.
     """
 
-    __slots__ = ("code", "map", "shared", "sites", "starts", "steps")
+    __slots__ = ("code", "funcs", "left", "map", "shared", "sites", "starts", "steps")
 
-    def __init__(
-        self,
-        code: bytes,
-        starts: list[int],
-        shared: list[int],
-        map: list[int],
-        sites: list[Site],
-        steps: list[int],
-    ) -> None:
-        self.code: bytes = code
-        self.starts: list[int] = starts
-        self.shared: list[int] = shared
-        self.map: list[int] = map
-        self.sites: list[Site] = sites
-        self.steps: list[int] = steps
+    def __init__(self) -> None:
+        self.code: bytes = b""
+        self.funcs: list[int] = []
+        self.starts: list[int] = []
+        self.steps: list[int] = []
+        self.left: list[int] = []
+        self.shared: bytes = b""
+        self.map: bytes = b""
+        self.sites: list[Site] = []
 
 
 def compile_functions(view: View, funcs: list[int], counting: Counting | None = None) -> Compiled:
     """The code of the functions with these indices, which counts if it is told how."""
     e = Emitter(view)
     e.counted = counting
-    starts: list[int] = []
-    steps: list[int] = []
+    made = Compiled()
     for func in funcs:
         e.out.write(b"\xcc" * int(-len(e.out) & 15))
-        starts.append(len(e.out))
-        _function(e, func)
-        steps.append(e.step)
-    shared: list[int] = []
-    for i in range(len(e.shared)):
-        shared.append(e.shared[i])
-    places: list[int] = []
-    for i in range(len(e.map)):
-        places.append(e.map[i])
-    return Compiled(e.out.getvalue(), starts, shared, places, e.sites, steps)
+        start, shared, places, sites = len(e.out), len(e.shared), len(e.map), len(e.sites)
+        try:
+            _function(e, func)
+        except Unsupported:
+            e.out.truncate(start)
+            e.shared.truncate(shared)
+            e.map.truncate(places)
+            del e.sites[sites:]
+            e.frames = []
+            made.left.append(func)
+            continue
+        made.funcs.append(func)
+        made.starts.append(start)
+        made.steps.append(e.step)
+    made.code = e.out.getvalue()
+    made.shared = e.shared.getvalue()
+    made.map = e.map.getvalue()
+    made.sites = e.sites
+    return made
 
 
 def _function(e: Emitter, func: int) -> None:

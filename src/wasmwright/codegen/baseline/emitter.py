@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from librt.strings import BytesWriter, read_i16_le, read_i32_le
+from librt.strings import BytesWriter, read_i16_le, read_i32_le, write_i32_le
 from librt.vecs import append, vec
-from mypy_extensions import i64, u8
+from mypy_extensions import i32, i64, u8
 
 from wasmwright.binary.reader import Reader
 from wasmwright.codegen.abi import Layout
@@ -103,10 +103,11 @@ class Emitter:
         self.layout: Layout = view.layout
         self.reader: Reader = Reader(view.data, 0, 0, _ALL_FEATURES)
         self.out: BytesWriter = BytesWriter()
-        # Triples: a place in the code, a shared target's number, and what is added.
-        self.shared: vec[i64] = vec[i64]()
-        # Pairs: from which offset in the code on instructions belong to which offset in the binary.
-        self.map: vec[i64] = vec[i64]()
+        # Triples of 32 bits: a place in the code, a shared target's number, and what is added.
+        self.shared: BytesWriter = BytesWriter()
+        # Pairs of 32 bits: from which offset in the code on instructions belong to which offset in
+        # the binary.
+        self.map: BytesWriter = BytesWriter()
         self.at: i64 = 0  # the offset of the current instruction
         self.height: i64 = 0
         self.flushed: i64 = 0
@@ -130,6 +131,7 @@ class Emitter:
         self.counted: Counting | None = None
         self.sites: list[Site] = []
         self.waiting: list[Site] = []  # those of this function, whose end is to be written
+        self.cell: i64 = 0  # that the present stencil refers to
         self.func: int = 0
         self.check_at: i64 = 0  # where the check of the stack has the size of the slots
 
@@ -180,9 +182,12 @@ class Emitter:
             place = start + (offset & 0xFFFF)
             at += FIXUP_SIZE
             if kind >= FIRST_TARGET:
-                shared = append(self.shared, place)
-                shared = append(shared, kind - FIRST_TARGET)
-                self.shared = append(shared, addend)
+                target = kind - FIRST_TARGET
+                if target == library.cell_target:
+                    addend += self.cell * CELL_SIZE
+                write_i32_le(self.shared, i32(place))
+                write_i32_le(self.shared, i32(target))
+                write_i32_le(self.shared, i32(addend))
             elif kind == HOLE_NEXT:
                 self.patch(place, end - place + addend)
             elif kind == 0:
@@ -206,13 +211,8 @@ class Emitter:
 
     def emit_cell(self, number: i64, cell: i64, a: i64, b: i64, c: i64) -> i64:
         """Appends a stencil that refers to a cell; where it begins."""
-        first: i64 = len(self.shared)
-        start = self.emit(number, a, b, c, 0, 0)
-        target = self.library.cell_target
-        for i in range(first, len(self.shared), 3):
-            if self.shared[i + 1] == target:
-                self.shared[i + 2] += cell * CELL_SIZE
-        return start
+        self.cell = cell
+        return self.emit(number, a, b, c, 0, 0)
 
     def count(self, offset: i64, enterable: bool) -> None:
         """Counts how often control gets here, at the head of a loop or of the function (-1)."""
@@ -234,7 +234,8 @@ class Emitter:
 
     def mark(self) -> None:
         """Notes that what comes may trap or call, for backtraces."""
-        self.map = append(append(self.map, i64(len(self.out))), self.at)
+        write_i32_le(self.map, i32(len(self.out)))
+        write_i32_le(self.map, i32(self.at))
 
     # The operand stack
 
