@@ -51,6 +51,9 @@ from wasmwright.errors import LinkError, Trap, WasmException
     help="Who compiles: stencils at once, LLVM, or LLVM what is hot.",
 )
 @click.option(
+    "--stats", is_flag=True, help="Say at the end what was compiled when, by what, in how long."
+)
+@click.option(
     "--profile",
     type=click.Choice(["perf"]),
     help="Have `perf` see the names of compiled functions, through /tmp/perf-PID.map.",
@@ -72,6 +75,7 @@ def command(
     explicit_checks: bool,
     deterministic: bool,
     tier: str,
+    stats: bool,
     profile: str | None,
     coredump: str | None,
 ) -> int:
@@ -92,6 +96,8 @@ def command(
     """
     if profile is not None:
         _profile()
+    if stats:
+        _count()
     module = _module(file, explicit_checks, deterministic, tier)
     if eager:
         module.compile()
@@ -102,6 +108,14 @@ def command(
         if coredump is not None and watched:
             _write_coredump(coredump, error, watched[0], file)
         raise
+
+
+def _count() -> None:
+    from wasmwright.runtime import compile_log
+
+    compile_log.enable()
+    context = click.get_current_context()
+    context.call_on_close(lambda: click.echo(compile_log.report(), err=True))
 
 
 def _profile() -> None:

@@ -10,6 +10,7 @@ import bisect
 import ctypes
 import functools
 import threading
+import time
 import weakref
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,7 +28,7 @@ from wasmwright.codegen.objects import LoadedObject, ObjectError
 from wasmwright.codegen.options import AUTO, OPTIMISED, Options
 from wasmwright.codegen.unwind import ObjectFrames
 from wasmwright.model.module import Module
-from wasmwright.runtime import backtraces, native, perf_map
+from wasmwright.runtime import backtraces, compile_log, native, perf_map
 from wasmwright.runtime.compile_clock import Preparing
 from wasmwright.runtime.resource import resource
 from wasmwright.runtime.symbols import Symbols
@@ -281,6 +282,7 @@ class ModuleCode:
             return False
         from wasmwright.runtime import baseline, tiering
 
+        began = time.perf_counter()
         tiers = tiering.get()
         if self._view is None:
             self._view = baseline.view(self.module, self.layout, self.guard)
@@ -298,7 +300,16 @@ class ModuleCode:
             number = func - self._first
             self._compiled[number] = address
             self.short[number] = is_short(self.module, number, tuning.SHORT_BODY)
+        self._log(compile_log.BASELINE, unit.funcs, unit.size, began)
         return wanted[0] in unit.funcs
+
+    def _log(self, source: str, funcs: Sequence[int], size: int, began: float) -> None:
+        if not compile_log.enabled():
+            return
+        body = sum(map(self._body_size, funcs))
+        seconds = time.perf_counter() - began
+        name = self.symbols.name(funcs[0])
+        compile_log.add(source, funcs[0], name, len(funcs), body, size, seconds)
 
     def optimise(self, unit: BaselineUnit, site: int) -> None:
         """Implements ``tiering.Optimiser``; without the lock while LLVM is at work."""
@@ -311,11 +322,12 @@ class ModuleCode:
             return
         if self._body_size(func) > tuning.HOT_BODY:
             return
+        began = time.perf_counter()
         level = self._level(tuning.LAZY_LEVEL)
         wanted = self._neighbours(func, self._optimised, tuning.LAZY_UNIT)
         data = self._llvm(wanted, level, entered)
         with self._lock:
-            loaded = self._publish(wanted, data, level)
+            loaded = self._publish(wanted, data, began, compile_log.HOT)
             for each in wanted:
                 number = each - self._first
                 self._optimised[number] = 1
@@ -326,17 +338,20 @@ class ModuleCode:
 
     def _compile(self, wanted: list[int], level: int) -> None:
         level = self._level(level)
-        funcs, data = self._object(wanted, level)
+        began = time.perf_counter()
+        source, (funcs, data) = self._object(wanted, level)
         try:
-            self._publish(funcs, data, level)
+            self._publish(funcs, data, began, source)
         except ObjectError:
             if self._ahead:
                 raise
             self._cached(level).forget(wanted[0])
-            funcs, data = self._object(wanted, level)
-            self._publish(funcs, data, level)
+            source, (funcs, data) = self._object(wanted, level)
+            self._publish(funcs, data, began, source)
 
-    def _publish(self, funcs: Sequence[int], data: bytes, level: int) -> LoadedObject:
+    def _publish(
+        self, funcs: Sequence[int], data: bytes, began: float, source: str
+    ) -> LoadedObject:
         """Loads an object, and has its functions called from now on."""
         loaded = native.get().load_code(data)
         unit = Unit(self.symbols, loaded, funcs)
@@ -348,16 +363,17 @@ class ModuleCode:
             number = func - self._first
             self._compiled[number] = loaded.symbols[f"f{func}"]
             self.short[number] = is_short(self.module, number, tuning.SHORT_BODY)
+        self._log(source, funcs, loaded.size, began)
         return loaded
 
-    def _object(self, wanted: list[int], level: int) -> Object:
-        """An object that has the wanted functions: from the cache, or compiled now."""
+    def _object(self, wanted: list[int], level: int) -> tuple[str, Object]:
+        """An object that has the wanted functions, and where it is from."""
         found = self._ready(wanted[0], level)
         if found is not None and (self._ahead or set(wanted) <= set(found[0])):
-            return found
+            return compile_log.AHEAD if self._ahead else compile_log.CACHED, found
         data = self._llvm(wanted, level, None)
         self._cached(level).add(tuple(wanted), data)
-        return wanted, data
+        return compile_log.OPTIMISED, (wanted, data)
 
     def _llvm(self, wanted: list[int], level: int, entered: tuple[int, int, int] | None) -> bytes:
         from wasmwright.codegen.llvm import lower

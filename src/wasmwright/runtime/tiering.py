@@ -1,0 +1,113 @@
+"""From baseline code to optimised code, while it runs.
+
+Baseline code counts how often its functions and loops are entered, and writes the number of what
+is hot into a pipe. A thread waits at its other end, has LLVM compile the function and those that it
+calls, and publishes the code: in the records that calls go through, and for a loop in the cell that
+baseline code looks into when it has counted on for a while. Nobody waits for that thread.
+"""
+
+from __future__ import annotations
+
+import bisect
+import contextlib
+import logging
+import os
+import threading
+import weakref
+from typing import Final, Protocol
+
+from wasmwright.errors import WasmError
+from wasmwright.runtime.baseline import BaselineUnit
+
+_log: Final = logging.getLogger("wasmwright")
+
+_NUMBER_SIZE: Final = 8  # bytes of a message
+_BATCH: Final = 512
+
+
+class Optimiser(Protocol):
+    """The code of a module, which can be made better."""
+
+    def optimise(self, unit: BaselineUnit, site: int) -> None:
+        """Compiles what the site of a unit is the head of, and publishes it."""
+
+
+class Tiers:
+    """The pipe, its reader, and which site a number means."""
+
+    def __init__(self) -> None:
+        self.announcing = threading.Lock()  # to be held from `start` to `add`
+        self._lock = threading.Lock()
+        self._firsts: list[int] = []
+        self._owners: list[tuple[weakref.ref[Optimiser], weakref.ref[BaselineUnit]]] = []
+        self._next = 1
+        self._thread: threading.Thread | None = None
+        self._off = False
+        self._read, self._write = -1, -1
+
+    def start(self) -> tuple[int, int] | None:
+        """What code that is about to be compiled tells of what is hot: the file, and from which
+        number on; None where there is no optimising.
+        """
+        with self._lock:
+            if self._off:
+                return None
+            if self._read < 0:
+                self._read, self._write = os.pipe()
+                os.set_blocking(self._write, False)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="wasmwright", daemon=True)
+                self._thread.start()
+            return self._write, self._next
+
+    def add(self, owner: Optimiser, unit: BaselineUnit) -> None:
+        """Announces code whose first number ``start`` gave."""
+        self._firsts.append(self._next)
+        self._owners.append((weakref.ref(owner), weakref.ref(unit)))
+        self._next += len(unit.sites)
+
+    def after_fork(self) -> None:
+        """In a child process: nobody reads there, and its code still writes to the same number."""
+        self.announcing = threading.Lock()
+        self._lock = threading.Lock()
+        self._thread = None
+        if self._read < 0:
+            return
+        read, write = os.pipe()
+        os.dup2(read, self._read)
+        os.dup2(write, self._write, inheritable=False)
+        os.close(read)
+        os.close(write)
+        os.set_blocking(self._write, False)
+
+    def _run(self) -> None:
+        while not self._off:
+            data = os.read(self._read, _NUMBER_SIZE * _BATCH)
+            for at in range(0, len(data), _NUMBER_SIZE):
+                self._handle(int.from_bytes(data[at : at + _NUMBER_SIZE], "little"))
+
+    def _handle(self, number: int) -> None:
+        at = bisect.bisect_right(self._firsts, number) - 1
+        owner, unit = self._owners[at][0](), self._owners[at][1]()
+        if owner is None or unit is None:
+            return
+        try:
+            owner.optimise(unit, number - self._firsts[at])
+        except WasmError as error:
+            _log.warning("no optimised code from here on: %s", error)
+            self._off = True
+        except Exception:
+            # The program goes on as it is.
+            _log.exception("optimising failed")
+
+
+_tiers: Final = Tiers()
+
+
+def get() -> Tiers:
+    """The process's."""
+    return _tiers
+
+
+with contextlib.suppress(AttributeError):
+    os.register_at_fork(after_in_child=_tiers.after_fork)
