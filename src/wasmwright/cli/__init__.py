@@ -6,8 +6,11 @@ exception; a WASI program's own exit code passes through.
 
 from __future__ import annotations
 
+import atexit
 import importlib
+import os
 import sys
+from typing import NoReturn
 
 import click
 
@@ -58,24 +61,36 @@ def main(args: list[str] | None = None) -> None:
     """Runs the command line and exits."""
     try:
         code = cli.main(args, prog_name="wasmwright", standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
+        _leave(code if isinstance(code, int) else 0)
     except click.exceptions.Abort:
-        sys.exit(130)
+        _leave(130)
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        _leave(error.exit_code)
     except KeyboardInterrupt:
         click.echo("wasmwright: interrupted", err=True)
-        sys.exit(130)
+        _leave(130)
     except Trap as error:
         click.echo(f"wasmwright: trap: {error}{_notes(error)}", err=True)
-        sys.exit(134)
+        _leave(134)
     except WasmException as error:
         click.echo(f"wasmwright: uncaught exception: {error}{_notes(error)}", err=True)
-        sys.exit(134)
+        _leave(134)
     except (WasmError, PlatformError, OSError, MemoryError) as error:
         click.echo(f"wasmwright: {error}", err=True)
-        sys.exit(1)
+        _leave(1)
+
+
+def _leave(code: int) -> NoReturn:
+    """Exits, without waiting for optimised code that nobody will run."""
+    tiering = sys.modules.get("wasmwright.runtime.tiering")
+    if tiering is not None and tiering.get().busy:
+        tiering.get().abandon()
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _notes(error: BaseException) -> str:

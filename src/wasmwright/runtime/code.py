@@ -326,6 +326,7 @@ class ModuleCode:
         level = self._level(tuning.LAZY_LEVEL)
         wanted = self._neighbours(func, self._optimised, tuning.LAZY_UNIT)
         data = self._llvm(wanted, level, entered)
+        self._cached(level).add(tuple(wanted), data)
         with self._lock:
             loaded = self._publish(wanted, data, began, compile_log.HOT)
             for each in wanted:

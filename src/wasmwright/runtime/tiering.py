@@ -8,6 +8,7 @@ baseline code looks into when it has counted on for a while. Nobody waits for th
 
 from __future__ import annotations
 
+import atexit
 import bisect
 import contextlib
 import logging
@@ -43,6 +44,9 @@ class Tiers:
         self._next = 1
         self._thread: threading.Thread | None = None
         self._off = False
+        self.busy = False  # whether something is being compiled
+        self._working = threading.Lock()
+        atexit.register(self._finish)
         self._read, self._write = -1, -1
 
     def start(self) -> tuple[int, int] | None:
@@ -66,9 +70,19 @@ class Tiers:
         self._owners.append((weakref.ref(owner), weakref.ref(unit)))
         self._next += len(unit.sites)
 
+    def abandon(self) -> None:
+        """Has the process's end not wait for a compilation; it must not run the C library's."""
+        self._off, self._working = True, threading.Lock()
+
+    def _finish(self) -> None:
+        # LLVM must not be at work in another thread while the process ends.
+        self._off = True
+        with self._working:
+            pass
+
     def after_fork(self) -> None:
         """In a child process: nobody reads there, and its code still writes to the same number."""
-        self.announcing = threading.Lock()
+        self.announcing, self._working = threading.Lock(), threading.Lock()
         self._lock = threading.Lock()
         self._thread = None
         if self._read < 0:
@@ -81,7 +95,7 @@ class Tiers:
         os.set_blocking(self._write, False)
 
     def _run(self) -> None:
-        while not self._off:
+        while True:
             data = os.read(self._read, _NUMBER_SIZE * _BATCH)
             for at in range(0, len(data), _NUMBER_SIZE):
                 self._handle(int.from_bytes(data[at : at + _NUMBER_SIZE], "little"))
@@ -89,16 +103,20 @@ class Tiers:
     def _handle(self, number: int) -> None:
         at = bisect.bisect_right(self._firsts, number) - 1
         owner, unit = self._owners[at][0](), self._owners[at][1]()
-        if owner is None or unit is None:
+        if owner is None or unit is None or self._off:
             return
+        self.busy = True
         try:
-            owner.optimise(unit, number - self._firsts[at])
+            with self._working:
+                owner.optimise(unit, number - self._firsts[at])
         except WasmError as error:
             _log.warning("no optimised code from here on: %s", error)
             self._off = True
         except Exception:
             # The program goes on as it is.
             _log.exception("optimising failed")
+        finally:
+            self.busy = False
 
 
 _tiers: Final = Tiers()
