@@ -140,8 +140,8 @@ def compiling(files: list[Path]) -> str:
         peer = time.perf_counter() - start
         size = (len(made.code) + len(made.map)) / body
         rows.append(
-            f"| {file.stem} | {body / 1e6:.1f} MB | {seconds:.3f} s | {body / seconds / 1e6:.1f} MB/s"
-            f" | {size:.1f} | {len(made.left)} | {peer:.2f} s |"
+            f"| {file.stem} | {body / 1e6:.1f} MB | {seconds:.3f} s "
+            f"| {body / seconds / 1e6:.1f} MB/s | {size:.1f} | {len(made.left)} | {peer:.2f} s |"
         )
         print(rows[-1], flush=True)
     head = (

@@ -526,7 +526,8 @@ def counters() -> Iterator[Variant]:
         f"first:\nstore i64 {hole('h0')}, ptr %message\n%file = trunc i64 {hole('h2')} to i32\n"
         "%written = call i64 @write(i32 %file, ptr %message, i64 8)\n"
         # Nothing is written where the pipe is full.
-        f"%all = icmp eq i64 %written, 8\n%done = zext i1 %all to i32\nstore i32 %done, ptr {told}\n"
+        "%all = icmp eq i64 %written, 8\n%done = zext i1 %all to i32\n"
+        f"store i32 %done, ptr {told}\n"
         f"{go('next', **_lost())}again:\n{go('next', **_lost())}"
     )
     results = "{ i64, i64, <2 x i64>, <2 x i64> }"
