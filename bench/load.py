@@ -165,12 +165,12 @@ def main() -> int:
         table = programs(options.corpus, options.only.split(","), options.repeats)
     else:
         parser.error("name the corpus, or modules with --compile")
-    import wasmtime
+    from importlib.metadata import version
 
     from wasmwright import _build_info
 
     built = f"wasmwright {_build_info.VERSION}, {_build_info.describe()}"
-    text = f"{table}\n\n{report.provenance([built, f'wasmtime {wasmtime.__version__}'])}"
+    text = f"{table}\n\n{report.provenance([built, f'wasmtime {version("wasmtime")}'])}"
     if options.update_docs:
         report.update_docs(name, text)
     return 0

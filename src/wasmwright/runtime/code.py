@@ -142,6 +142,9 @@ class Client(Protocol):
     def set_code(self, number: int, address: int, short: bool) -> None:
         """Puts the address of a defined function's code into its record, and if it is short."""
 
+    def set_codes(self, numbers: Sequence[int]) -> None:
+        """The same for several functions, whose code is asked for."""
+
 
 class ModuleCode:
     """Compiled code of ``module`` as ``options`` want it (but for ``guard``, which says that its
@@ -193,6 +196,10 @@ class ModuleCode:
         number = index - self._first
         return self._compiled[number] or self._thunks + native_calls.LAZY_THUNK_SIZE * number
 
+    def entry_of(self, number: int) -> int:
+        """The address of the code of a defined function, by its number."""
+        return self.entry(self._first + number)
+
     def entries(self) -> array[int]:
         """``entry`` of every defined function, in order."""
         size = native_calls.LAZY_THUNK_SIZE
@@ -212,14 +219,27 @@ class ModuleCode:
                     ready = self._ready(index, self._level(tuning.LAZY_LEVEL)) is not None
                     wanted = [index]
                     if not ready:
-                        fast = self.options.tier != OPTIMISED
-                        size = tuning.BASELINE_UNIT if fast else tuning.LAZY_UNIT
-                        wanted = self._neighbours(index, self._compiled, size)
+                        wanted = self._company(index)
                     if ready or not self._baseline(wanted):
                         if not ready:
                             wanted = self._neighbours(index, self._compiled, tuning.LAZY_UNIT)
                         self._compile(wanted, tuning.LAZY_LEVEL)
         return self._compiled[number]
+
+    def _company(self, index: int) -> list[int]:
+        """What to compile when function ``index`` is first called, that first."""
+        if self.options.tier == OPTIMISED:
+            return self._neighbours(index, self._compiled, tuning.LAZY_UNIT)
+        codes = self.module.codes
+        if codes[-1].end - codes[0].start > tuning.BASELINE_WHOLE:
+            return self._neighbours(index, self._compiled, tuning.BASELINE_UNIT)
+        cached = self._cached(self._level(tuning.LAZY_LEVEL))
+        every = range(self._first, self._first + len(codes))
+        return [index] + [
+            func
+            for func in every
+            if func != index and not self._compiled[func - self._first] and not cached.find(func)
+        ]
 
     def _neighbours(self, index: int, done: Sequence[int], size: int) -> list[int]:
         """The function ``index``, and nearest first those that it calls, which may follow soon.
@@ -300,6 +320,8 @@ class ModuleCode:
             number = func - self._first
             self._compiled[number] = address
             self.short[number] = is_short(self.module, number, tuning.SHORT_BODY)
+        for instance in list(self._instances):
+            instance.set_codes([func - self._first for func in unit.funcs])
         self._log(compile_log.BASELINE, unit.funcs, unit.size, began)
         return wanted[0] in unit.funcs
 
@@ -332,8 +354,8 @@ class ModuleCode:
             for each in wanted:
                 number = each - self._first
                 self._optimised[number] = 1
-                for instance in list(self._instances):
-                    instance.set_code(number, self._compiled[number], bool(self.short[number]))
+            for instance in list(self._instances):
+                instance.set_codes([each - self._first for each in wanted])
         if entered is not None:
             unit.enter_at(site, loaded.symbols[f"o{func}"])
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import ctypes
 import weakref
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from wasmwright import errors
 from wasmwright.codegen import abi
@@ -42,6 +43,9 @@ class Externs:
     memories: list[Memory] = field(default_factory=list)
     globals: list[Global] = field(default_factory=list)
     tags: list[Tag] = field(default_factory=list)
+
+
+_MANY: Final = 32  # functions from which on all records are written at once
 
 
 class Instance:
@@ -385,6 +389,23 @@ class Instance:
     def grow_table(self, index: int, delta: int, init: int) -> int:
         """The instruction table.grow; -1 where it fails."""
         return self.tables[index].try_grow(delta, init)
+
+    def set_codes(self, numbers: Sequence[int]) -> None:
+        """Implements Client."""
+        if len(numbers) < _MANY:
+            for number in numbers:
+                self.set_code(number, self.code.entry_of(number), bool(self.code.short[number]))
+            return
+        count = len(self.module.funcs)
+        place = self.context + self.code.layout.funcs
+        records = (ctypes.c_uint64 * (abi.FUNCREF_SIZE // 8 * count)).from_address(place)
+        words = memoryview(records).cast("B").cast("Q")
+        # Words are written one by one, so that who calls meanwhile finds an address that is right.
+        words[abi.FUNCREF_CODE // 8 :: abi.FUNCREF_SIZE // 8] = memoryview(self.code.entries())
+        number = self.code.short.find(1)
+        while number >= 0:
+            native.write32(place + abi.FUNCREF_SIZE * number + abi.FUNCREF_SHORT, 1)
+            number = self.code.short.find(1, number + 1)
 
     def set_code(self, number: int, address: int, short: bool) -> None:
         """Implements Client."""
