@@ -65,8 +65,8 @@ LAZY_UNIT: Final = 2000
 # Bytes of bodies up to which a function's callees are compiled with it by the baseline tier.
 BASELINE_UNIT: Final = 16 * 1024
 
-# Bytes of a code section up to which the baseline tier compiles all of it at the first call, in less
-# time than the functions would take that are called, one after the other.
+# Bytes of a code section up to which the baseline tier compiles all of it at the first call, in
+# less time than those functions take one after the other that are called.
 BASELINE_WHOLE: Final = 1 << 20
 
 # Calls of a function, and rounds of a loop, after which its baseline code asks for optimised code;
