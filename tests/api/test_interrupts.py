@@ -79,6 +79,21 @@ def test_interrupt_ends_a_runaway_call_and_the_instance_stays_usable(
         assert instance.exports.one() == 1
 
 
+@pytest.mark.parametrize("name", ENDLESS)
+def test_a_timeout_ends_a_call(instance: ww.Instance, name: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(ww.InterruptError, match="the deadline of 0.05 s has passed"):
+        instance.exports[name](timeout=0.05)
+    assert 0.05 <= time.monotonic() - began < 5
+    assert instance.exports.one(timeout=10) == instance.exports.one(timeout=None) == 1
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan"), "1"])
+def test_a_timeout_is_a_number_of_seconds(instance: ww.Instance, timeout: object) -> None:
+    with pytest.raises((ValueError, TypeError), match="a deadline is a number of seconds"):
+        instance.exports.one(timeout=timeout)
+
+
 def test_the_backtrace_of_an_interrupt_names_the_function(instance: ww.Instance) -> None:
     timer = after(0.02, instance.interrupt)
     with pytest.raises(ww.InterruptError) as caught:

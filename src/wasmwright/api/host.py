@@ -113,6 +113,8 @@ def _make(
     if callable_ is None:
         if not callable(type):
             raise TypeError("Func takes a FuncType and a callable, or an annotated callable")
+        if isinstance(type, native_types.func_type):
+            return type
         callable_, type = type, type_of(type)
     elif not isinstance(type, FuncType):
         raise TypeError(f"expected a FuncType, not {type!r:.60}")
@@ -144,8 +146,12 @@ if TYPE_CHECKING:
         @overload
         def __new__(cls, callable: Callable[..., Any], /) -> Func: ...
         def __new__(cls, *_: Any) -> Func: ...
-        def __call__(self, *args: Any) -> Any:
-            """Calls it; several results are a tuple."""
+        def __call__(self, *args: Any, timeout: float | None = None) -> Any:
+            """Calls it; several results are a tuple.
+
+            A call that lasts longer than ``timeout`` seconds is stopped with InterruptError, as
+            by ``ww.deadline``, which can stand around several calls.
+            """
 
         async def aio(self, *args: Any, timeout: float | None = None) -> Any:
             """Calls it in a worker thread; raises InterruptError after ``timeout`` seconds.

@@ -6,7 +6,8 @@ import os
 
 import click
 
-from wasmwright.cli.inputs import FILE, OUTPUT, errors_in, read_binary, write
+from wasmwright.cli.inputs import errors_in, read_binary, write
+from wasmwright.cli.options import FILE, OUTPUT
 
 
 @click.command("stubs")

@@ -25,7 +25,7 @@ def command(files: tuple[str, ...]) -> None:
             with errors_in(file):
                 validate(decode(data))
         except InputError as error:
-            error.show()
+            click.echo(f"wasmwright: {error}", err=True)
             failed = True
     if failed:
         raise click.exceptions.Exit(1)

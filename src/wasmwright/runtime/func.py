@@ -100,6 +100,14 @@ def _signature(func: Any) -> inspect.Signature:
         )
         for i, kind in enumerate(info.func_type.params)
     ]
+    parameters.append(
+        inspect.Parameter(
+            "timeout",
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=float | None,
+        )
+    )
     results = [kinds.get(kind, object) for kind in info.func_type.results]
     result: Any = None
     if len(results) == 1:
@@ -117,7 +125,10 @@ def _describe(func_type: Any) -> None:
         return info
 
     func_type.__name__ = "Func"
-    func_type.__doc__ = "A wasm function; call it with Python values of its parameters' types."
+    func_type.__doc__ = (
+        "A wasm function; call it with Python values of its parameters' types. With timeout=, a "
+        "number of seconds, a call that lasts longer is stopped with InterruptError."
+    )
     func_type.name = property(lambda func: info_of(func).name, doc="What the module calls it.")
     func_type.__signature__ = property(_signature)
     func_type.type = property(

@@ -144,8 +144,11 @@ class Deadline:
     __slots__ = ("_done", "_lock", "_outer", "_reason", "_seconds", "_thread", "_timer")
 
     def __init__(self, seconds: float | None) -> None:
-        if seconds is not None and not seconds >= 0:
-            raise ValueError("a deadline is a number of seconds, not negative")
+        if seconds is not None:
+            if not isinstance(seconds, (int, float)):
+                raise TypeError(f"a deadline is a number of seconds, not {seconds!r:.60}")
+            if not seconds >= 0:
+                raise ValueError("a deadline is a number of seconds, not negative")
         self._seconds = seconds
         self._lock = threading.Lock()
         self._done = True

@@ -32,7 +32,7 @@ from wasmwright.runtime.arena import HeapArena
 from wasmwright.runtime.compile_clock import Preparing
 from wasmwright.runtime.unwind import Unwinder
 
-_PyHandler = Callable[[Any, int, int, int, int], Any]
+_PyHandler = Callable[..., Any]
 _T = TypeVar("_T")
 
 _libc: Final = ctypes.CDLL(None)
