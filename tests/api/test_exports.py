@@ -29,6 +29,16 @@ def test_exports_are_attributes_even_where_mappings_have_a_method(exports):
     assert type(exports).__name__ == "Exports"
 
 
+def test_an_export_is_one_object_however_it_is_read(exports):
+    assert (
+        exports.add
+        is exports["add"]
+        is exports.add
+        is dict(zip(exports, map(exports.__getitem__, exports)))["add"]
+    )
+    assert exports.__dict__["add"] is exports.add
+
+
 def test_what_is_not_exported_is_named_in_the_error(exports):
     with pytest.raises(AttributeError, match="'missing'"):
         exports.missing  # noqa: B018

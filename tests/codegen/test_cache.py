@@ -77,7 +77,7 @@ def test_a_damaged_file_is_made_anew(script: Callable[..., object], used: Path, 
 def test_what_is_no_object_is_made_anew(script: Callable[..., object], used: Path) -> None:
     """Whatever the checksum says."""
     for path in packs(used):
-        pack = cache.Pack(path)
+        pack = cache.Pack(str(path))
         numbers = [each[0] for each in pack._objects.values()]
         path.unlink()
         for funcs in numbers:

@@ -7,9 +7,9 @@ given the instance whose import it is (:class:`CallingInstance`).
 
 from __future__ import annotations
 
-import inspect
 import weakref
 from collections.abc import Callable, Coroutine
+from types import CodeType
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, overload
 
 from wasmwright.api.types import VALTYPES, FuncType, func_type_of, to_model
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Plain Python types in annotations; what they cannot say, ``i64`` and its like do.
 _PYTHON_TYPES: dict[object, str] = {int: "i32", float: "f64", bytes: "v128", object: "externref"}
+_COROUTINE = 0x80  # inspect.CO_COROUTINE
 # Annotations, as strings, that are seen at a glance not to be a class.
 _PLAIN = frozenset({*VALTYPES, "int", "float", "bytes", "object"})
 
@@ -36,6 +37,8 @@ def type_of(function: Callable[..., Any]) -> FuncType:
     say the others. A tuple is several results, None is no result. Raises TypeError where an
     annotation is missing or is no type of wasm.
     """
+    import inspect
+
     name = getattr(function, "__name__", repr(function))
     signature = inspect.signature(function)
     params = []
@@ -86,6 +89,11 @@ def _valtype(function: Callable[..., Any], annotation: Any, place: str) -> str:
 
 def is_async(function: Callable[..., Any]) -> bool:
     """Whether a callable is an ``async def``, or an object whose ``__call__`` is."""
+    code = getattr(function, "__code__", None)
+    if isinstance(code, CodeType) and not getattr(function, "__dict__", None):
+        return bool(code.co_flags & _COROUTINE)
+    import inspect  # it takes long to import, and knows the rest: partial objects, marks
+
     called = inspect.iscoroutinefunction
     return called(function) or called(getattr(function, "__call__", None))  # noqa: B004
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from wasmwright.api import html, types
 from wasmwright.binary.decode import decode
-from wasmwright.binary.names import decode_names
 from wasmwright.binary.preamble import is_text
 from wasmwright.codegen.ahead import Ahead, is_ahead
 from wasmwright.codegen.ahead import parse as parse_ahead
@@ -20,6 +17,7 @@ from wasmwright.errors import CompileError, MalformedError
 from wasmwright.features import DEFAULT
 from wasmwright.limits import MAX_MODULE_SIZE
 from wasmwright.model import module as model
+from wasmwright.records import Record
 from wasmwright.validate import validate as validate_module
 
 if TYPE_CHECKING:
@@ -32,8 +30,7 @@ if TYPE_CHECKING:
 Source = bytes | bytearray | memoryview | str | os.PathLike[str]
 
 
-@dataclass(frozen=True, slots=True)
-class ImportType:
+class ImportType(Record):
     """One import of a module: two names, the kind (``func``, ``table``, ``memory``, ``global``,
     ``tag``) and the type.
     """
@@ -44,8 +41,7 @@ class ImportType:
     type: types.ExternType
 
 
-@dataclass(frozen=True, slots=True)
-class ExportType:
+class ExportType(Record):
     """One export of a module: its name, kind and type."""
 
     name: str
@@ -59,10 +55,11 @@ def read_source(source: Source) -> bytes:
     A str is always text; bytes are where they begin with ``(`` or a comment.
     """
     if isinstance(source, os.PathLike):
-        path = Path(source)
-        if path.stat().st_size > MAX_MODULE_SIZE:
-            raise MalformedError(f"module too large: {path} is over {MAX_MODULE_SIZE} bytes")
-        data = path.read_bytes()
+        if os.stat(source).st_size > MAX_MODULE_SIZE:
+            raise MalformedError(
+                f"module too large: {os.fspath(source)} is over {MAX_MODULE_SIZE} bytes"
+            )
+        data = _read(source)
     elif isinstance(source, str):
         return wat2wasm(source)
     elif isinstance(source, (bytes, bytearray, memoryview)):
@@ -70,6 +67,11 @@ def read_source(source: Source) -> bytes:
     else:
         raise TypeError(f"a module is bytes, str or a path, not {type(source).__name__}")
     return wat2wasm(data) if is_text(data) else data
+
+
+def _read(path: os.PathLike[str]) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def wat2wasm(text: str | bytes) -> bytes:
@@ -134,7 +136,7 @@ class Module:
         damaged, of another version of this package, or for another machine.
         """
         if isinstance(source, os.PathLike):
-            data = Path(source).read_bytes()
+            data = _read(source)
         elif isinstance(source, bytes):
             data = source
         else:
@@ -180,6 +182,8 @@ class Module:
     @property
     def name(self) -> str | None:
         """The module's name from its name section, or None."""
+        from wasmwright.binary.names import decode_names
+
         return decode_names(self._module, 0).module
 
     @property

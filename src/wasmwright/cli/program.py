@@ -88,7 +88,7 @@ def _run(
     if invoke is not None:
         _invoke(module, file, invoke, args, variables, folders, watched)
         return 0
-    if not any(export.name == "_start" for export in module.exports):
+    if not any(export.name == "_start" for export in module.model.exports):
         names = ", ".join(export.name for export in module.exports if export.kind == "func")
         raise InputError(
             f"{file}: not a WASI program (no export _start); --invoke one of: {names or 'none'}"

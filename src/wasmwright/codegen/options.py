@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from wasmwright.features import DEFAULT
+from wasmwright.records import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Record):
     """What ``api.Module`` was made with; it says what each option means."""
 
     features: int = DEFAULT

@@ -7,7 +7,6 @@ opcodes it is the byte; a prefixed opcode's is ``PREFIX_BASE[prefix] + code``, v
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from wasmwright.features import LEGACY_EXCEPTIONS
@@ -35,7 +34,6 @@ _TYPE_CODES: Final[dict[str, int]] = {
 _ALSO: Final[dict[str, int]] = {"throw": LEGACY_EXCEPTIONS}
 
 
-@dataclass(frozen=True, slots=True)
 class Instruction:
     """One row of the table.
 
@@ -43,15 +41,42 @@ class Instruction:
     None where the stack type is not fixed by the row.
     """
 
-    opcode: int
-    name: str
-    immediates: tuple[int, ...]
-    stack: str
-    feature: int
-    family: str
-    slot: int
-    params: tuple[int, ...] | None
-    results: tuple[int, ...] | None
+    __slots__ = (
+        "family",
+        "feature",
+        "immediates",
+        "name",
+        "opcode",
+        "params",
+        "results",
+        "slot",
+        "stack",
+    )
+
+    def __init__(
+        self,
+        opcode: int,
+        name: str,
+        immediates: tuple[int, ...],
+        stack: str,
+        feature: int,
+        family: str,
+        slot: int,
+        params: tuple[int, ...] | None,
+        results: tuple[int, ...] | None,
+    ) -> None:
+        self.opcode = opcode
+        self.name = name
+        self.immediates = immediates
+        self.stack = stack
+        self.feature = feature
+        self.family = family
+        self.slot = slot
+        self.params = params
+        self.results = results
+
+    def __repr__(self) -> str:
+        return f"<Instruction {self.name}>"
 
     @property
     def encoding(self) -> bytes:

@@ -10,7 +10,6 @@ import _thread
 import atexit
 import ctypes
 import gc
-import platform
 import signal
 import sys
 import threading
@@ -18,7 +17,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from wasmwright import tuning
-from wasmwright.codegen import vm
+from wasmwright.codegen import cpu, vm
 from wasmwright.codegen.cache import open_pack
 from wasmwright.codegen.digest import blake2b
 from wasmwright.codegen.llvm import native as ir
@@ -89,8 +88,8 @@ def _libm() -> ctypes.CDLL:
 
 def check_platform() -> None:
     """Raises PlatformError where this engine's native parts do not run."""
-    machine = platform.machine()
-    if sys.platform != "linux" or machine not in ("x86_64", "AMD64"):
+    machine = cpu.machine()
+    if sys.platform != "linux" or machine != "x86_64":
         raise PlatformError(
             f"wasmwright compiles for x86-64 Linux; this is {sys.platform} on {machine}"
         )
