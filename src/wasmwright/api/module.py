@@ -18,11 +18,11 @@ from wasmwright.features import DEFAULT
 from wasmwright.limits import MAX_MODULE_SIZE
 from wasmwright.model import module as model
 from wasmwright.records import Record
-from wasmwright.validate import validate as validate_module
 
 if TYPE_CHECKING:
     from wasmwright.api.instance import Instance
     from wasmwright.api.limits import Limits
+    from wasmwright.codegen.cache import Pack
     from wasmwright.runtime.code import ModuleCode
     from wasmwright.runtime.memory import Memory
     from wasmwright.runtime.snapshot import Snapshot
@@ -118,14 +118,23 @@ class Module:
                 "Module.load runs if you trust who made it"
             )
         self._module = decode(data, features)
-        validate_module(self._module, features)
         self._set_up(Options(features, guard, level, fuel, deterministic))
+        if not self._has_code():
+            _validate(self._module, features)
 
     def _set_up(self, options: Options) -> None:
         self._options = options
         self._lock = threading.Lock()
         self._code: dict[bool, ModuleCode] = {}
         self._ahead: Ahead | None = None
+        self._pack: Pack | None = None
+
+    def _has_code(self) -> bool:
+        """Whether the cache has code of it, which is only made of what is valid."""
+        from wasmwright.runtime.code import find_pack
+
+        self._pack = find_pack(self._module, self._options.guard is not False, self._options)
+        return not self._pack.empty
 
     @classmethod
     def load(cls, source: bytes | os.PathLike[str]) -> Self:
@@ -258,7 +267,8 @@ class Module:
             if found is None:
                 ready = self._ahead
                 units = ready.find() if ready is not None and ready.guard == guard else None
-                found = ModuleCode(self._module, guard, self._options, units)
+                pack = self._pack if guard == (self._options.guard is not False) else None
+                found = ModuleCode(self._module, guard, self._options, units, pack)
                 self._code[guard] = found
             return found
 
@@ -315,10 +325,16 @@ def _unpickle(data: bytes, options: Options, ahead: bytes | None) -> Module:
     )
 
 
+def _validate(module: model.Module, features: int) -> None:
+    from wasmwright.validate.module import validate
+
+    validate(module, features)
+
+
 def validate(source: Source, *, features: int = DEFAULT) -> bool:
     """Whether ``source`` is a valid module (``Module`` says why not)."""
     try:
-        validate_module(decode(read_source(source), features), features)
+        _validate(decode(read_source(source), features), features)
     except CompileError:
         return False
     return True

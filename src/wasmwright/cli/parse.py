@@ -22,7 +22,7 @@ def command(file: str, output: str | None, check: bool) -> None:
     """
     from wasmwright.binary.decode import decode
     from wasmwright.text import parse
-    from wasmwright.validate import validate
+    from wasmwright.validate.module import validate
 
     source = read(file)
     with errors_in(file):

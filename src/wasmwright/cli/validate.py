@@ -16,7 +16,7 @@ def command(files: tuple[str, ...]) -> None:
     The first error of each invalid module is printed with its offset, and the exit status is 1.
     """
     from wasmwright.binary.decode import decode
-    from wasmwright.validate import validate
+    from wasmwright.validate.module import validate
 
     failed = False
     for file in files or ("-",):

@@ -114,6 +114,11 @@ class Pack:
         if path is not None:
             self._read(path)
 
+    @property
+    def empty(self) -> bool:
+        """Whether it has no objects."""
+        return not self._objects
+
     def forget(self, func: int) -> None:
         """Drops the object that has ``func``, until it is added anew."""
         for each in self._objects.get(func, ((), b""))[0]:

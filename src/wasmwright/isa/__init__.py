@@ -7,6 +7,7 @@ opcodes it is the byte; a prefixed opcode's is ``PREFIX_BASE[prefix] + code``, v
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 from wasmwright.features import LEGACY_EXCEPTIONS
@@ -109,19 +110,29 @@ def _fixed(side: str) -> tuple[int, ...] | None:
     return None if None in codes else tuple(code for code in codes if code is not None)
 
 
+# Most rows have what others have, and every start makes them all.
+@functools.cache
+def _stack_type(stack: str) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
+    if not stack:
+        return None, None
+    left, right = stack.split("->")
+    return _fixed(left), _fixed(right)
+
+
+@functools.cache
+def _immediates(kinds: str) -> tuple[int, ...]:
+    return tuple(immediates.NAMES.index(kind) for kind in kinds.split())
+
+
 def _instruction(row: tuple[int, str, str, str, int, str]) -> Instruction:
     opcode, name, kinds, stack, feature, family = row
-    params: tuple[int, ...] | None = None
-    results: tuple[int, ...] | None = None
-    if stack:
-        left, right = stack.split("->")
-        params, results = _fixed(left), _fixed(right)
+    params, results = _stack_type(stack)
     if params is None or results is None or family in _UNTYPED_FAMILIES:
         params = results = None
     return Instruction(
         opcode,
         name,
-        tuple(immediates.NAMES.index(kind) for kind in kinds.split()),
+        _immediates(kinds),
         stack,
         feature,
         family,
