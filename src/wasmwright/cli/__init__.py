@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from wasmwright.cli.inputs import InputError
+from wasmwright.cli.inputs import InputError, without_collector
 from wasmwright.errors import PlatformError, Trap, WasmError, WasmException
 
 
@@ -37,9 +37,10 @@ def _run(args: list[str]) -> int:
     if len(args) > 1 and args[0] == "run" and not args[1].startswith("-"):
         # No option is given, so there is nothing to parse: what follows the file is the program's.
         # Starts are worth it, click takes longer than all that a small program does.
-        from wasmwright.cli.program import run
+        with without_collector():  # which would look at what is imported, again and again
+            from wasmwright.cli.program import run
 
-        return run(args[1], args[2:])
+            return run(args[1], args[2:])
     from wasmwright.cli.commands import run_command
 
     return run_command(args)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -97,6 +98,7 @@ def _run(
 
     try:
         program = wasi.Command(module)
+        gc.enable()  # `cli.main` had it wait for the imports
         result = program(
             args,
             argv0=os.path.basename(file),

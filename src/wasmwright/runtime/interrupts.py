@@ -20,7 +20,6 @@ from typing import Final
 
 from wasmwright import errors, tuning
 from wasmwright.codegen import abi
-from wasmwright.codegen.llvm.stop import EVERYTHING
 from wasmwright.runtime import block, native, turns
 from wasmwright.runtime.block import Block
 
@@ -83,7 +82,7 @@ def interrupt(target: Block, reason: str = "") -> bool:
     """
     root = target.root
     with _lock:
-        if not _calls().request(root.address, 0, EVERYTHING):
+        if not _calls().request(root.address, 0, abi.STOP_EVERYTHING):
             return False
         _reasons[root.address] = reason
         # One tick a block will do, however often it is asked for.

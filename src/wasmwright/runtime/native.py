@@ -14,15 +14,14 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from wasmwright import tuning
 from wasmwright.codegen import cpu, vm
 from wasmwright.codegen.cache import open_pack
 from wasmwright.codegen.digest import blake2b
 from wasmwright.codegen.llvm import native as ir
-from wasmwright.codegen.llvm import native_throw, stubs
-from wasmwright.codegen.llvm.targets import Target
+from wasmwright.codegen.llvm import native_throw
 from wasmwright.codegen.objects import Arena, LoadedObject, ObjectError, load
 from wasmwright.errors import PlatformError
 from wasmwright.runtime import native_parts as parts
@@ -30,6 +29,9 @@ from wasmwright.runtime import native_types
 from wasmwright.runtime.arena import HeapArena
 from wasmwright.runtime.compile_clock import Preparing
 from wasmwright.runtime.unwind import Unwinder
+
+if TYPE_CHECKING:
+    from wasmwright.codegen.llvm.targets import Target
 
 _PyHandler = Callable[..., Any]
 _T = TypeVar("_T")
@@ -223,7 +225,7 @@ class Native:
                 self._load_stubs(name, name.split()[1:])
 
     def _load_stubs(self, name: str, keys: list[str]) -> None:
-        loaded = self._load(name, lambda: stubs.stub_ir(keys))
+        loaded = self._load(name, lambda: parts.stub_ir(keys))
         self.unwinder.add(loaded, stubs=True)
         symbols = loaded.symbols
         for key in keys:
