@@ -154,14 +154,16 @@ if TYPE_CHECKING:
         @overload
         def __new__(cls, callable: Callable[..., Any], /) -> Func: ...
         def __new__(cls, *_: Any) -> Func: ...
-        def __call__(self, *args: Any, timeout: float | None = None) -> Any:
+        # What they take is ``*args: Any, timeout: float | None = None``; this way, the classes
+        # that `wasmwright stubs` writes for functions of known types can say so of theirs.
+        def __call__(self, *args: Any, **named: Any) -> Any:
             """Calls it; several results are a tuple.
 
             A call that lasts longer than ``timeout`` seconds is stopped with InterruptError, as
             by ``ww.deadline``, which can stand around several calls.
             """
 
-        async def aio(self, *args: Any, timeout: float | None = None) -> Any:
+        async def aio(self, *args: Any, **named: Any) -> Any:
             """Calls it in a worker thread; raises InterruptError after ``timeout`` seconds.
 
             Async host functions that it calls run as tasks of this event loop, which goes on
