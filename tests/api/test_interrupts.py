@@ -446,3 +446,37 @@ def test_interrupts_and_garbage_collection_of_the_host(module: ww.Module) -> Non
                 made[number % 20].exports.spin()
     finally:
         sys.setswitchinterval(0.005)
+
+
+@pytest.mark.parametrize("entry", ["deadline", "function", "instance", "first call"])
+def test_a_handler_that_comes_later_is_called_while_wasm_runs(entry: str) -> None:
+    import signal
+
+    module = ww.Module(LOOPS)
+    instance = instance_of(module)
+    spin = None if entry == "function" else instance.exports.spin
+    if entry != "first call":
+        with pytest.raises(ww.InterruptError):
+            instance.exports.spin(timeout=0.02)
+        if entry == "function":
+            instance = ww.Instance(module, {"env": {"host": lambda: 0}})
+
+    class Stop(Exception):
+        pass
+
+    def handler(*_: object) -> None:
+        raise Stop
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        if entry == "instance":
+            ww.Instance(ww.Module("(module)"))
+        timer = after(0.1, lambda: os.kill(os.getpid(), signal.SIGINT))
+        with pytest.raises(Stop):
+            if entry == "deadline":
+                instance.exports.spin(timeout=20)
+            else:
+                (spin or instance.exports.spin)()
+        timer.join()
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -216,6 +216,7 @@ class ModuleCode:
     def enter(self, number: int) -> int:
         """The code of a defined function whose thunk was called."""
         address = self.address(self._first + number)
+        native.get().watch_signals()
         short = bool(self.short[number])
         for instance in list(self._instances):
             instance.set_code(number, address, short)

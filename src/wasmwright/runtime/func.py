@@ -45,6 +45,7 @@ class FuncInfo:
 def make(record: int, info: FuncInfo) -> Any:
     """A function object for a funcref record that ``info.owner`` holds."""
     core = native.get()
+    core.watch_signals()
     canonical = CANON.comps[native.read32(record + abi.FUNCREF_TYPE)]
     assert isinstance(canonical, FuncType)
     entry, _ = core.stubs(stub_values.signature_key(canonical, CANON.kinds))

@@ -159,6 +159,7 @@ class Deadline:
             raise RuntimeError("a deadline is for one block at a time")
         self._thread = threading.get_ident()
         self._outer = _calls().here()
+        native.get().watch_signals()
         self._reason = ""
         self._timer: Timer | None = None
         with self._lock:

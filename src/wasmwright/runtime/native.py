@@ -299,8 +299,9 @@ class Native:
         """Puts our handlers in front: faults become traps, and Ctrl-C ends wasm code if Python
         handles it (and this is the main thread).
 
-        Cheap, and repeated for every instance, since ``faulthandler.enable`` and
-        ``signal.signal`` replace our handlers.
+        Takes microseconds, and is repeated where that does not matter (a new instance, a function
+        object, a first call, a deadline), since ``faulthandler.enable`` and ``signal.signal``, and
+        so ``asyncio.run``, replace our handlers.
         """
         self._install(
             signal.SIGSEGV,
