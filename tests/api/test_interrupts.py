@@ -472,11 +472,9 @@ def test_a_handler_that_comes_later_is_called_while_wasm_runs(entry: str) -> Non
         if entry == "instance":
             ww.Instance(ww.Module("(module)"))
         timer = after(0.1, lambda: os.kill(os.getpid(), signal.SIGINT))
+        options = {"timeout": 20} if entry == "deadline" else {}
         with pytest.raises(Stop):
-            if entry == "deadline":
-                instance.exports.spin(timeout=20)
-            else:
-                (spin or instance.exports.spin)()
+            (spin or instance.exports.spin)(**options)
         timer.join()
     finally:
         signal.signal(signal.SIGINT, before)
