@@ -45,3 +45,14 @@ def test_what_is_not_exported_is_named_in_the_error(exports):
 def test_exports_show_their_names(exports):
     assert "add" in repr(exports)
     assert {"add", "get"} <= set(dir(exports))
+
+
+def test_an_export_cannot_be_set(instantiate):
+    exports = instantiate(
+        '(module (global (export "g") (mut i32) (i32.const 1)) (func (export "f")))'
+    ).exports
+    with pytest.raises(AttributeError, match="exports.g.value"):
+        exports.g = 2
+    with pytest.raises(AttributeError, match="cannot be set"):
+        exports.f = print
+    assert exports.g.value == 1

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from wasmwright.api import html
 from wasmwright.model.module import Export
+from wasmwright.runtime.globals import Global
 
 
 class Exports(Mapping[str, Any]):
@@ -16,13 +17,18 @@ class Exports(Mapping[str, Any]):
     module is not your own, ``Mapping.get(exports, name)`` is sure to be the mapping's.
     """
 
+    _exports: dict[str, Export]
+    _found: dict[str, Any]
+    _find: Callable[[Export], Any]
+
     def __init__(self, exports: tuple[Export, ...], find: Callable[[Export], Any]) -> None:
-        self._exports = {each.name: each for each in exports}
+        own = self.__dict__
+        own["_exports"] = {each.name: each for each in exports}
         # What `find` gave: a module may export thousands of functions, of which few are called.
-        self._found: dict[str, Any] = {}
-        self._find = find
+        own["_found"] = {}
+        own["_find"] = find
         for name in self._exports.keys() & _METHODS:
-            self.__dict__[name] = self[name]
+            own[name] = self[name]
 
     def __getitem__(self, name: str) -> Any:
         found = self._found.get(name)
@@ -47,8 +53,15 @@ class Exports(Mapping[str, Any]):
         found = self.__dict__[name] = self[name]
         return found
 
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(
+            f"exports cannot be set: the value of a global is exports.{name}.value"
+            if isinstance(Mapping.get(self, name), Global)
+            else "exports cannot be set"
+        )
+
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *self._exports})
+        return sorted({*super().__dir__(), *filter(str.isidentifier, self._exports)})
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("exports can be neither copied nor pickled; pickle the module")

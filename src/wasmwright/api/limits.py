@@ -26,6 +26,8 @@ class Limits(Record):
     host functions take of it included. Instances that can call each other have the least of
     theirs. Code that needs more raises ExhaustionError.
 
+    Raises ValueError for a bound that is no number, or negative.
+
     ``instances`` is how many instances with this very object as their limits may be alive at
     once; one more is refused with LinkError.
     """
@@ -52,7 +54,11 @@ class Limits(Record):
         stack: int | None = None,
         instances: int | None = None,
     ) -> None:
-        super().__init__(memory, table, memories, tables, heap, stack, instances)
+        bounds: tuple[object, ...] = (memory, table, memories, tables, heap, stack, instances)
+        for bound in bounds:
+            if not (bound is None or (isinstance(bound, int) and bound >= 0)):
+                raise ValueError(f"a bound is a number, not negative, or None: not {bound!r:.60}")
+        super().__init__(*bounds)
         object.__setattr__(self, "_alive", WeakSet())
 
     @classmethod

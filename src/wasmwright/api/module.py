@@ -61,7 +61,12 @@ def read_source(source: Source) -> bytes:
             )
         data = _read(source)
     elif isinstance(source, str):
-        return wat2wasm(source)
+        try:
+            return wat2wasm(source)
+        except MalformedError as error:
+            if not source.lstrip().startswith(("(", ";")):
+                error.add_note("(A str is text; for a file give a pathlib.Path.)")
+            raise
     elif isinstance(source, (bytes, bytearray, memoryview)):
         data = bytes(source)
     else:
