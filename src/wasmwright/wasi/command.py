@@ -11,7 +11,7 @@ from wasmwright.errors import LinkError
 from wasmwright.records import Record
 from wasmwright.wasi.abi import MODULE, MODULE_UNSTABLE, SIGNATURES
 from wasmwright.wasi.clocks import Clocks
-from wasmwright.wasi.preview1 import DEFAULT_OUTPUT_LIMIT, Dirs, Preview1
+from wasmwright.wasi.preview1 import DEFAULT_OUTPUT_LIMIT, Argument, Dirs, Preview1
 from wasmwright.wasi.process_calls import Exit
 from wasmwright.wasi.random import Random
 from wasmwright.wasi.streams import CaptureStream, StreamInput, StreamOutput
@@ -78,7 +78,7 @@ class Command:
 
     def __call__(
         self,
-        args: Iterable[str | bytes] = (),
+        args: Iterable[Argument] = (),
         *,
         argv0: str | None = None,
         stdin: StreamInput = None,
@@ -99,6 +99,8 @@ class Command:
 
         The other parameters are those of `run`.
         """
+        if isinstance(args, (str, bytes)):
+            raise TypeError("args are a list, of which each item is one argument")
         wasi = Preview1(
             [self.name if argv0 is None else argv0, *args],
             env,
@@ -147,7 +149,7 @@ class Command:
 
 def run(
     source: Any,
-    args: Iterable[str | bytes] = (),
+    args: Iterable[Argument] = (),
     *,
     argv0: str | None = None,
     stdin: StreamInput = None,
