@@ -25,7 +25,6 @@ def resource(release: Callable[..., None], *arguments: object) -> object:
 
     Neither ``release`` nor its arguments may lead to the object that holds this.
     """
-
     # Not by its name: at the very end, a module's names are all None.
     ending = _ending
 
