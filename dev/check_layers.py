@@ -33,7 +33,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("binary",),
     ("model",),
     ("isa",),
-    ("errors", "features", "limits", "tuning"),
+    ("errors", "features", "limits", "records", "tuning"),
     ("_build_info",),
 )
 LEVEL = {name: level for level, names in enumerate(reversed(LAYERS)) for name in names}

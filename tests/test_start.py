@@ -32,7 +32,8 @@ def loaded(code: str, **environment: str) -> set[str]:
     [
         ("import wasmwright", {"dataclasses", "inspect", "pathlib", "click", "ctypes"}),
         ("import wasmwright; wasmwright.Instance", {"click", "wasmwright.text"}),
-        ("import wasmwright.cli", {"wasmwright.api", "ctypes"}),
+        ("import wasmwright.cli", {"wasmwright.api", "ctypes", "click"}),
+        ("import wasmwright.cli.program", {"click"}),
     ],
 )
 def test_an_import_loads_what_it_needs(code: str, others: set[str]) -> None:

@@ -59,7 +59,8 @@ def test_a_type_can_be_given_instead() -> None:
         assert f(1, 2) == 0.5
         assert f.type == func_type
     assert isinstance(f, ww.Func)
-    assert list(inspect.signature(f).parameters) == ["p0", "p1"]
+    assert ww.Func(f) is f
+    assert list(inspect.signature(f).parameters) == ["p0", "p1", "timeout"]
 
 
 def test_what_is_no_type_is_refused_with_its_place() -> None:

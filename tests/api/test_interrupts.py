@@ -79,6 +79,21 @@ def test_interrupt_ends_a_runaway_call_and_the_instance_stays_usable(
         assert instance.exports.one() == 1
 
 
+@pytest.mark.parametrize("name", ENDLESS)
+def test_a_timeout_ends_a_call(instance: ww.Instance, name: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(ww.InterruptError, match="the deadline of 0.05 s has passed"):
+        instance.exports[name](timeout=0.05)
+    assert 0.05 <= time.monotonic() - began < 5
+    assert instance.exports.one(timeout=10) == instance.exports.one(timeout=None) == 1
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan"), "1"])
+def test_a_timeout_is_a_number_of_seconds(instance: ww.Instance, timeout: object) -> None:
+    with pytest.raises((ValueError, TypeError), match="a deadline is a number of seconds"):
+        instance.exports.one(timeout=timeout)
+
+
 def test_the_backtrace_of_an_interrupt_names_the_function(instance: ww.Instance) -> None:
     timer = after(0.02, instance.interrupt)
     with pytest.raises(ww.InterruptError) as caught:
@@ -431,3 +446,35 @@ def test_interrupts_and_garbage_collection_of_the_host(module: ww.Module) -> Non
                 made[number % 20].exports.spin()
     finally:
         sys.setswitchinterval(0.005)
+
+
+@pytest.mark.parametrize("entry", ["deadline", "function", "instance", "first call"])
+def test_a_handler_that_comes_later_is_called_while_wasm_runs(entry: str) -> None:
+    import signal
+
+    module = ww.Module(LOOPS)
+    instance = instance_of(module)
+    spin = None if entry == "function" else instance.exports.spin
+    if entry != "first call":
+        with pytest.raises(ww.InterruptError):
+            instance.exports.spin(timeout=0.02)
+        if entry == "function":
+            instance = ww.Instance(module, {"env": {"host": lambda: 0}})
+
+    class Stop(Exception):
+        pass
+
+    def handler(*_: object) -> None:
+        raise Stop
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        if entry == "instance":
+            ww.Instance(ww.Module("(module)"))
+        timer = after(0.1, lambda: os.kill(os.getpid(), signal.SIGINT))
+        options = {"timeout": 20} if entry == "deadline" else {}
+        with pytest.raises(Stop):
+            (spin or instance.exports.spin)(**options)
+        timer.join()
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -213,3 +213,9 @@ def test_options_travel_with_a_pickled_module() -> None:
     module = pickle.loads(pickle.dumps(ww.Module(FUEL, fuel=True)))
     assert module.consumes_fuel
     assert ww.Instance(module, fuel=9).exports.three() == 3
+
+
+@pytest.mark.parametrize("bound", [-1, "1", 1.5])
+def test_a_bound_is_a_number(bound: object) -> None:
+    with pytest.raises(ValueError, match="a bound is a number, not negative"):
+        ww.Limits(table=bound)  # type: ignore[arg-type]

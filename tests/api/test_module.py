@@ -172,3 +172,12 @@ def test_custom_sections_are_found_by_name(binary):
     module = ww.Module(binary + b"\0\x05\x01xabc" + b"\0\x02\x01x")
     assert module.custom_sections("x") == [b"abc", b""]
     assert module.custom_sections("y") == []
+
+
+def test_a_path_as_text_is_told_what_it_lacks() -> None:
+    with pytest.raises(ww.MalformedError) as caught:
+        ww.Module("some/file.wasm")
+    assert "pathlib.Path" in caught.value.__notes__[0]
+    with pytest.raises(ww.MalformedError) as caught:
+        ww.Module("(modul)")
+    assert not hasattr(caught.value, "__notes__")

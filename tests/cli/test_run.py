@@ -109,10 +109,30 @@ def test_a_trap_is_status_134_with_the_backtrace(cli, functions, name, message):
     assert b"Traceback" not in done.stderr
 
 
-def test_ctrl_c_is_status_130(interrupted_cli, functions):
-    done = interrupted_cli("run", "--invoke", "loop", functions)
+LOOP = """(module
+  (memory (export "memory") 1)
+  (func (export "_start") (loop (br 0))))"""
+
+
+@pytest.mark.parametrize("options", [(), ("--eager",), ("--invoke", "_start")])
+def test_ctrl_c_is_status_130(interrupted_cli, file, options):
+    done = interrupted_cli("run", *options, file(LOOP))
     assert done.returncode == 130
-    assert b"Traceback" not in done.stderr
+    assert done.stderr == b"wasmwright: interrupted\n"
+
+
+@pytest.mark.parametrize("options", [(), ("--eager",), ("--invoke", "_start")])
+def test_a_program_out_of_time_is_stopped_with_a_trap(cli, file, options):
+    done = cli("run", "--timeout", "0.2", *options, file(LOOP))
+    assert done.returncode == 134
+    assert done.stderr.startswith(b"wasmwright: trap: interrupted: the deadline of 0.2 s")
+
+
+@pytest.mark.parametrize("seconds", ["-1", "nan", "soon"])
+def test_a_timeout_is_a_number_of_seconds(cli, file, seconds):
+    done = cli("run", f"--timeout={seconds}", file(LOOP))
+    assert done.returncode == 2
+    assert b"--timeout" in done.stderr
 
 
 @pytest.mark.parametrize("code", [0, 1, 3, 125])

@@ -6,7 +6,10 @@ MODULE = '(module (func (export "add") (param $left i32) (result i32) (local.get
 def test_stubs_go_to_standard_output(cli, file):
     done = cli("stubs", file(MODULE))
     assert (done.returncode, done.stderr) == (0, b"")
-    assert b"def add(left: int, /) -> int: ..." in done.stdout
+    assert (
+        b"def __call__(self, left: int, /, *, timeout: float | None = None) -> int: ..."
+        in done.stdout
+    )
 
 
 def test_stubs_of_a_class_go_to_a_file(cli, file, tmp_path):

@@ -145,3 +145,26 @@ def test_one_module_under_many_stores() -> None:
     for _ in range(100):
         store = w.Store(engine)
         assert w.Instance(store, module, []).exports(store)["next"](store) == 1
+
+
+def test_a_tag_made_by_the_host_is_one_that_modules_can_throw_and_catch(store: w.Store) -> None:
+    tag = w.Tag(store, w.TagType(w.FuncType([w.ValType.i32(), w.ValType.f64()], [])))
+    module = w.Module(
+        store.engine,
+        """(module (import "e" "t" (tag $t (param i32 f64)))
+          (func (export "f") (result i32 f64)
+            (block $h (result i32 f64)
+              (try_table (catch $t $h) (throw $t (i32.const 7) (f64.const 0.5)))
+              (unreachable))))""",
+    )
+    instance = w.Instance(store, module, [tag])
+    assert instance.exports(store)["f"](store) == [7, 0.5]
+    assert [str(each) for each in tag.type(store).functype.params] == ["i32", "f64"]
+    assert tag.eq(store, tag)
+    assert not tag.eq(store, w.Tag(store, w.TagType(w.FuncType([], []))))
+
+
+def test_types_can_be_closed() -> None:
+    with w.ValType.i32() as kind, w.FuncType([kind], []) as func_type:
+        assert [str(each) for each in func_type.params] == ["i32"]
+    func_type.close()

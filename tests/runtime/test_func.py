@@ -158,6 +158,16 @@ def test_keyword_arguments_are_rejected(identity):
     assert identity.i32(*[5]) == 5
 
 
+def test_keyword_arguments_keep_the_others_in_their_places(instantiate):
+    params = " ".join(["i32"] * 300)
+    f = instantiate(
+        f'(module (func (export "f") (param {params}) (result i32) (local.get 299)))'
+    ).exports.f
+    assert f(*range(300), timeout=10) == 299
+    with pytest.raises(TypeError, match="takes 300 arguments .299 given"):
+        f(*range(299), timeout=10)
+
+
 def test_a_function_without_results_gives_none(identity):
     assert identity.none(1) is None
 
@@ -203,7 +213,7 @@ def test_a_function_shows_its_type_and_its_name(identity, instantiate):
     assert repr(identity.i32) == "<wasmwright.Func i32 [i32] -> [i32]>"
     assert identity.i32.name == "i32"
     signature = inspect.signature(identity.f64)
-    assert list(signature.parameters) == ["p0"]
+    assert list(signature.parameters) == ["p0", "timeout"]
     assert signature.parameters["p0"].annotation is float
     assert signature.return_annotation is float
     pair = instantiate('(module (func (export "f") (result i32 f64) i32.const 1 f64.const 2))')

@@ -106,3 +106,18 @@ module.kept = kept
     done = script(code, module=MODULE)
     assert done.returncode == 0
     assert done.stderr == ""
+
+
+def test_an_instance_that_outlives_the_modules_is_left_alone(script):
+    # At the end the interpreter sets the names in modules to None, those with _ first.
+    code = """
+instance = ww.Instance(module)
+instance.exports.f()
+from wasmwright.runtime import code, resource
+resource._ending.append(True)
+for each in (resource, code):
+    vars(each).update(dict.fromkeys(name for name in vars(each) if not name.startswith("__")))
+del instance, module
+"""
+    done = script(code, module='(module (memory 1) (func (export "f")))')
+    assert (done.returncode, done.stderr) == (0, "")

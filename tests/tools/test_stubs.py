@@ -27,13 +27,21 @@ def test_stubs_of_a_module() -> None:
         "from typing import Any\n"
         "\n"
         "from wasmwright import Func, Global, Memory, Table\n"
-        "\n"
+        "\n\n"
+        "class _add(Func):\n"
+        "    def __call__(self, left: int, right_x: int, /, *, timeout: float | None = None) -> int: ...\n"
+        "    async def aio(self, left: int, right_x: int, /, *, timeout: float | None = None) -> int: ...\n"
+        "\n\n"
+        "class _two(Func):\n"
+        "    def __call__(self, p0: Func | None, p1: float, p2: bytes, /, *, timeout: float | None = None) -> tuple[int, Any]: ...\n"
+        "    async def aio(self, p0: Func | None, p1: float, p2: bytes, /, *, timeout: float | None = None) -> tuple[int, Any]: ...\n"
+        "\n\n"
         "memory: Memory\n"
         "t: Table\n"
         "g: Global\n"
         "# 'class': global\n"
-        "def add(left: int, right_x: int, /) -> int: ...\n"
-        "def two(p0: Func | None, p1: float, p2: bytes, /) -> tuple[int, Any]: ...\n"
+        "add: _add\n"
+        "two: _two\n"
         "# 'a b': func [i32] -> []\n"
     )
 
@@ -41,11 +49,25 @@ def test_stubs_of_a_module() -> None:
 def test_stubs_of_a_class() -> None:
     text = stubs(decode(parse(MODULE)), "codec.wasm", "Codec")
     assert "from typing import Any, Protocol\n" in text
+    assert "\n\nclass _add(Func):\n    def __call__(self, left: int" in text
     assert "\n\nclass Codec(Protocol):\n    memory: Memory\n" in text
-    assert "    def add(self, left: int, right_x: int, /) -> int: ...\n" in text
+    assert "    add: _add\n" in text
+
+
+def test_a_class_of_a_function_has_a_name_that_no_export_has() -> None:
+    text = stubs(decode(parse('(module (func (export "f")) (func (export "_f")))')), "x.wasm")
+    assert "\nf: __f\n_f: ___f\n" in text
 
 
 @pytest.mark.parametrize("class_name", [None, "Empty"])
-@pytest.mark.parametrize("source", [MODULE, "(module)", '(module (func (export "f") (param i32)))'])
+@pytest.mark.parametrize(
+    "source",
+    [
+        MODULE,
+        "(module)",
+        '(module (func (export "a b")))',
+        '(module (func (export "f") (param i32)))',
+    ],
+)
 def test_stubs_are_python(source: str, class_name: str | None) -> None:
     ast.parse(stubs(decode(parse(source)), "x.wasm", class_name))

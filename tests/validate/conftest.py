@@ -43,7 +43,7 @@ from wasmwright.model.types import (
     TableType,
     TagType,
 )
-from wasmwright.validate import validate
+from wasmwright.validate.module import validate
 
 HEAPS = {name: heap for heap, name in HEAP_NAMES.items()}
 VALTYPES = {name: code for code, name in NUMBER_NAMES.items() if code != BOT}

@@ -28,7 +28,7 @@ from wasmwright.model.types import (
     StructType,
     SubType,
 )
-from wasmwright.validate import validate
+from wasmwright.validate.module import validate
 
 ODD_BYTES = [0x00, 0x01, 0x0B, 0x3F, 0x40, 0x5F, 0x60, 0x7F, 0x80, 0xFB, 0xFC, 0xFD, 0xFE, 0xFF]
 

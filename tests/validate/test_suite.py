@@ -14,7 +14,7 @@ import pytest
 from wasmwright import features
 from wasmwright.binary.decode import decode
 from wasmwright.errors import CompileError, InvalidError, MalformedError
-from wasmwright.validate import validate
+from wasmwright.validate.module import validate
 
 EXPECTED = {"assert_invalid": InvalidError, "assert_malformed": MalformedError}
 

@@ -433,3 +433,13 @@ def test_many_runs_leave_nothing_behind(wc: wasi.Command, tmp_path: Path) -> Non
             wasi.run("(module)", dirs=dirs)
         del dirs
         assert len(os.listdir("/proc/self/fd")) <= before + 1
+
+
+@pytest.mark.parametrize("args", ["one", b"one", [1], [None]])
+def test_arguments_are_a_list_of_text(args):
+    with pytest.raises(TypeError):
+        wasi.run(EXAMPLES / "hello.wasm", args)
+
+
+def test_a_path_can_be_an_argument(tmp_path):
+    assert str(tmp_path) in wasi.run(EXAMPLES / "hello.wasm", [tmp_path]).stdout.decode()

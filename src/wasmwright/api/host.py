@@ -7,9 +7,9 @@ given the instance whose import it is (:class:`CallingInstance`).
 
 from __future__ import annotations
 
-import inspect
 import weakref
 from collections.abc import Callable, Coroutine
+from types import CodeType
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, overload
 
 from wasmwright.api.types import VALTYPES, FuncType, func_type_of, to_model
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Plain Python types in annotations; what they cannot say, ``i64`` and its like do.
 _PYTHON_TYPES: dict[object, str] = {int: "i32", float: "f64", bytes: "v128", object: "externref"}
+_COROUTINE = 0x80  # inspect.CO_COROUTINE
 # Annotations, as strings, that are seen at a glance not to be a class.
 _PLAIN = frozenset({*VALTYPES, "int", "float", "bytes", "object"})
 
@@ -36,6 +37,8 @@ def type_of(function: Callable[..., Any]) -> FuncType:
     say the others. A tuple is several results, None is no result. Raises TypeError where an
     annotation is missing or is no type of wasm.
     """
+    import inspect
+
     name = getattr(function, "__name__", repr(function))
     signature = inspect.signature(function)
     params = []
@@ -86,6 +89,11 @@ def _valtype(function: Callable[..., Any], annotation: Any, place: str) -> str:
 
 def is_async(function: Callable[..., Any]) -> bool:
     """Whether a callable is an ``async def``, or an object whose ``__call__`` is."""
+    code = getattr(function, "__code__", None)
+    if isinstance(code, CodeType) and not getattr(function, "__dict__", None):
+        return bool(code.co_flags & _COROUTINE)
+    import inspect  # it takes long to import, and knows the rest: partial objects, marks
+
     called = inspect.iscoroutinefunction
     return called(function) or called(getattr(function, "__call__", None))  # noqa: B004
 
@@ -113,6 +121,8 @@ def _make(
     if callable_ is None:
         if not callable(type):
             raise TypeError("Func takes a FuncType and a callable, or an annotated callable")
+        if isinstance(type, native_types.func_type):
+            return type
         callable_, type = type, type_of(type)
     elif not isinstance(type, FuncType):
         raise TypeError(f"expected a FuncType, not {type!r:.60}")
@@ -144,10 +154,16 @@ if TYPE_CHECKING:
         @overload
         def __new__(cls, callable: Callable[..., Any], /) -> Func: ...
         def __new__(cls, *_: Any) -> Func: ...
-        def __call__(self, *args: Any) -> Any:
-            """Calls it; several results are a tuple."""
+        # What they take is ``*args: Any, timeout: float | None = None``; this way, the classes
+        # that `wasmwright stubs` writes for functions of known types can say so of theirs.
+        def __call__(self, *args: Any, **named: Any) -> Any:
+            """Calls it; several results are a tuple.
 
-        async def aio(self, *args: Any, timeout: float | None = None) -> Any:
+            A call that lasts longer than ``timeout`` seconds is stopped with InterruptError, as
+            by ``ww.deadline``, which can stand around several calls.
+            """
+
+        async def aio(self, *args: Any, **named: Any) -> Any:
             """Calls it in a worker thread; raises InterruptError after ``timeout`` seconds.
 
             Async host functions that it calls run as tasks of this event loop, which goes on

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, Self
@@ -104,7 +105,7 @@ class Instance:
         self._core: runtime.Instance | None = core
         core.handle = weakref.ref(self)
         self._exports: Exports | None = Exports(
-            {entry.name: _export(core, entry) for entry in module.model.exports}
+            module.model.exports, functools.partial(_export, core)
         )
 
     @property
@@ -192,7 +193,8 @@ class Instance:
         raise TypeError("an instance cannot be pickled; pickle its module")
 
     def _repr_html_(self) -> str:
-        rows = [(name, repr(value)) for name, value in (self._exports or {}).items()]
+        exports = self._exports
+        rows = [] if exports is None else [(name, repr(exports[name])) for name in exports]
         return html.table(repr(self), ("export", "value"), rows)
 
     def __repr__(self) -> str:

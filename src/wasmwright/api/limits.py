@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from wasmwright.errors import LinkError
 from wasmwright.model.module import Module
+from wasmwright.records import Record
 from wasmwright.runtime.instance import Instance
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Record):
     """Bounds on an instance's own memories and tables (not on those that it imports).
 
     ``memory`` is the most bytes of each memory, ``table`` the most entries of each table;
@@ -27,20 +26,40 @@ class Limits:
     host functions take of it included. Instances that can call each other have the least of
     theirs. Code that needs more raises ExhaustionError.
 
+    Raises ValueError for a bound that is no number, or negative.
+
     ``instances`` is how many instances with this very object as their limits may be alive at
     once; one more is refused with LinkError.
     """
 
-    memory: int | None = None
-    table: int | None = None
-    memories: int | None = None
-    tables: int | None = None
-    heap: int | None = None
-    stack: int | None = None
-    instances: int | None = None
-    _alive: WeakSet[Instance] = field(
-        default_factory=WeakSet, init=False, repr=False, compare=False
-    )
+    __slots__ = ("_alive",)
+
+    memory: int | None
+    table: int | None
+    memories: int | None
+    tables: int | None
+    heap: int | None
+    stack: int | None
+    instances: int | None
+    if TYPE_CHECKING:
+        _alive: WeakSet[Instance]
+
+    def __init__(
+        self,
+        memory: int | None = None,
+        table: int | None = None,
+        memories: int | None = None,
+        tables: int | None = None,
+        heap: int | None = None,
+        stack: int | None = None,
+        instances: int | None = None,
+    ) -> None:
+        bounds: tuple[object, ...] = (memory, table, memories, tables, heap, stack, instances)
+        for bound in bounds:
+            if not (bound is None or (isinstance(bound, int) and bound >= 0)):
+                raise ValueError(f"a bound is a number, not negative, or None: not {bound!r:.60}")
+        super().__init__(*bounds)
+        object.__setattr__(self, "_alive", WeakSet())
 
     @classmethod
     def untrusted(cls) -> Limits:
@@ -80,7 +99,3 @@ class Limits:
         """Counts an instance as long as it is alive."""
         if self.instances is not None:
             self._alive.add(instance)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        bounds = (self.memory, self.table, self.memories, self.tables, self.heap)
-        return Limits, (*bounds, self.stack, self.instances)

@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from wasmwright.api import html, types
 from wasmwright.binary.decode import decode
-from wasmwright.binary.names import decode_names
 from wasmwright.binary.preamble import is_text
 from wasmwright.codegen.ahead import Ahead, is_ahead
 from wasmwright.codegen.ahead import parse as parse_ahead
@@ -20,11 +17,12 @@ from wasmwright.errors import CompileError, MalformedError
 from wasmwright.features import DEFAULT
 from wasmwright.limits import MAX_MODULE_SIZE
 from wasmwright.model import module as model
-from wasmwright.validate import validate as validate_module
+from wasmwright.records import Record
 
 if TYPE_CHECKING:
     from wasmwright.api.instance import Instance
     from wasmwright.api.limits import Limits
+    from wasmwright.codegen.cache import Pack
     from wasmwright.runtime.code import ModuleCode
     from wasmwright.runtime.memory import Memory
     from wasmwright.runtime.snapshot import Snapshot
@@ -32,8 +30,7 @@ if TYPE_CHECKING:
 Source = bytes | bytearray | memoryview | str | os.PathLike[str]
 
 
-@dataclass(frozen=True, slots=True)
-class ImportType:
+class ImportType(Record):
     """One import of a module: two names, the kind (``func``, ``table``, ``memory``, ``global``,
     ``tag``) and the type.
     """
@@ -44,8 +41,7 @@ class ImportType:
     type: types.ExternType
 
 
-@dataclass(frozen=True, slots=True)
-class ExportType:
+class ExportType(Record):
     """One export of a module: its name, kind and type."""
 
     name: str
@@ -59,17 +55,28 @@ def read_source(source: Source) -> bytes:
     A str is always text; bytes are where they begin with ``(`` or a comment.
     """
     if isinstance(source, os.PathLike):
-        path = Path(source)
-        if path.stat().st_size > MAX_MODULE_SIZE:
-            raise MalformedError(f"module too large: {path} is over {MAX_MODULE_SIZE} bytes")
-        data = path.read_bytes()
+        if os.stat(source).st_size > MAX_MODULE_SIZE:
+            raise MalformedError(
+                f"module too large: {os.fspath(source)} is over {MAX_MODULE_SIZE} bytes"
+            )
+        data = _read(source)
     elif isinstance(source, str):
-        return wat2wasm(source)
+        try:
+            return wat2wasm(source)
+        except MalformedError as error:
+            if not source.lstrip().startswith(("(", ";")):
+                error.add_note("(A str is text; for a file give a pathlib.Path.)")
+            raise
     elif isinstance(source, (bytes, bytearray, memoryview)):
         data = bytes(source)
     else:
         raise TypeError(f"a module is bytes, str or a path, not {type(source).__name__}")
     return wat2wasm(data) if is_text(data) else data
+
+
+def _read(path: os.PathLike[str]) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def wat2wasm(text: str | bytes) -> bytes:
@@ -122,14 +129,23 @@ class Module:
                 "Module.load runs if you trust who made it"
             )
         self._module = decode(data, features)
-        validate_module(self._module, features)
         self._set_up(Options(features, guard, level, fuel, deterministic, tier))
+        if not self._has_code():
+            _validate(self._module, features)
 
     def _set_up(self, options: Options) -> None:
         self._options = options
         self._lock = threading.Lock()
         self._code: dict[bool, ModuleCode] = {}
         self._ahead: Ahead | None = None
+        self._pack: Pack | None = None
+
+    def _has_code(self) -> bool:
+        """Whether the cache has code of it, which is only made of what is valid."""
+        from wasmwright.runtime.code import find_pack
+
+        self._pack = find_pack(self._module, self._options.guard is not False, self._options)
+        return not self._pack.empty
 
     @classmethod
     def load(cls, source: bytes | os.PathLike[str]) -> Self:
@@ -140,7 +156,7 @@ class Module:
         damaged, of another version of this package, or for another machine.
         """
         if isinstance(source, os.PathLike):
-            data = Path(source).read_bytes()
+            data = _read(source)
         elif isinstance(source, bytes):
             data = source
         else:
@@ -186,6 +202,8 @@ class Module:
     @property
     def name(self) -> str | None:
         """The module's name from its name section, or None."""
+        from wasmwright.binary.names import decode_names
+
         return decode_names(self._module, 0).module
 
     @property
@@ -260,7 +278,8 @@ class Module:
             if found is None:
                 ready = self._ahead
                 units = ready.find() if ready is not None and ready.guard == guard else None
-                found = ModuleCode(self._module, guard, self._options, units)
+                pack = self._pack if guard == (self._options.guard is not False) else None
+                found = ModuleCode(self._module, guard, self._options, units, pack)
                 self._code[guard] = found
             return found
 
@@ -317,10 +336,16 @@ def _unpickle(data: bytes, options: Options, ahead: bytes | None) -> Module:
     )
 
 
+def _validate(module: model.Module, features: int) -> None:
+    from wasmwright.validate.module import validate
+
+    validate(module, features)
+
+
 def validate(source: Source, *, features: int = DEFAULT) -> bool:
     """Whether ``source`` is a valid module (``Module`` says why not)."""
     try:
-        validate_module(decode(read_source(source), features), features)
+        _validate(decode(read_source(source), features), features)
     except CompileError:
         return False
     return True

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeAlias
 
 from wasmwright.model import types as model
 from wasmwright.model.module import ExternType as ModelType
 from wasmwright.model.module import Module
+from wasmwright.records import Record
 
 # Types for the annotations of host functions, and their names.
 i32: TypeAlias = Annotated[int, "i32"]
@@ -25,8 +25,7 @@ VALTYPES: Final[dict[str, int]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, init=False)
-class FuncType:
+class FuncType(Record):
     """A function's parameter and result types: ``FuncType(["i32", "f64"], ["i64"])``.
 
     Each side is a sequence of type names, or a string of names with spaces between.
@@ -44,8 +43,7 @@ class FuncType:
         return f"func [{' '.join(self.params)}] -> [{' '.join(self.results)}]"
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryType:
+class MemoryType(Record):
     """A memory's size range in pages of ``page_size`` bytes."""
 
     min: int
@@ -59,8 +57,7 @@ class MemoryType:
         return f"memory {'i64 ' * self.address64}{self.min}{top}{' shared' * self.shared}"
 
 
-@dataclass(frozen=True, slots=True)
-class TableType:
+class TableType(Record):
     """A table's size range in entries, and its element type."""
 
     element: str
@@ -73,8 +70,7 @@ class TableType:
         return f"table {'i64 ' * self.address64}{self.min}{top} {self.element}"
 
 
-@dataclass(frozen=True, slots=True)
-class GlobalType:
+class GlobalType(Record):
     """A global's value type and whether it is mutable."""
 
     valtype: str
@@ -84,8 +80,7 @@ class GlobalType:
         return f"global (mut {self.valtype})" if self.mutable else f"global {self.valtype}"
 
 
-@dataclass(frozen=True, slots=True)
-class TagType:
+class TagType(Record):
     """An exception tag's payload types."""
 
     params: tuple[str, ...]

@@ -7,77 +7,32 @@ exception; a WASI program's own exit code passes through.
 from __future__ import annotations
 
 import atexit
-import importlib
 import os
 import sys
 from typing import NoReturn
 
-import click
-
-from wasmwright._build_info import VERSION, describe
+from wasmwright.cli.inputs import InputError, without_collector
 from wasmwright.errors import PlatformError, Trap, WasmError, WasmException
-
-# Command -> the module it is in; imported when it is used, so that `--help` costs nothing.
-_COMMANDS = (
-    "run",
-    "validate",
-    "parse",
-    "print",
-    "dump",
-    "compile",
-    "stubs",
-    "wast",
-    "js",
-    "serve",
-)
-
-
-class _Commands(click.Group):
-    """The commands, imported on first use; and the one place where errors become messages."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module = importlib.import_module(
-            f"wasmwright.cli.{cmd_name}_" if cmd_name == "print" else f"wasmwright.cli.{cmd_name}"
-        )
-        command: click.Command = module.command
-        return command
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(VERSION, message=f"wasmwright {VERSION}, {describe()}")
-def cli() -> None:
-    """WebAssembly, whole, in Python.
-
-    FILE is a module, binary or text (told apart by content); "-" is standard input.
-    """
 
 
 def main(args: list[str] | None = None) -> None:
     """Runs the command line and exits."""
     try:
-        code = cli.main(args, prog_name="wasmwright", standalone_mode=False)
-        _leave(code if isinstance(code, int) else 0)
-    except click.exceptions.Abort:
-        _leave(130)
-    except click.ClickException as error:
-        error.show()
-        _leave(error.exit_code)
+        _leave(_run(sys.argv[1:] if args is None else args))
     except KeyboardInterrupt:
-        click.echo("wasmwright: interrupted", err=True)
+        _say("interrupted")
         _leave(130)
     except Trap as error:
-        click.echo(f"wasmwright: trap: {error}{_notes(error)}", err=True)
+        _say(f"trap: {error}{_notes(error)}")
         _leave(134)
     except WasmException as error:
-        click.echo(f"wasmwright: uncaught exception: {error}{_notes(error)}", err=True)
+        _say(f"uncaught exception: {error}{_notes(error)}")
         _leave(134)
+    except InputError as error:
+        _say(str(error))
+        _leave(error.exit_code)
     except (WasmError, PlatformError, OSError, MemoryError) as error:
-        click.echo(f"wasmwright: {error}", err=True)
+        _say(str(error))
         _leave(1)
 
 
@@ -91,6 +46,23 @@ def _leave(code: int) -> NoReturn:
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _run(args: list[str]) -> int:
+    if len(args) > 1 and args[0] == "run" and not args[1].startswith("-"):
+        # No option is given, so there is nothing to parse: what follows the file is the program's.
+        # Starts are worth it, click takes longer than all that a small program does.
+        with without_collector():  # which would look at what is imported, again and again
+            from wasmwright.cli.program import run
+
+            return run(args[1], args[2:])
+    from wasmwright.cli.commands import run_command
+
+    return run_command(args)
+
+
+def _say(message: str) -> None:
+    print(f"wasmwright: {message}", file=sys.stderr)  # noqa: T201
 
 
 def _notes(error: BaseException) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from wasmwright.cli.inputs import FILE, errors_in, read_binary, without_collector
+from wasmwright.cli.inputs import errors_in, read_binary, without_collector
+from wasmwright.cli.options import FILE
 
 
 @click.command("dump")

@@ -1,4 +1,7 @@
-"""What the commands share: reading modules, writing results, and errors that name the file."""
+"""What the commands share: reading modules, writing results, and errors that name the file.
+
+Without click: see `cli.main`.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +11,20 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
-
 from wasmwright.errors import CompileError
 from wasmwright.limits import MAX_MODULE_SIZE
 
-FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=str), default="-")
-OUTPUT = click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=str),
-    help="Write to this file instead of standard output.",
-)
 
-
-class InputError(click.ClickException):
-    """Wrong input: one line, exit status 1."""
+class InputError(Exception):
+    """Wrong input: one line, and the exit status."""
 
     exit_code = 1
 
-    def show(self, file: object = None) -> None:
-        """Prints the message as all our errors look."""
-        click.echo(f"wasmwright: {self.message}", err=True)
+
+class UsageError(InputError):
+    """Wrong usage that shows after the options have been parsed."""
+
+    exit_code = 2
 
 
 @contextmanager
@@ -97,6 +92,6 @@ def write(path: str | None, data: bytes | str) -> None:
             raise InputError(f"{path}: {error.strerror or error}") from error
         return
     if isinstance(data, bytes) and sys.stdout.isatty():
-        raise click.UsageError("the result is binary: give a file with -o, or redirect it")
+        raise UsageError("the result is binary: give a file with -o, or redirect it")
     sys.stdout.buffer.write(raw)
     sys.stdout.buffer.flush()

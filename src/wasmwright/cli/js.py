@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from wasmwright.cli.inputs import FILE, OUTPUT, InputError, errors_in, read_binary, write
+from wasmwright.cli.inputs import InputError, errors_in, read_binary, write
+from wasmwright.cli.options import FILE, OUTPUT
 
 
 @click.command("js")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from wasmwright.cli.inputs import FILE, OUTPUT, errors_in, read, without_collector, write
+from wasmwright.cli.inputs import errors_in, read, without_collector, write
+from wasmwright.cli.options import FILE, OUTPUT
 
 
 @click.command("parse")
@@ -21,7 +22,7 @@ def command(file: str, output: str | None, check: bool) -> None:
     """
     from wasmwright.binary.decode import decode
     from wasmwright.text import parse
-    from wasmwright.validate import validate
+    from wasmwright.validate.module import validate
 
     source = read(file)
     with errors_in(file):

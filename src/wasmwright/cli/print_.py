@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from wasmwright.cli.inputs import FILE, OUTPUT, errors_in, read_binary, without_collector, write
+from wasmwright.cli.inputs import errors_in, read_binary, without_collector, write
+from wasmwright.cli.options import FILE, OUTPUT
 
 
 @click.command("print")

@@ -6,7 +6,8 @@ import os
 
 import click
 
-from wasmwright.cli.inputs import FILE, OUTPUT, errors_in, read_binary, write
+from wasmwright.cli.inputs import errors_in, read_binary, write
+from wasmwright.cli.options import FILE, OUTPUT
 
 
 @click.command("stubs")
@@ -25,7 +26,7 @@ def command(file: str, output: str | None, class_name: str | None) -> None:
     """
     from wasmwright.binary.decode import decode
     from wasmwright.tools.stubs import stubs
-    from wasmwright.validate import validate
+    from wasmwright.validate.module import validate
 
     if class_name is not None and not class_name.isidentifier():
         raise click.UsageError(f"{class_name!r} is no name for a class")

@@ -16,7 +16,7 @@ def command(files: tuple[str, ...]) -> None:
     The first error of each invalid module is printed with its offset, and the exit status is 1.
     """
     from wasmwright.binary.decode import decode
-    from wasmwright.validate import validate
+    from wasmwright.validate.module import validate
 
     failed = False
     for file in files or ("-",):
@@ -25,7 +25,7 @@ def command(files: tuple[str, ...]) -> None:
             with errors_in(file):
                 validate(decode(data))
         except InputError as error:
-            error.show()
+            click.echo(f"wasmwright: {error}", err=True)
             failed = True
     if failed:
         raise click.exceptions.Exit(1)

@@ -32,8 +32,8 @@ def command(files: tuple[str, ...], as_json: bool, explicit_checks: bool) -> Non
             with errors_in(file):
                 report = run_script(source, features=_features(file), guard=not explicit_checks)
         except InputError as error:
-            error.show()
-            reports.append({"file": file, "error": error.message})
+            click.echo(f"wasmwright: {error}", err=True)
+            reports.append({"file": file, "error": str(error)})
             continue
         reports.append(
             {

@@ -95,6 +95,7 @@ RT_REAL_LIMIT: Final = 56
 RT_HOST_LIMIT: Final = 64
 RT_PTHREAD: Final = 72  # the thread that was inside last, as pthread_kill knows it
 RT_STOP: Final = 80  # codegen.llvm.stop
+STOP_EVERYTHING: Final = (1 << 64) - 1  # the stop word that ends every activation of a block
 RT_TURN: Final = 112  # the thread state of who alone may enter next, or null (runtime.turns)
 RT_STACK_SIZE: Final = 120  # bytes of stack from the outermost entry on; 0: what the thread has
 # Threads:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import struct
 import sys
-from dataclasses import dataclass, field
 from typing import Final
 
 from wasmwright.codegen import cpu
@@ -32,17 +31,17 @@ _PART: Final = struct.Struct("<II")  # bytes of name, bytes of object
 Units = list[tuple[tuple[int, ...], bytes]]
 
 
-@dataclass(slots=True)
 class Ahead:
-    """A module with its code."""
+    """A module with its code; ``guard`` is the mode that the code is for."""
 
-    wasm: bytes
-    arch: str
-    cpu: str
-    guard: bool  # the mode that the code is for
-    options: Options
-    units: Units = field(default_factory=list)
-    parts: dict[str, bytes] = field(default_factory=dict)  # native parts, by name
+    def __init__(self, wasm: bytes, arch: str, cpu: str, guard: bool, options: Options) -> None:
+        self.wasm = wasm
+        self.arch = arch
+        self.cpu = cpu
+        self.guard = guard
+        self.options = options
+        self.units: Units = []
+        self.parts: dict[str, bytes] = {}  # native parts, by name
 
     def find(self) -> dict[int, tuple[tuple[int, ...], bytes]]:
         """The unit of each function."""

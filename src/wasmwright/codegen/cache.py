@@ -23,7 +23,6 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from wasmwright import tuning
@@ -54,30 +53,31 @@ def _llvm_version() -> bytes:
         spec = None
     if spec is None or spec.origin is None:
         return b"none"
-    return Path(spec.origin).with_name("_version.py").read_bytes()
+    with open(os.path.join(os.path.dirname(spec.origin), "_version.py"), "rb") as file:
+        return file.read()
 
 
-def directory() -> Path | None:
+def directory() -> str | None:
     """Where packs are, or None if there is no cache (turned off, or not ours alone)."""
     setting = os.environ.get("WASMWRIGHT_CACHE")
     if setting == "off":
         return None
-    path = Path(setting) if setting else _user_directory()
+    path = setting or _user_directory()
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.makedirs(path, mode=0o700, exist_ok=True)
         return path if _private(os.stat(path)) else None
     except OSError:
         return None
 
 
-def _user_directory() -> Path:
+def _user_directory() -> str:
     if _LINUX:
         # What platformdirs says there, without the 20 modules that it imports.
         home = os.environ.get("XDG_CACHE_HOME", "").strip() or os.path.expanduser("~/.cache")
-        return Path(home, "wasmwright")
+        return os.path.join(home, "wasmwright")
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("wasmwright"))
+    return platformdirs.user_cache_dir("wasmwright")
 
 
 def _private(status: os.stat_result) -> bool:
@@ -91,7 +91,7 @@ def open_pack(identity: bytes) -> Pack:
     folder = directory()
     if folder is None:
         return Pack(None)
-    path = folder / (digest.hexdigest() + _SUFFIX)
+    path = os.path.join(folder, digest.hexdigest() + _SUFFIX)
     with _packs_lock:
         pack = _open_packs.get(path)
         if pack is None:
@@ -105,7 +105,7 @@ class Pack:
     Thread-safe; several processes may share the file.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: str | None) -> None:
         self._objects: dict[int, tuple[tuple[int, ...], bytes]] = {}
         self._fresh: list[bytes] = []
         self._fresh_size = 0
@@ -113,6 +113,11 @@ class Pack:
         self._path = path
         if path is not None:
             self._read(path)
+
+    @property
+    def empty(self) -> bool:
+        """Whether it has no objects."""
+        return not self._objects
 
     def forget(self, func: int) -> None:
         """Drops the object that has ``func``, until it is added anew."""
@@ -147,7 +152,7 @@ class Pack:
             return
         import filelock  # a start that compiles nothing does without
 
-        lock = filelock.FileLock(f"{self._path.parent / 'lock'}", timeout=5)
+        lock = filelock.FileLock(os.path.join(os.path.dirname(self._path), "lock"), timeout=5)
         with contextlib.suppress(OSError, filelock.Timeout), lock:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(self._path, flags, 0o600)
@@ -157,7 +162,7 @@ class Pack:
                 file.write(b"".join(fresh))
             _evict(self._path)
 
-    def _read(self, path: Path) -> None:
+    def _read(self, path: str) -> None:
         # (A pipe that stands there must not make us wait.)
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
@@ -181,7 +186,7 @@ class Pack:
             whole = self._parse(data)
         if not whole:
             with contextlib.suppress(OSError):
-                path.unlink()
+                os.unlink(path)
         with contextlib.suppress(OSError):
             os.utime(path)
 
@@ -208,26 +213,28 @@ def _checksum(data: bytes) -> bytes:
     return blake2b(data, digest_size=16).digest()
 
 
-def _evict(keep: Path) -> None:
+def _evict(keep: str) -> None:
     """Removes the packs unused the longest until the directory is within its bound."""
-    packs = sorted(_packs(keep.parent), key=lambda each: each[1].st_mtime)
+    packs = sorted(_packs(os.path.dirname(keep)), key=lambda each: each[1].st_mtime)
     total = sum(status.st_size for _, status in packs)
     for path, status in packs:
         if total <= tuning.CACHE_SIZE:
             return
         if path != keep:
             with contextlib.suppress(OSError):
-                path.unlink()
+                os.unlink(path)
                 total -= status.st_size
 
 
-def _packs(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    for path in folder.glob(f"*{_SUFFIX}"):
-        with contextlib.suppress(OSError):
-            yield path, path.stat()
+def _packs(folder: str) -> Iterator[tuple[str, os.stat_result]]:
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(_SUFFIX):
+                with contextlib.suppress(OSError):
+                    yield entry.path, entry.stat()
 
 
-_open_packs: weakref.WeakValueDictionary[Path, Pack] = weakref.WeakValueDictionary()
+_open_packs: weakref.WeakValueDictionary[str, Pack] = weakref.WeakValueDictionary()
 # Reentrant: a finaliser may interrupt the thread that holds it, and compile something.
 _packs_lock: Final = threading.RLock()
 # Those with something new, which stay until it is written.

@@ -7,15 +7,17 @@ a start 5 ms). So it imports nothing of the package but that stamp, and that lat
 from __future__ import annotations
 
 import functools
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 try:  # see digest.py
     from _blake2 import blake2b
 except ImportError:
     from hashlib import blake2b
 
-_FOLDERS: Final = ("isa", "model", "binary", "codegen", "codegen/llvm")
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_FOLDERS: Final = ("isa", "model", "binary", "validate", "codegen", "codegen/llvm")
 _FILES: Final = ("errors.py", "limits.py", "tuning.py")
 
 
@@ -35,4 +37,8 @@ def source_identity() -> bytes:
     """The hash for this copy of the package."""
     from wasmwright._build_info import SOURCES
 
-    return bytes.fromhex(SOURCES) or hash_sources(Path(__file__).parent.parent)
+    if SOURCES:
+        return bytes.fromhex(SOURCES)
+    from pathlib import Path
+
+    return hash_sources(Path(__file__).parent.parent)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from wasmwright.features import DEFAULT
+from wasmwright.records import Record
 
 # Who compiles: stencils, LLVM, or the one first and the other for what is hot.
 BASELINE: Final = "baseline"
@@ -14,8 +14,7 @@ AUTO: Final = "auto"
 TIERS: Final = (BASELINE, OPTIMISED, AUTO)
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Record):
     """What ``api.Module`` was made with; it says what each option means."""
 
     features: int = DEFAULT

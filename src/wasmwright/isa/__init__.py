@@ -7,7 +7,7 @@ opcodes it is the byte; a prefixed opcode's is ``PREFIX_BASE[prefix] + code``, v
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
 from typing import Final
 
 from wasmwright.features import LEGACY_EXCEPTIONS
@@ -35,7 +35,6 @@ _TYPE_CODES: Final[dict[str, int]] = {
 _ALSO: Final[dict[str, int]] = {"throw": LEGACY_EXCEPTIONS}
 
 
-@dataclass(frozen=True, slots=True)
 class Instruction:
     """One row of the table.
 
@@ -43,15 +42,42 @@ class Instruction:
     None where the stack type is not fixed by the row.
     """
 
-    opcode: int
-    name: str
-    immediates: tuple[int, ...]
-    stack: str
-    feature: int
-    family: str
-    slot: int
-    params: tuple[int, ...] | None
-    results: tuple[int, ...] | None
+    __slots__ = (
+        "family",
+        "feature",
+        "immediates",
+        "name",
+        "opcode",
+        "params",
+        "results",
+        "slot",
+        "stack",
+    )
+
+    def __init__(
+        self,
+        opcode: int,
+        name: str,
+        immediates: tuple[int, ...],
+        stack: str,
+        feature: int,
+        family: str,
+        slot: int,
+        params: tuple[int, ...] | None,
+        results: tuple[int, ...] | None,
+    ) -> None:
+        self.opcode = opcode
+        self.name = name
+        self.immediates = immediates
+        self.stack = stack
+        self.feature = feature
+        self.family = family
+        self.slot = slot
+        self.params = params
+        self.results = results
+
+    def __repr__(self) -> str:
+        return f"<Instruction {self.name}>"
 
     @property
     def encoding(self) -> bytes:
@@ -84,19 +110,29 @@ def _fixed(side: str) -> tuple[int, ...] | None:
     return None if None in codes else tuple(code for code in codes if code is not None)
 
 
+# Most rows have what others have, and every start makes them all.
+@functools.cache
+def _stack_type(stack: str) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
+    if not stack:
+        return None, None
+    left, right = stack.split("->")
+    return _fixed(left), _fixed(right)
+
+
+@functools.cache
+def _immediates(kinds: str) -> tuple[int, ...]:
+    return tuple(immediates.NAMES.index(kind) for kind in kinds.split())
+
+
 def _instruction(row: tuple[int, str, str, str, int, str]) -> Instruction:
     opcode, name, kinds, stack, feature, family = row
-    params: tuple[int, ...] | None = None
-    results: tuple[int, ...] | None = None
-    if stack:
-        left, right = stack.split("->")
-        params, results = _fixed(left), _fixed(right)
+    params, results = _stack_type(stack)
     if params is None or results is None or family in _UNTYPED_FAMILIES:
         params = results = None
     return Instruction(
         opcode,
         name,
-        tuple(immediates.NAMES.index(kind) for kind in kinds.split()),
+        _immediates(kinds),
         stack,
         feature,
         family,

@@ -6,8 +6,6 @@ say where in ``Module.data`` they are. Indices are into the spec's index spaces,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-
 from wasmwright.model.parts import Code, Data, Expr
 from wasmwright.model.types import (
     FuncType,
@@ -17,6 +15,7 @@ from wasmwright.model.types import (
     TableType,
     TagType,
 )
+from wasmwright.records import Record
 
 # External kinds, by their code in the binary format.
 KIND_FUNC = 0
@@ -30,8 +29,7 @@ KIND_NAMES = ("func", "table", "memory", "global", "tag")
 ExternType = int | TableType | MemoryType | GlobalType | TagType
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+class Import(Record):
     """An import; ``desc`` is a type index for a function, else the type."""
 
     module: str
@@ -40,8 +38,7 @@ class Import:
     desc: ExternType
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
+class Export(Record):
     """An export: what is exported, by kind and index."""
 
     name: str
@@ -49,16 +46,14 @@ class Export:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Global:
+class Global(Record):
     """A global that the module defines."""
 
     type: GlobalType
     init: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Record):
     """A table that the module defines; ``init`` is None for the default null."""
 
     type: TableType
@@ -71,8 +66,7 @@ PASSIVE = 1
 DECLARATIVE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Elem:
+class Elem(Record):
     """An element segment.
 
     Its items are function indices (``funcs``) or expressions (``exprs``), one of which is
@@ -91,8 +85,7 @@ class Elem:
         return len(self.exprs) if self.flags & 4 else len(self.funcs)
 
 
-@dataclass(frozen=True, slots=True)
-class Custom:
+class Custom(Record):
     """A custom section: its payload after the name is ``data[start:end]``.
 
     ``after`` is the id of the last non-custom section before it (0 at the front), so that the
@@ -105,8 +98,7 @@ class Custom:
     after: int
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Record):
     """A section as it stood in the input: its id, and where its content is."""
 
     id: int
@@ -114,8 +106,7 @@ class Section:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+class Module(Record):
     """A decoded module; immutable.
 
     ``types`` is flat over the recursive groups; ``groups`` gives each group's first index and
@@ -141,11 +132,11 @@ class Module:
     sections: tuple[Section, ...] = ()
 
     # Index spaces, imports first; filled by `index_spaces` once the rest is there.
-    all_funcs: tuple[int, ...] = field(default=(), repr=False)
-    all_tables: tuple[TableType, ...] = field(default=(), repr=False)
-    all_memories: tuple[MemoryType, ...] = field(default=(), repr=False)
-    all_globals: tuple[GlobalType, ...] = field(default=(), repr=False)
-    all_tags: tuple[TagType, ...] = field(default=(), repr=False)
+    all_funcs: tuple[int, ...] = ()
+    all_tables: tuple[TableType, ...] = ()
+    all_memories: tuple[MemoryType, ...] = ()
+    all_globals: tuple[GlobalType, ...] = ()
+    all_tags: tuple[TagType, ...] = ()
 
     @property
     def imported_funcs(self) -> int:
@@ -205,8 +196,7 @@ def index_spaces(module: Module) -> Module:
     memories.extend(module.memories)
     globals.extend([definition.type for definition in module.globals])
     tags.extend(module.tags)
-    return replace(
-        module,
+    return module.__replace__(
         all_funcs=tuple(funcs),
         all_tables=tuple(tables),
         all_memories=tuple(memories),

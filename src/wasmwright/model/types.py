@@ -14,7 +14,6 @@ are the same for equal types in every module of the process (iso-recursive equal
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 BOT: Final = 0
@@ -128,44 +127,78 @@ def defaultable(valtype: int) -> bool:
     return valtype & REF == 0 or valtype & NULL != 0
 
 
-@dataclass(frozen=True, slots=True)
-class FuncType:
+class _Type:
+    """A type is equal to others of its kind with the same parts, and does not change.
+
+    Written out, where `records` would do: attributes of compiled classes are read at once.
+    """
+
+    def _parts(self) -> tuple[object, ...]:
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return False
+        assert isinstance(other, _Type)
+        return self._parts() == other._parts()
+
+    def __hash__(self) -> int:
+        return hash(self._parts())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join([repr(part) for part in self._parts()])})"
+
+
+class FuncType(_Type):
     """Parameter and result types of a function, block or tag."""
 
-    params: tuple[int, ...]
-    results: tuple[int, ...]
+    def __init__(self, params: tuple[int, ...], results: tuple[int, ...]) -> None:
+        self.params: Final[tuple[int, ...]] = params
+        self.results: Final[tuple[int, ...]] = results
+
+    def _parts(self) -> tuple[object, ...]:
+        return self.params, self.results
 
     def __str__(self) -> str:
         left, right = (" ".join(map(name, side)) for side in (self.params, self.results))
         return f"[{left}] -> [{right}]"
 
 
-@dataclass(frozen=True, slots=True)
-class FieldType:
+class FieldType(_Type):
     """A struct's field or an array's element: a storage type and whether it is mutable."""
 
-    storage: int
-    mutable: bool
+    def __init__(self, storage: int, mutable: bool) -> None:
+        self.storage: Final[int] = storage
+        self.mutable: Final[bool] = mutable
+
+    def _parts(self) -> tuple[object, ...]:
+        return self.storage, self.mutable
 
     def __str__(self) -> str:
         return f"(mut {name(self.storage)})" if self.mutable else name(self.storage)
 
 
-@dataclass(frozen=True, slots=True)
-class StructType:
+class StructType(_Type):
     """The fields of a struct, in order."""
 
-    fields: tuple[FieldType, ...]
+    def __init__(self, fields: tuple[FieldType, ...]) -> None:
+        self.fields: Final[tuple[FieldType, ...]] = fields
+
+    def _parts(self) -> tuple[object, ...]:
+        return (self.fields,)
 
     def __str__(self) -> str:
         return "(struct" + "".join(f" (field {field})" for field in self.fields) + ")"
 
 
-@dataclass(frozen=True, slots=True)
-class ArrayType:
+class ArrayType(_Type):
     """The element type of an array."""
 
-    element: FieldType
+    def __init__(self, element: FieldType) -> None:
+        self.element: Final[FieldType] = element
+
+    def _parts(self) -> tuple[object, ...]:
+        return (self.element,)
 
     def __str__(self) -> str:
         return f"(array {self.element})"
@@ -174,27 +207,40 @@ class ArrayType:
 CompType = FuncType | StructType | ArrayType
 
 
-@dataclass(frozen=True, slots=True)
-class SubType:
+class SubType(_Type):
     """A type definition: its composite type, whether it is final and what it declares above it."""
 
-    comp: CompType
-    final: bool = True
-    supers: tuple[int, ...] = ()
+    def __init__(self, comp: CompType, final: bool = True, supers: tuple[int, ...] = ()) -> None:
+        self.comp: Final[CompType] = comp
+        self.final: Final[bool] = final
+        self.supers: Final[tuple[int, ...]] = supers
+
+    def _parts(self) -> tuple[object, ...]:
+        return self.comp, self.final, self.supers
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(_Type):
     """The size range of a memory (in pages) or table (in entries).
 
     ``address64`` says that addresses are i64; ``page_size_log2`` applies to memories.
     """
 
-    min: int
-    max: int | None = None
-    address64: bool = False
-    shared: bool = False
-    page_size_log2: int = 16
+    def __init__(
+        self,
+        min: int,
+        max: int | None = None,
+        address64: bool = False,
+        shared: bool = False,
+        page_size_log2: int = 16,
+    ) -> None:
+        self.min: Final[int] = min
+        self.max: Final[int | None] = max
+        self.address64: Final[bool] = address64
+        self.shared: Final[bool] = shared
+        self.page_size_log2: Final[int] = page_size_log2
+
+    def _parts(self) -> tuple[object, ...]:
+        return self.min, self.max, self.address64, self.shared, self.page_size_log2
 
     def __str__(self) -> str:
         text = "i64 " if self.address64 else ""
@@ -208,40 +254,52 @@ class Limits:
         return text
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryType:
+class MemoryType(_Type):
     """A memory's limits, in pages."""
 
-    limits: Limits
+    def __init__(self, limits: Limits) -> None:
+        self.limits: Final[Limits] = limits
+
+    def _parts(self) -> tuple[object, ...]:
+        return (self.limits,)
 
     def __str__(self) -> str:
         return str(self.limits)
 
 
-@dataclass(frozen=True, slots=True)
-class TableType:
+class TableType(_Type):
     """A table's limits, in entries, and its element type."""
 
-    limits: Limits
-    element: int
+    def __init__(self, limits: Limits, element: int) -> None:
+        self.limits: Final[Limits] = limits
+        self.element: Final[int] = element
+
+    def _parts(self) -> tuple[object, ...]:
+        return self.limits, self.element
 
     def __str__(self) -> str:
         return f"{self.limits} {name(self.element)}"
 
 
-@dataclass(frozen=True, slots=True)
-class GlobalType:
+class GlobalType(_Type):
     """A global's value type and whether it is mutable."""
 
-    valtype: int
-    mutable: bool
+    def __init__(self, valtype: int, mutable: bool) -> None:
+        self.valtype: Final[int] = valtype
+        self.mutable: Final[bool] = mutable
+
+    def _parts(self) -> tuple[object, ...]:
+        return self.valtype, self.mutable
 
     def __str__(self) -> str:
         return f"(mut {name(self.valtype)})" if self.mutable else name(self.valtype)
 
 
-@dataclass(frozen=True, slots=True)
-class TagType:
+class TagType(_Type):
     """A tag's function type, by its index in the module's types."""
 
-    type_index: int
+    def __init__(self, type_index: int) -> None:
+        self.type_index: Final[int] = type_index
+
+    def _parts(self) -> tuple[object, ...]:
+        return (self.type_index,)

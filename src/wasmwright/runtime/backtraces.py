@@ -12,14 +12,16 @@ exception are kept with it, in its attribute ``__wasm_parts__``.
 from __future__ import annotations
 
 import bisect
-import traceback
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Protocol, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, overload
 
 from wasmwright import errors
 from wasmwright.codegen.llvm import native as ir
 from wasmwright.runtime import native
+
+if TYPE_CHECKING:
+    import traceback
 
 
 class CodeMap(Protocol):
@@ -250,6 +252,8 @@ def _entries(trace: TracebackType | None) -> Iterator[TracebackType]:
 
 
 def _summary(entry: TracebackType) -> traceback.FrameSummary:
+    import traceback  # only where somebody looks
+
     code = entry.tb_frame.f_code
     return traceback.FrameSummary(
         code.co_filename, entry.tb_lineno, code.co_name, lookup_line=False

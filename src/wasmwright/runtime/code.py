@@ -9,6 +9,7 @@ from __future__ import annotations
 import bisect
 import ctypes
 import functools
+import struct
 import threading
 import time
 import weakref
@@ -148,7 +149,7 @@ class Client(Protocol):
 
 class ModuleCode:
     """Compiled code of ``module`` as ``options`` want it (but for ``guard``, which says that its
-    memories have guard pages).
+    memories have guard pages). ``pack`` is what `find_pack` gave for it.
     """
 
     def __init__(
@@ -157,6 +158,7 @@ class ModuleCode:
         guard: bool,
         options: Options = _DEFAULT,
         ahead: Mapping[int, Object] | None = None,
+        pack: Pack | None = None,
     ) -> None:
         self.module = module
         self.guard = guard
@@ -177,6 +179,8 @@ class ModuleCode:
         # What was compiled ahead of time, by function; all of them, or none.
         self._ahead: Mapping[int, Object] = ahead or {}
         self._packs: dict[int, Pack] = {}
+        if pack is not None:
+            self._packs[self._level(tuning.LAZY_LEVEL)] = pack
         self.symbols = Symbols(module)
         self._instances: weakref.WeakSet[Client] = weakref.WeakSet()
         # The callable that compiled code has in its thunks; it must not keep this alive.
@@ -189,7 +193,7 @@ class ModuleCode:
     @functools.cached_property
     def digest(self) -> bytes:
         """A hash of the module's bytes."""
-        return blake2b(self.module.data, digest_size=20).digest()
+        return _digest(self.module)
 
     def entry(self, index: int) -> int:
         """The address to call for function ``index``: its code, or its thunk."""
@@ -272,6 +276,7 @@ class ModuleCode:
     def enter(self, number: int) -> int:
         """The code of a defined function whose thunk was called."""
         address = self.address(self._first + number)
+        native.get().watch_signals()
         short = bool(self.short[number])
         for instance in list(self._instances):
             instance.set_code(number, address, short)
@@ -417,11 +422,25 @@ class ModuleCode:
     def _cached(self, level: int) -> Pack:
         pack = self._packs.get(level)
         if pack is None:
-            options = self.options
-            made_with = bytes((self.guard, level, options.fuel, options.deterministic))
-            pack = open_pack(self.digest + made_with)
-            self._packs[level] = pack
+            pack = self._packs[level] = _open(self.digest, self.guard, self.options, level)
         return pack
+
+
+def find_pack(module: Module, guard: bool, options: Options) -> Pack:
+    """The cached code of a module's functions that were compiled on their first calls."""
+    level = tuning.LAZY_LEVEL if options.level is None else options.level
+    return _open(_digest(module), guard, options, level)
+
+
+def _digest(module: Module) -> bytes:
+    return blake2b(module.data, digest_size=20).digest()
+
+
+def _open(digest: bytes, guard: bool, options: Options, level: int) -> Pack:
+    made_with = struct.pack(
+        "<3?BQ", guard, options.fuel, options.deterministic, level, options.features
+    )
+    return open_pack(digest + made_with)
 
 
 def _compiler(address: int) -> Callable[[int], int]:

@@ -8,10 +8,9 @@ context of its own with one funcref record, so compiled code calls it like any o
 from __future__ import annotations
 
 import ctypes
-import inspect
 import weakref
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from wasmwright.codegen import abi
 from wasmwright.codegen.heap_layout import is_traced
@@ -23,22 +22,30 @@ from wasmwright.model.types import FuncType
 from wasmwright.runtime import heap_types, native, native_types, references
 from wasmwright.runtime.block import Block
 
+if TYPE_CHECKING:
+    import inspect
+
 
 class FuncInfo:
-    """What a function object knows: its type, its name and what owns its code."""
+    """What a function object knows: its type, its index and what owns its code."""
 
-    __slots__ = ("func_type", "index", "name", "owner")
+    __slots__ = ("func_type", "index", "owner")
 
-    def __init__(self, func_type: FuncType, name: str, index: int, owner: object) -> None:
+    def __init__(self, func_type: FuncType, index: int, owner: references.Owner) -> None:
         self.func_type = func_type
-        self.name = name
         self.index = index
         self.owner = owner
+
+    @property
+    def name(self) -> str:
+        """What the module calls it; read from there when somebody asks."""
+        return self.owner.func_name(self.index)
 
 
 def make(record: int, info: FuncInfo) -> Any:
     """A function object for a funcref record that ``info.owner`` holds."""
     core = native.get()
+    core.watch_signals()
     canonical = CANON.comps[native.read32(record + abi.FUNCREF_TYPE)]
     assert isinstance(canonical, FuncType)
     entry, _ = core.stubs(stub_values.signature_key(canonical, CANON.kinds))
@@ -85,13 +92,19 @@ class HostFunction:
         """Implements Owner: the function object that calls the Python callable through wasm."""
         found = self._wrapper() if self._wrapper is not None else None
         if found is None:
-            name = getattr(self.callable, "__name__", "host function")
-            found = make(record, FuncInfo(self.func_type, name, 0, self))
+            found = make(record, FuncInfo(self.func_type, 0, self))
             self._wrapper = weakref.ref(found)
+        return found
+
+    def func_name(self, index: int) -> str:
+        """Implements Owner."""
+        found: str = getattr(self.callable, "__name__", "host function")
         return found
 
 
 def _signature(func: Any) -> inspect.Signature:
+    import inspect
+
     info: FuncInfo = func._info
     kinds = {types.F32: float, types.F64: float, types.I32: int, types.I64: int, types.V128: bytes}
     parameters = [
@@ -100,6 +113,14 @@ def _signature(func: Any) -> inspect.Signature:
         )
         for i, kind in enumerate(info.func_type.params)
     ]
+    parameters.append(
+        inspect.Parameter(
+            "timeout",
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=float | None,
+        )
+    )
     results = [kinds.get(kind, object) for kind in info.func_type.results]
     result: Any = None
     if len(results) == 1:
@@ -117,7 +138,10 @@ def _describe(func_type: Any) -> None:
         return info
 
     func_type.__name__ = "Func"
-    func_type.__doc__ = "A wasm function; call it with Python values of its parameters' types."
+    func_type.__doc__ = (
+        "A wasm function; call it with Python values of its parameters' types. With timeout=, a "
+        "number of seconds, a call that lasts longer is stopped with InterruptError."
+    )
     func_type.name = property(lambda func: info_of(func).name, doc="What the module calls it.")
     func_type.__signature__ = property(_signature)
     func_type.type = property(

@@ -10,7 +10,6 @@ import threading
 from array import array
 from typing import Final
 
-from wasmwright.binary import names
 from wasmwright.codegen import heap_layout as layout
 from wasmwright.codegen import vm
 from wasmwright.model.canon import CANON
@@ -129,6 +128,8 @@ def func_rtt(type_id: int) -> int:
 
 def learn_names(module: Module, type_ids: list[int]) -> None:
     """Takes the names of types and fields from a module, for types that have none yet."""
+    from wasmwright.binary import names  # a start without such types does without
+
     for index, text in names.decode_names(module, names.TYPE_NAMES).types.items():
         if index < len(type_ids):
             found = of_id(type_ids[index])

@@ -1,6 +1,7 @@
 """The Python callables that native code calls; see HELPER_* in ``codegen.llvm.native``.
 
-Each takes ``(object, int, int, int, int)``. Addresses arrive as signed 64-bit integers.
+Each takes ``(object, int, int, int, int)``, `_named` excepted. Addresses arrive as signed 64-bit
+integers.
 """
 
 from __future__ import annotations
@@ -18,13 +19,23 @@ from wasmwright.runtime import atomics, backtraces, block, native, references, t
 _NAMES = {"i": "i32", "l": "i64", "f": "f32", "d": "f64", "v": "v128"}
 
 
-def _arity(function: Any, given: int, positional: int, _c: int, _d: int) -> TypeError:
+def _arity(function: Any, given: int, _b: int, _c: int, _d: int) -> TypeError:
     info = function._info
     wanted = len(info.func_type.params)
-    if not positional:
-        return TypeError(f"{info.name}() takes no keyword arguments")
     plural = "" if wanted == 1 else "s"
     return TypeError(f"{info.name}() takes {wanted} argument{plural} ({given} given)")
+
+
+def _named(function: Any, /, *args: Any, **named: Any) -> Any:
+    timeout = named.pop("timeout", None)
+    if named:
+        raise TypeError(f"{function._info.name}() takes no keyword arguments but timeout")
+    if timeout is None:
+        return function(*args)
+    from wasmwright.runtime.interrupts import Deadline
+
+    with Deadline(timeout):
+        return function(*args)
 
 
 def _busy(_object: object, address: int, thread: int, _c: int, _d: int) -> None:
@@ -117,5 +128,6 @@ def install(core: native.Native) -> None:
         (ir.HELPER_CALL_SITE, _call_site),
         (ir.HELPER_EXCEPTION_IN, _exception_in),
         (ir.HELPER_EXCEPTION_OUT, _exception_out),
+        (ir.HELPER_NAMED, _named),
     ):
         core.set_helper(number, helper)

@@ -11,7 +11,6 @@ import ctypes
 import weakref
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from wasmwright import errors
@@ -33,16 +32,16 @@ from wasmwright.runtime.table import Table
 from wasmwright.runtime.tag import Tag
 
 
-@dataclass
 class Externs:
     """Resolved imports, each list in the order of its index space."""
 
-    funcs: list[int] = field(default_factory=list)  # funcref records
-    func_owners: list[Any] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
-    memories: list[Memory] = field(default_factory=list)
-    globals: list[Global] = field(default_factory=list)
-    tags: list[Tag] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.funcs: list[int] = []  # funcref records
+        self.func_owners: list[Any] = []
+        self.tables: list[Table] = []
+        self.memories: list[Memory] = []
+        self.globals: list[Global] = []
+        self.tags: list[Tag] = []
 
 
 _MANY: Final = 32  # functions from which on all records are written at once
@@ -118,11 +117,13 @@ class Instance:
         if found is None:
             number = (record - self.context - self.code.layout.funcs) // abi.FUNCREF_SIZE
             index = number + self.module.imported_funcs
-            name = self.code.symbols.name(index) or f"func[{index}]"
-            info = func.FuncInfo(self.module.func_type(index), name, index, self)
-            found = func.make(record, info)
+            found = func.make(record, func.FuncInfo(self.module.func_type(index), index, self))
             self._wrappers[record] = found
         return found
+
+    def func_name(self, index: int) -> str:
+        """Implements Owner."""
+        return self.code.symbols.name(index) or f"func[{index}]"
 
     def func_record(self, index: int) -> int:
         """The funcref record of a function in the module's index space."""

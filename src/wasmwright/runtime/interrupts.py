@@ -20,7 +20,6 @@ from typing import Final
 
 from wasmwright import errors, tuning
 from wasmwright.codegen import abi
-from wasmwright.codegen.llvm.stop import EVERYTHING
 from wasmwright.runtime import block, native, turns
 from wasmwright.runtime.block import Block
 
@@ -83,7 +82,7 @@ def interrupt(target: Block, reason: str = "") -> bool:
     """
     root = target.root
     with _lock:
-        if not _calls().request(root.address, 0, EVERYTHING):
+        if not _calls().request(root.address, 0, abi.STOP_EVERYTHING):
             return False
         _reasons[root.address] = reason
         # One tick a block will do, however often it is asked for.
@@ -144,8 +143,11 @@ class Deadline:
     __slots__ = ("_done", "_lock", "_outer", "_reason", "_seconds", "_thread", "_timer")
 
     def __init__(self, seconds: float | None) -> None:
-        if seconds is not None and not seconds >= 0:
-            raise ValueError("a deadline is a number of seconds, not negative")
+        if seconds is not None:
+            if not isinstance(seconds, (int, float)):
+                raise TypeError(f"a deadline is a number of seconds, not {seconds!r:.60}")
+            if not seconds >= 0:
+                raise ValueError("a deadline is a number of seconds, not negative")
         self._seconds = seconds
         self._lock = threading.Lock()
         self._done = True
@@ -157,6 +159,7 @@ class Deadline:
             raise RuntimeError("a deadline is for one block at a time")
         self._thread = threading.get_ident()
         self._outer = _calls().here()
+        native.get().watch_signals()
         self._reason = ""
         self._timer: Timer | None = None
         with self._lock:

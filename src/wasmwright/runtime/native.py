@@ -10,20 +10,18 @@ import _thread
 import atexit
 import ctypes
 import gc
-import platform
 import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from wasmwright import tuning
-from wasmwright.codegen import vm
+from wasmwright.codegen import cpu, vm
 from wasmwright.codegen.cache import open_pack
 from wasmwright.codegen.digest import blake2b
 from wasmwright.codegen.llvm import native as ir
-from wasmwright.codegen.llvm import native_throw, stubs
-from wasmwright.codegen.llvm.targets import Target
+from wasmwright.codegen.llvm import native_throw
 from wasmwright.codegen.objects import Arena, LoadedObject, ObjectError, load
 from wasmwright.errors import PlatformError
 from wasmwright.runtime import native_parts as parts
@@ -32,7 +30,10 @@ from wasmwright.runtime.arena import HeapArena
 from wasmwright.runtime.compile_clock import Preparing
 from wasmwright.runtime.unwind import Unwinder
 
-_PyHandler = Callable[[Any, int, int, int, int], Any]
+if TYPE_CHECKING:
+    from wasmwright.codegen.llvm.targets import Target
+
+_PyHandler = Callable[..., Any]
 _T = TypeVar("_T")
 
 _libc: Final = ctypes.CDLL(None)
@@ -89,8 +90,8 @@ def _libm() -> ctypes.CDLL:
 
 def check_platform() -> None:
     """Raises PlatformError where this engine's native parts do not run."""
-    machine = platform.machine()
-    if sys.platform != "linux" or machine not in ("x86_64", "AMD64"):
+    machine = cpu.machine()
+    if sys.platform != "linux" or machine != "x86_64":
         raise PlatformError(
             f"wasmwright compiles for x86-64 Linux; this is {sys.platform} on {machine}"
         )
@@ -224,7 +225,7 @@ class Native:
                 self._load_stubs(name, name.split()[1:])
 
     def _load_stubs(self, name: str, keys: list[str]) -> None:
-        loaded = self._load(name, lambda: stubs.stub_ir(keys))
+        loaded = self._load(name, lambda: parts.stub_ir(keys))
         self.unwinder.add(loaded, stubs=True)
         symbols = loaded.symbols
         for key in keys:
@@ -298,8 +299,9 @@ class Native:
         """Puts our handlers in front: faults become traps, and Ctrl-C ends wasm code if Python
         handles it (and this is the main thread).
 
-        Cheap, and repeated for every instance, since ``faulthandler.enable`` and
-        ``signal.signal`` replace our handlers.
+        Takes microseconds, and is repeated where that does not matter (a new instance, a function
+        object, a first call, a deadline), since ``faulthandler.enable`` and ``signal.signal``, and
+        so ``asyncio.run``, replace our handlers.
         """
         self._install(
             signal.SIGSEGV,

@@ -1,10 +1,11 @@
-"""The native parts by name: their IR, and those that came compiled with a module."""
+"""The native parts by name: their IR, and those that came compiled with a module.
+
+What writes IR is imported where it is wanted: a start from the cache wants none.
+"""
 
 from __future__ import annotations
 
 from typing import Final
-
-from wasmwright.codegen.llvm import native_core, native_throw, stop
 
 # What the native parts are called, in the cache and in `shipped`.
 CORE: Final = "core"
@@ -16,6 +17,8 @@ shipped: Final[dict[str, bytes]] = {}
 
 def core_ir() -> str:
     """The IR of what is always there."""
+    from wasmwright.codegen.llvm import native_core, native_throw, stop
+
     return native_core.core_ir() + native_throw.throw_ir() + stop.stop_ir()
 
 
@@ -24,6 +27,13 @@ def gc_ir() -> str:
     from wasmwright.codegen.llvm import gc
 
     return gc.gc_ir()
+
+
+def stub_ir(keys: list[str]) -> str:
+    """The IR of the stubs of several signatures."""
+    from wasmwright.codegen.llvm import stubs
+
+    return stubs.stub_ir(keys)
 
 
 def stubs_name(keys: list[str]) -> str:

@@ -53,6 +53,9 @@ class Owner(Protocol):
     def keep(self, other: object) -> None:
         """Keeps ``other`` alive as long as itself."""
 
+    def func_name(self, index: int) -> str:
+        """What to call the function ``index`` of its module, in messages."""
+
 
 class Holder(Protocol):
     """What stands outside of instances and holds references: a table, a global made in Python.

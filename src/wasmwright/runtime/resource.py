@@ -25,9 +25,11 @@ def resource(release: Callable[..., None], *arguments: object) -> object:
 
     Neither ``release`` nor its arguments may lead to the object that holds this.
     """
+    # Not by its name: at the very end, a module's names are all None.
+    ending = _ending
 
     def give_back() -> None:
-        if not _ending:
+        if not ending:
             release(*arguments)
 
     return native.get().new_resource(give_back)

@@ -12,12 +12,12 @@ import mmap
 import os
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from wasmwright.codegen import abi, vm
 from wasmwright.errors import LinkError
 from wasmwright.model import types
+from wasmwright.records import Record
 from wasmwright.runtime import native
 from wasmwright.runtime.instance import Instance
 from wasmwright.runtime.memory import Memory
@@ -91,8 +91,7 @@ def _filled(chunks: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
             yield at, chunk
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(Record):
     """The state of an instance, from ``Instance.snapshot``, for ``Module.restore``.
 
     It has the instance's own memories, tables and globals. Pickling it is like pickling code: take

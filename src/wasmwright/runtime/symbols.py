@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wasmwright import errors
-from wasmwright.binary import names
 from wasmwright.model.module import KIND_FUNC, Module
 
 if TYPE_CHECKING:
+    from wasmwright.binary.names import Names
     from wasmwright.runtime.dwarf import Source
 
 
@@ -21,7 +21,7 @@ class Symbols:
 
     def __init__(self, module: Module) -> None:
         self.module = module
-        self._names: names.Names | None = None
+        self._names: Names | None = None
         self._exported: dict[int, str] | None = None
         self._asked = False
         self._dwarf: Source | None = None
@@ -61,7 +61,9 @@ class Symbols:
             self._asked = True
         return self._dwarf.find(offset) if self._dwarf is not None else ()
 
-    def _decoded(self) -> names.Names:
+    def _decoded(self) -> Names:
         if self._names is None:
-            self._names = names.decode_names(self.module)
+            from wasmwright.binary.names import decode_names  # a start does without
+
+            self._names = decode_names(self.module)
         return self._names

@@ -40,13 +40,29 @@ _CLASSES: Final[dict[int, str]] = {
 def stubs(module: Module, source: str, class_name: str | None = None) -> str:
     """The stubs of ``module``, which came from ``source``: of a module, or of a class.
 
-    Exports with names that Python does not allow stand in comments.
+    Each function has a class of its own, for what it takes when it is called or awaited. Exports
+    with names that Python does not allow stand in comments.
     """
     names = decode_names(module)
+    classes: list[str] = []
     body: list[str] = []
     used: set[str] = set()
+    taken = {export.name for export in module.exports}
     for export in module.exports:
-        body.append(_line(module, names, export, class_name is not None, used))
+        name = export.name
+        if not name.isidentifier() or iskeyword(name):
+            body.append(f"# {name!r}: {_describe(module, export)}")
+        elif export.kind == KIND_FUNC:
+            kind = f"_{name}"
+            while kind in taken:
+                kind = f"_{kind}"
+            taken.add(kind)
+            classes += ["", "", *_function(module, names, export.index, kind, used)]
+            body.append(f"{name}: {kind}")
+        else:
+            kind = _CLASSES.get(export.kind, "Any")
+            used.add(kind)
+            body.append(f"{name}: {kind}")
     lines = [f"# Exports of {source}; made by `wasmwright stubs`."]
     imports = []
     if "Any" in used or class_name is not None:
@@ -57,24 +73,27 @@ def stubs(module: Module, source: str, class_name: str | None = None) -> str:
         imports.append(f"from wasmwright import {', '.join(ours)}")
     if imports:
         lines += ["", "\n\n".join(imports)]
+    lines += classes
     if class_name is None:
-        lines += ["", *body]
+        lines += [""] * (2 if classes else 1) + body
     else:
         lines += ["", "", f"class {class_name}(Protocol):"]
-        lines += [f"    {line}" for line in body or ["pass"]]
+        lines += [f"    {line}" for line in body]
+        if all(line.startswith("#") for line in body):
+            lines.append("    pass")
     return "\n".join(lines) + "\n"
 
 
-def _line(module: Module, names: Names, export: Export, method: bool, used: set[str]) -> str:
-    name = export.name
-    if not name.isidentifier() or iskeyword(name):
-        return f"# {name!r}: {_describe(module, export)}"
-    if export.kind == KIND_FUNC:
-        params, result = _signature(module, names, export.index, used)
-        return f"def {name}({', '.join(['self'] * method + params)}) -> {result}: ..."
-    kind = _CLASSES.get(export.kind, "Any")
-    used.add(kind)
-    return f"{name}: {kind}"
+def _function(module: Module, names: Names, index: int, kind: str, used: set[str]) -> list[str]:
+    """The class of a function."""
+    used.add("Func")
+    params, result = _signature(module, names, index, used)
+    taken = ", ".join(["self", *params, "*", "timeout: float | None = None"])
+    return [
+        f"class {kind}(Func):",
+        f"    def __call__({taken}) -> {result}: ...",
+        f"    async def aio({taken}) -> {result}: ...",
+    ]
 
 
 def _describe(module: Module, export: Export) -> str:
@@ -89,7 +108,7 @@ def _signature(module: Module, names: Names, index: int, used: set[str]) -> tupl
     func_type = module.func_type(index)
     known = names.locals.get(index, {})
     params: list[str] = []
-    taken = {"self"}
+    taken = {"self", "timeout"}
     for position, valtype in enumerate(func_type.params):
         name = known.get(position, "").replace(".", "_").replace("-", "_")
         if not name.isidentifier() or iskeyword(name) or name in taken:

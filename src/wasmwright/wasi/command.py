@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wasmwright.errors import LinkError
+from wasmwright.records import Record
 from wasmwright.wasi.abi import MODULE, MODULE_UNSTABLE, SIGNATURES
 from wasmwright.wasi.clocks import Clocks
-from wasmwright.wasi.preview1 import DEFAULT_OUTPUT_LIMIT, Dirs, Preview1
+from wasmwright.wasi.preview1 import DEFAULT_OUTPUT_LIMIT, Argument, Dirs, Preview1
 from wasmwright.wasi.process_calls import Exit
 from wasmwright.wasi.random import Random
 from wasmwright.wasi.streams import CaptureStream, StreamInput, StreamOutput
@@ -27,8 +26,7 @@ _NOTE_SIZE = 2_000  # bytes
 Imports = Mapping[str, Mapping[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Record):
     """How a program ended. Output is empty where it was not captured.
 
     `truncated` says that output went over the limit; the guest got ENOSPC for the rest.
@@ -66,9 +64,12 @@ class Command:
     def __init__(self, source: Any) -> None:
         from wasmwright.api import Module  # the engine costs time to import, the CLI's help none
 
+        self.name = "program.wasm"
         if isinstance(source, os.PathLike) or (isinstance(source, str) and not _is_text(source)):
+            from pathlib import Path
+
             source = Path(source)
-        self.name = source.name if isinstance(source, Path) else "program.wasm"
+            self.name = source.name
         self.module: Any = source if isinstance(source, Module) else Module(source)
         check_imports(self.module.imports)
 
@@ -77,7 +78,7 @@ class Command:
 
     def __call__(
         self,
-        args: Iterable[str | bytes] = (),
+        args: Iterable[Argument] = (),
         *,
         argv0: str | None = None,
         stdin: StreamInput = None,
@@ -98,6 +99,8 @@ class Command:
 
         The other parameters are those of `run`.
         """
+        if isinstance(args, (str, bytes)):
+            raise TypeError("args are a list, of which each item is one argument")
         wasi = Preview1(
             [self.name if argv0 is None else argv0, *args],
             env,
@@ -146,7 +149,7 @@ class Command:
 
 def run(
     source: Any,
-    args: Iterable[str | bytes] = (),
+    args: Iterable[Argument] = (),
     *,
     argv0: str | None = None,
     stdin: StreamInput = None,

@@ -56,6 +56,8 @@ class ReadOnly(NamedTuple):
     directory: HostPath | Directory
 
 
+# A path as an argument is its text, as for `subprocess`.
+Argument = str | bytes | os.PathLike[str]
 Dirs = Mapping[str, "HostPath | Directory | ReadOnly"]
 
 
@@ -71,12 +73,13 @@ class Preview1:
     (3 and on); they stay open for the host, connections that the guest accepts end with it.
 
     Raises OSError for a host directory that can't be opened, ValueError for arguments or
-    environment with a NUL or a `=` in a name, TypeError for what can't be a stream or a socket.
+    environment with a NUL or a `=` in a name, TypeError for what can't be an argument, a stream or
+    a socket.
     """
 
     def __init__(
         self,
-        args: Iterable[str | bytes] = (),
+        args: Iterable[Argument] = (),
         env: Mapping[str, str] | None = None,
         *,
         stdin: StreamInput = None,
@@ -222,8 +225,9 @@ def _find(name: str, groups: tuple[object, ...]) -> Callable[..., int]:
     raise AssertionError(f"no WASI function {name}")
 
 
-def _c_string(value: str | bytes, what: str) -> bytes:
-    data = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else bytes(value)
+def _c_string(value: str | bytes | os.PathLike[str], what: str) -> bytes:
+    plain = os.fspath(value)
+    data = plain.encode("utf-8", "surrogateescape") if isinstance(plain, str) else plain
     if b"\0" in data:
         raise ValueError(f"{what} with a NUL in it: {value!r:.80}")
     return data

@@ -3,7 +3,7 @@ import pytest
 from wasmwright.binary.decode import decode
 from wasmwright.errors import InvalidError
 from wasmwright.text import parse
-from wasmwright.validate import validate
+from wasmwright.validate.module import validate
 from wasmwright.web.server.places import place_of
 
 

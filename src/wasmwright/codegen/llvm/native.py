@@ -75,7 +75,10 @@ HELPER_EXCEPTION_IN: Final = 11  # -> address of the wasm exception to throw for
 HELPER_EXCEPTION_OUT: Final = 12  # -> exception for a wasm exception that nobody caught
 HELPER_ATOMIC_WAIT: Final = 13
 HELPER_ATOMIC_NOTIFY: Final = 14
-HELPER_COUNT: Final = 15
+HELPER_NAMED: Final = (
+    15  # calls a function with keywords; called as helper(function, *args, **named)
+)
+HELPER_COUNT: Final = 16
 
 # Fields of the exported-function object (after PyObject_HEAD) and of the buffer object.
 FUNC_VECTORCALL: Final = 16

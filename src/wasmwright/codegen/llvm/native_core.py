@@ -23,6 +23,7 @@ from wasmwright.codegen.llvm.native import (
     DECLARATIONS,
     HELPER_BUSY,
     HELPER_EXCEPTION_OUT,
+    HELPER_NAMED,
     HELPER_THREAD,
     HELPER_TRAP,
     HELPER_UNWIND,
@@ -58,6 +59,26 @@ declare i32 @PyBuffer_FillInfo(ptr, ptr, ptr, i64, i32, i32)
 """
 
 
+def _named_ir() -> str:
+    """A call with keywords, which entry stubs leave to a Python helper: it is rare."""
+    return f"""
+define ptr @ww_call_named(ptr %self, ptr %args, i64 %nargs, ptr %kwnames) #0 {{
+  %named = call i64 @PyTuple_Size(ptr %kwnames)
+  %given = add i64 %nargs, %named
+  %count = add i64 %given, 1
+  %argv = alloca ptr, i64 %count, align 16
+  store ptr %self, ptr %argv
+{at("%rest", "%argv", 8)}
+  %size = mul i64 %given, 8
+  call void @llvm.memcpy.p0.p0.i64(ptr %rest, ptr %args, i64 %size, i1 false)
+{load("%helper", "ptr", "@ww_state", STATE_HELPERS + 8 * HELPER_NAMED)}
+  %positional = add i64 %nargs, 1
+  %result = call ptr @PyObject_Vectorcall(ptr %helper, ptr %argv, i64 %positional, ptr %kwnames)
+  ret ptr %result
+}}
+"""
+
+
 def core_ir() -> str:
     """The IR of what exists once a process."""
     return "".join(
@@ -65,6 +86,7 @@ def core_ir() -> str:
             DECLARATIONS,
             _CORE_DECLARATIONS,
             _helper_ir(),
+            _named_ir(),
             _enter_ir(),
             _trap_ir(),
             native_signals.signals_ir(),

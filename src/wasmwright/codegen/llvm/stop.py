@@ -17,9 +17,6 @@ from wasmwright.codegen import abi
 from wasmwright.codegen.llvm import native
 from wasmwright.codegen.llvm.builder import I32, I64, PTR, VOID, Function, Value
 
-# The stop word that ends every activation of a block.
-EVERYTHING: Final = (1 << 64) - 1
-
 _SIG_SETMASK: Final = 2
 
 
@@ -167,6 +164,6 @@ def _here() -> Function:
     f = Function("ww_stop_here", I64)
     act = _innermost(f)
     with f.when(act.equals(0)):
-        f.ret(EVERYTHING)
+        f.ret(abi.STOP_EVERYTHING)
     f.ret(act.integer())
     return f

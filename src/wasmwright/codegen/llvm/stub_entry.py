@@ -62,9 +62,13 @@ define ptr @entry_{key}(ptr %self, ptr %args, i64 %nargsf, ptr %kwnames) #0 {{
   %good = and i1 %right, %plain
   br i1 %good, label %convert, label %arity
 arity:
-  %named = zext i1 %plain to i64
-  call void @ww_raise(i64 {HELPER_ARITY}, ptr %self, i64 %nargs, i64 %named, i64 0)
+  br i1 %plain, label %wrong, label %named
+wrong:
+  call void @ww_raise(i64 {HELPER_ARITY}, ptr %self, i64 %nargs, i64 0, i64 0)
   ret ptr null
+named:
+  %called = call ptr @ww_call_named(ptr %self, ptr %args, i64 %nargs, ptr %kwnames)
+  ret ptr %called
 fail:
   ret ptr null
 convert:

@@ -18,6 +18,7 @@ declare void @ww_walk(ptr, ptr)
 declare ptr @ww_helper(i64, ptr, i64, i64, i64, i64)
 declare i32 @ww_as_i64(ptr, ptr)
 declare void @ww_raise(i64, ptr, i64, i64, i64)
+declare ptr @ww_call_named(ptr, ptr, i64, ptr)
 declare ptr @ww_enter(ptr, ptr)
 declare void @ww_trap(ptr, i32) noreturn
 declare void @ww_leave(ptr, ptr, ptr)

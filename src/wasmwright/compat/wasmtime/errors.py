@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import Final
+from typing import Final, Self
 
 from wasmwright import errors
 from wasmwright.wasi.process_calls import Exit
@@ -23,14 +23,14 @@ class Closeable:
     def close(self) -> None:
         """Release what this holds."""
 
-    def __enter__(self) -> Closeable:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
 
 
-class WasmtimeError(Exception):
+class WasmtimeError(Exception, Closeable):
     """Whatever goes wrong that is not a trap."""
 
 
@@ -101,7 +101,7 @@ _CODES: Final[dict[str, tuple[TrapCode, str]]] = {
 }
 
 
-class Frame:
+class Frame(Closeable):
     """One wasm frame of a trap's backtrace."""
 
     __slots__ = ("_frame",)
@@ -143,7 +143,7 @@ class Frame:
         )
 
 
-class Trap(Exception):
+class Trap(Exception, Closeable):
     """Execution trapped, or a host function says that it did: ``raise Trap("message")``."""
 
     def __init__(self, message: str) -> None:

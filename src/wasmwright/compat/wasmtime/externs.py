@@ -9,9 +9,10 @@ from wasmwright.api import Func as ApiFunc
 from wasmwright.api import Global as ApiGlobal
 from wasmwright.api import Memory as ApiMemory
 from wasmwright.api import Table as ApiTable
+from wasmwright.api import Tag as ApiTag
 from wasmwright.api import types as api
 from wasmwright.compat.wasmtime.config import Engine
-from wasmwright.compat.wasmtime.errors import WasmtimeError
+from wasmwright.compat.wasmtime.errors import Closeable, WasmtimeError
 from wasmwright.compat.wasmtime.func import Func
 from wasmwright.compat.wasmtime.store import Store, Storelike, store_of
 from wasmwright.compat.wasmtime.types import (
@@ -21,6 +22,7 @@ from wasmwright.compat.wasmtime.types import (
     TagType,
     ValType,
     from_api,
+    func_type,
 )
 from wasmwright.compat.wasmtime.values import Val, from_engine, to_engine
 from wasmwright.model import types as model
@@ -175,7 +177,7 @@ class Memory:
         return self.native
 
 
-class SharedMemory:
+class SharedMemory(Closeable):
     """A linear memory that threads may share; it is in no store."""
 
     __slots__ = ("__weakref__", "native")
@@ -352,7 +354,9 @@ class Tag:
     def __init__(self, store: Storelike, ty: TagType) -> None:
         if not isinstance(ty, TagType):
             raise TypeError("expected a TagType")
-        raise WasmtimeError("tags made by the host are not supported by wasmwright")
+        if ty.functype.results:
+            raise WasmtimeError("tag types cannot have results")
+        self.native = ApiTag(*map(str, ty.functype.params))
 
     @classmethod
     def of(cls, native: Any) -> Tag:
@@ -360,6 +364,10 @@ class Tag:
         self = cls.__new__(cls)
         self.native = native
         return self
+
+    def type(self, store: Storelike) -> TagType:
+        """The types of the payload."""
+        return TagType(func_type(api.func_type_of(self.native.type)))
 
     def eq(self, store: Storelike, other: Tag) -> bool:
         """Whether both are the same tag."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from wasmwright.api import types as api
-from wasmwright.compat.wasmtime.errors import WasmtimeError
+from wasmwright.compat.wasmtime.errors import Closeable, WasmtimeError
 
 
-class ValType:
+class ValType(Closeable):
     """The type of a value; made by the class methods."""
 
     __slots__ = ("name",)
@@ -74,7 +74,7 @@ def _check(valtype: object) -> ValType:
     return valtype
 
 
-class FuncType:
+class FuncType(Closeable):
     """Parameter and result types."""
 
     __slots__ = ("_params", "_results")
@@ -100,7 +100,7 @@ class FuncType:
         )
 
 
-class GlobalType:
+class GlobalType(Closeable):
     """A value type and whether the global may change."""
 
     __slots__ = ("_content", "_mutable")
@@ -128,7 +128,7 @@ class Limits:
     max: int | None = None
 
 
-class TableType:
+class TableType(Closeable):
     """An element type and a size range in entries."""
 
     __slots__ = ("_element", "_limits")
@@ -150,7 +150,7 @@ class TableType:
         return self._limits
 
 
-class MemoryType:
+class MemoryType(Closeable):
     """A size range in pages."""
 
     __slots__ = ("_is_64", "_limits", "_page_size_log2", "_shared")
@@ -202,7 +202,7 @@ class MemoryType:
         return self._page_size_log2
 
 
-class TagType:
+class TagType(Closeable):
     """The type of an exception's payload."""
 
     __slots__ = ("_functype",)
@@ -222,7 +222,7 @@ AsExternType = FuncType | TableType | MemoryType | GlobalType | TagType
 
 
 @dataclass(frozen=True)
-class ImportType:
+class ImportType(Closeable):
     """An import of a module."""
 
     module: str
@@ -231,7 +231,7 @@ class ImportType:
 
 
 @dataclass(frozen=True)
-class ExportType:
+class ExportType(Closeable):
     """An export of a module."""
 
     name: str

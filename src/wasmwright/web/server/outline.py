@@ -22,7 +22,7 @@ from wasmwright.runtime import dwarf
 from wasmwright.text import TextError, parse
 from wasmwright.text.listing import Listing
 from wasmwright.tools.dump import dump
-from wasmwright.validate import validate
+from wasmwright.validate.module import validate
 from wasmwright.web.server.places import place_of
 
 _KEPT: Final = 8  # modules that are known at a time
