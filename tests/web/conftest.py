@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -55,6 +56,24 @@ def node() -> str:
     path = shutil.which("node")
     if path is None:
         pytest.skip("needs node on the PATH")
+    return path
+
+
+# The lengths from which functions are divided, so short that each is, in as many parts as can be.
+DIVIDING = {"LONG": 0, "LEAST": 6, "ENOUGH": 30, "COUNTED": 20, "WAYS_OUT": 3}
+
+
+@pytest.fixture(scope="session")
+def dividing_polyfill(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The polyfill's single file, which divides all functions."""
+    code = library()
+    for name, length in DIVIDING.items():
+        code, count = re.subn(
+            rf"^const {name} = \d+;", f"const {name} = {length};", code, flags=re.M
+        )
+        assert count == 1, name
+    path = tmp_path_factory.mktemp("dividing") / "wasmwright.cjs"
+    path.write_text(code)
     return path
 
 
