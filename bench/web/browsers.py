@@ -124,7 +124,7 @@ def browse(
     repeat: int,
     engines: tuple[str, ...] = ("native", "polyfill"),
 ) -> tuple[str, list[dict[str, Any]]]:
-    """The browser's own name, and what workers reported: each of ``names`` on each engine, in turns.
+    """The browser's own name, and what workers reported: each name on each engine, in turns.
 
     ``files`` has the worker, as ``/worker.js``, and what it fetches, by address.
     """

@@ -78,6 +78,14 @@ def dividing_polyfill(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def short_polyfill(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The polyfill's single file, minified."""
+    path = tmp_path_factory.mktemp("short") / "wasmwright.cjs"
+    path.write_text(library(minify=True))
+    return path
+
+
+@pytest.fixture(scope="session")
 def polyfill(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The polyfill's single file."""
     path = tmp_path_factory.mktemp("polyfill") / "wasmwright.cjs"

@@ -11,7 +11,7 @@ import pytest
 HERE = Path(__file__).parent
 
 
-@pytest.fixture(scope="module", params=["polyfill", "dividing_polyfill"])
+@pytest.fixture(scope="module", params=["polyfill", "short_polyfill", "dividing_polyfill"])
 def report(request, node, suite_scripts):
     """How each script went."""
     library = str(request.getfixturevalue(request.param))

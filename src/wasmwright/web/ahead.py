@@ -24,6 +24,10 @@ from wasmwright.model.module import KIND_FUNC, KIND_GLOBAL, KIND_MEMORY, KIND_TA
 from wasmwright.web.build import join, library, modules, reserved_names, shorten
 
 ENGINES: Final = ("node", "quickjs")
+# What the template takes from the runtime.
+_OFFERED: Final = frozenset(
+    "aheadModule Memory Table Global Tag Exception LinkError RuntimeError".split()
+)
 _TIMEOUT: Final = 600  # seconds for a translation; the largest module known takes ten
 
 _TEMPLATE: Final = """\
@@ -119,7 +123,7 @@ def es_module(binary: bytes, *, engine: str | None = None, minify: bool = False)
     translation = translate(binary, engine)
     runtime = join(modules("ahead-runtime.js"))
     return _TEMPLATE.format(
-        runtime=shorten(runtime) if minify else runtime,
+        runtime=shorten(runtime, _OFFERED) if minify else runtime,
         data=translation.data,
         scope=translation.scope,
         exported=_makers(translation.exported),
