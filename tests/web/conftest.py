@@ -6,6 +6,9 @@ import importlib.util
 import os
 import re
 import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,27 @@ import pytest
 from wasmwright.web.build import library
 
 HERE = Path(__file__).parent
+CHROMIUM = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# Firefox asks nobody for anything.
+FIREFOX = """\
+user_pref("app.update.enabled", false);
+user_pref("browser.shell.checkDefaultBrowser", false);
+user_pref("datareporting.policy.dataSubmissionEnabled", false);
+user_pref("network.captive-portal-service.enabled", false);
+user_pref("network.connectivity-service.enabled", false);
+user_pref("services.settings.server", "data:,");
+user_pref("toolkit.telemetry.enabled", false);
+"""
+PROGRAMS = {"chromium": ("chromium", "chromium-browser"), "firefox": ("firefox-esr", "firefox")}
 FOLDERS = ("", "bulk-memory", "exceptions", "multi-memory", "simd", "gc")
 
 # Commands that cannot pass, by script and line: their arguments or results are NaNs whose bits
@@ -91,3 +115,34 @@ def polyfill(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("polyfill") / "wasmwright.cjs"
     path.write_text(library())
     return path
+
+
+@pytest.fixture
+def start_browser(tmp_path: Path) -> Callable[..., AbstractContextManager[Path]]:
+    """``with start_browser("firefox", address, preferences) as log``: a browser without a window.
+
+    Where it is not installed, the test is skipped.
+    """
+
+    @contextmanager
+    def start(browser: str, address: str, preferences: str = "") -> Iterator[Path]:
+        path = next(filter(None, map(shutil.which, PROGRAMS[browser])), None)
+        if path is None:
+            pytest.skip(f"needs a browser: apt-get install {PROGRAMS[browser][0]}")
+        log = tmp_path / "browser.log"
+        profile = tmp_path / "profile"
+        profile.mkdir()
+        if browser == "chromium":
+            command = [path, *CHROMIUM, f"--user-data-dir={profile}", address]
+        else:
+            (profile / "user.js").write_text(FIREFOX + preferences)
+            command = [path, "--headless", "--no-remote", "--profile", str(profile), address]
+        with log.open("wb") as output:
+            process = subprocess.Popen(command, stdout=output, stderr=output)
+        try:
+            yield log
+        finally:
+            process.terminate()
+            process.wait(30)
+
+    return start
