@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Final
@@ -113,32 +112,14 @@ def reserved_names() -> list[str]:
     return sorted(names - {"setHigh"})
 
 
-def minified(command: list[str], *, simd: bool = True) -> str:
-    """The library as terser (https://terser.org), run by this command, makes it."""
-    mangle = f"eval=true,reserved=[{','.join(reserved_names())}]"
-    done = subprocess.run(
-        [*command, "--compress", "passes=2", "--mangle", mangle],
-        input=library(simd=simd),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return _LICENSE + done.stdout
-
-
 def main(arguments: list[str]) -> int:
     """The command: writes the library."""
     parser = argparse.ArgumentParser(prog="python -m wasmwright.web.build")
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("--min", action="store_true", help="without comments, with short names")
     parser.add_argument("--without-simd", action="store_true", help="without vectors")
-    parser.add_argument("--terser", metavar="COMMAND", help="minified by terser: `npx terser`")
     options = parser.parse_args(arguments)
-    simd = not options.without_simd
-    if options.terser:
-        text = minified(options.terser.split(), simd=simd)
-    else:
-        text = library(minify=options.min, simd=simd)
+    text = library(minify=options.min, simd=not options.without_simd)
     if options.output is None:
         sys.stdout.write(text)
     else:

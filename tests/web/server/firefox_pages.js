@@ -2,7 +2,7 @@
 // address in this page's query: for browsers that nobody drives.
 "use strict";
 const until = async (find, what) => {
-  const end = Date.now() + 20000;
+  const end = Date.now() + 60000;
   while (Date.now() < end) {
     try {
       const found = find();

@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("uvicorn", reason="needs uvicorn: pip install 'wasmwright[serve]'")
 
 SCRIPT = Path(__file__).with_name("firefox_pages.js")
-SECONDS = 240
+SECONDS = 480
 # A page opens windows here without anyone having clicked, and goes on behind them.
 WINDOWS = """\
 user_pref("dom.disable_open_during_load", false);
