@@ -30,8 +30,8 @@ PAGE = """\
 <!doctype html><meta charset="utf-8"><script>
 (async () => {
   const post = (body) => fetch("/report", { method: "POST", body: JSON.stringify(body) });
-  const { names, repeat } = await (await fetch("/plan.json")).json();
-  const runs = Array.from({ length: repeat }, () => ["native", "polyfill"]).flat();
+  const { names, repeat, engines } = await (await fetch("/plan.json")).json();
+  const runs = Array.from({ length: repeat }, () => engines).flat();
   for (const name of names) for (const how of runs) {
     const worker = new Worker("/worker.js");
     const found = await new Promise((done) => {
@@ -72,16 +72,9 @@ class Site(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, names: list[str], repeat: int) -> None:
+    def __init__(self, files: dict[str, bytes], plan: dict[str, Any]) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.files = {
-            "/": PAGE.encode(),
-            "/plan.json": json.dumps({"names": names, "repeat": repeat}).encode(),
-            "/worker.js": WORKER.encode(),
-            "/wasi.js": (STATIC / "wasi.js").read_bytes(),
-            "/wasmwright.js": library().encode(),
-            **{f"/{name}.wasm": (PROGRAMS / f"{name}.wasm").read_bytes() for name in names},
-        }
+        self.files = {"/": PAGE.encode(), "/plan.json": json.dumps(plan).encode(), **files}
         self.reports: list[dict[str, Any]] = []
         self.done = threading.Event()
 
@@ -124,20 +117,23 @@ def command(browser: str, profile: str, address: str) -> list[str]:
     raise SystemExit(f"there is no {browser}")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("browser", choices=["chromium", "firefox"])
-    parser.add_argument("programs", nargs="*")
-    parser.add_argument("--repeat", type=int, default=3)
-    options = parser.parse_args()
-    names = options.programs or [
-        p.stem for p in sorted(PROGRAMS.glob("*.wasm")) if p.stem != "strings"
-    ]
-    with Site(names, options.repeat) as site, tempfile.TemporaryDirectory() as profile:
+def browse(
+    browser: str,
+    files: dict[str, bytes],
+    names: list[str],
+    repeat: int,
+    engines: tuple[str, ...] = ("native", "polyfill"),
+) -> tuple[str, list[dict[str, Any]]]:
+    """The browser's own name, and what workers reported: each name on each engine, in turns.
+
+    ``files`` has the worker, as ``/worker.js``, and what it fetches, by address.
+    """
+    plan = {"names": names, "repeat": repeat, "engines": engines}
+    with Site(files, plan) as site, tempfile.TemporaryDirectory() as profile:
         threading.Thread(target=site.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{site.server_port}/"
         process = subprocess.Popen(
-            command(options.browser, profile, address),
+            command(browser, profile, address),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -147,12 +143,32 @@ def main() -> int:
             process.terminate()
             process.wait()
             site.shutdown()
-    agent = site.reports[-1].get("done", "it did not end") if site.reports else "no report"
+    if not ended:
+        raise SystemExit(f"{browser} did not end: {len(site.reports)} reports")
+    return site.reports[-1]["done"], site.reports[:-1]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("browser", choices=["chromium", "firefox"])
+    parser.add_argument("programs", nargs="*")
+    parser.add_argument("--repeat", type=int, default=3)
+    options = parser.parse_args()
+    names = options.programs or [
+        p.stem for p in sorted(PROGRAMS.glob("*.wasm")) if p.stem != "strings"
+    ]
+    files = {
+        "/worker.js": WORKER.encode(),
+        "/wasi.js": (STATIC / "wasi.js").read_bytes(),
+        "/wasmwright.js": library().encode(),
+        **{f"/{name}.wasm": (PROGRAMS / f"{name}.wasm").read_bytes() for name in names},
+    }
+    agent, reports = browse(options.browser, files, names, options.repeat)
     print(f"{agent}\n\n| program | native ms | polyfill ms | ratio |\n| --- | ---: | ---: | ---: |")
     logs = []
-    status = 0 if ended else 1
+    status = 0
     for name in names:
-        runs = [report for report in site.reports if report.get("name") == name]
+        runs = [report for report in reports if report.get("name") == name]
         errors = [report["error"] for report in runs if "error" in report]
         if errors or len({report["output"] for report in runs}) != 1:
             print(f"| {name} | | | {errors[0] if errors else 'results differ'} |")

@@ -54,13 +54,22 @@ def run(node, folder, text):
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("minify", [False, True])
-def test_a_translated_module_runs_without_webassembly_and_eval(node, tmp_path, minify):
-    text = ahead.es_module(parse(TEXT), minify=minify)
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_a_translated_module_runs_without_webassembly_and_eval(node, tmp_path, level):
+    text = ahead.es_module(parse(TEXT), level=level)
     assert run(node, tmp_path, text) == (
         "3,1.5,7,-1,5,2432902008176640000,104,105,true,"
         "true integer divide by zero,true out of bounds memory access"
     )
+
+
+def test_levels_go_from_the_readable_to_the_short(node):
+    texts = [ahead.es_module(parse(TEXT), level=level) for level in range(3)]
+    assert len(texts[0]) > len(texts[1]) > 1.5 * len(texts[2])
+    lines = texts[0].splitlines()
+    at = lines.index("  // fac")
+    assert lines[at + 1].startswith("  function f5(x0, y0, x1, y1) {")
+    assert lines[at + 2] == "    x0 = x0|0;"
 
 
 def test_quickjs_gives_the_same_text_as_node(node):

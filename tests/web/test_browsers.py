@@ -7,8 +7,6 @@ be started with an address.
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,16 +18,6 @@ from wasmwright.web.build import library
 HERE = Path(__file__).parent
 SECONDS = 600  # for the whole suite; a loaded machine takes a tenth of it
 
-CHROMIUM = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # What fails in Firefox besides: SpiderMonkey gives every NaN that becomes a number of JavaScript the
 # same bits, so that neither its sign nor its payload is left.
 COPYSIGN = {42, 44, 78, 80, 114, 116, 150, 152, 186, 188, 222, 224, 258, 260, 294, 296}
@@ -39,16 +27,6 @@ FIREFOX_NANS = {
     "core-f64_bitwise": COPYSIGN,
     "core-float_exprs": {2389, 2390, 2399, 2400, 2401, 2402},
 }
-# Firefox asks nobody for anything.
-FIREFOX = """\
-user_pref("app.update.enabled", false);
-user_pref("browser.shell.checkDefaultBrowser", false);
-user_pref("datareporting.policy.dataSubmissionEnabled", false);
-user_pref("network.captive-portal-service.enabled", false);
-user_pref("network.connectivity-service.enabled", false);
-user_pref("services.settings.server", "data:,");
-user_pref("toolkit.telemetry.enabled", false);
-"""
 
 
 class Site(ThreadingHTTPServer):
@@ -56,11 +34,12 @@ class Site(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, scripts: list[Path]) -> None:
+    def __init__(self, page: str, scripts: list[Path]) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.scripts = {path.stem: path for path in scripts}
         self.files = {
-            "/": (HERE / "browser_suite.html").read_bytes(),
+            "/": (HERE / page).read_bytes(),
+            "/browser_workers.js": (HERE / "browser_workers.js").read_bytes(),
             "/wasmwright.js": library().encode(),
             "/spec_runner.js": (HERE / "spec_runner.js").read_bytes(),
             "/scripts.json": json.dumps(list(self.scripts)).encode(),
@@ -99,48 +78,43 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-def command(browser: str, path: str, profile: Path, address: str) -> list[str]:
-    if browser == "chromium":
-        return [path, *CHROMIUM, f"--user-data-dir={profile}", address]
-    (profile / "user.js").write_text(FIREFOX)
-    return [path, "--headless", "--no-remote", "--profile", str(profile), address]
+def reports(start_browser, browser, site):
+    """Runs the site's page until it says that it is done."""
+    with site:
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+        with start_browser(browser, f"http://127.0.0.1:{site.server_port}/") as log:
+            ended = site.done.wait(SECONDS)
+        site.shutdown()
+    assert ended, f"{len(site.report)} reports; {log.read_text(errors='replace')[-2000:]}"
+    assert site.end["isOurs"], "the page had another WebAssembly"
+    return site.report
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 60)
-@pytest.mark.parametrize(
-    ("browser", "programs"), [("chromium", ("chromium",)), ("firefox", ("firefox-esr", "firefox"))]
-)
-def test_the_suite_passes_in(browser, programs, suite_scripts, nan_payloads, tmp_path):
-    path = next(filter(None, map(shutil.which, programs)), None)
-    if path is None:
-        pytest.skip(f"needs a browser: apt-get install {programs[0]}")
-    with Site(suite_scripts) as site:
-        threading.Thread(target=site.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{site.server_port}/"
-        log = tmp_path / "log"
-        profile = tmp_path / "profile"
-        profile.mkdir()
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command(browser, path, profile, address), stdout=output, stderr=output
-            )
-        try:
-            ended = site.done.wait(SECONDS)
-        finally:
-            process.terminate()
-            process.wait(30)
-            site.shutdown()
-    assert ended, (
-        f"{len(site.report)} of {len(suite_scripts)} scripts ran; {log.read_text()[-2000:]}"
-    )
-    assert site.end["isOurs"], "the page had another WebAssembly"
+@pytest.mark.parametrize("browser", ["chromium", "firefox"])
+def test_the_suite_passes_in(browser, start_browser, suite_scripts, nan_payloads):
+    report = reports(start_browser, browser, Site("browser_suite.html", suite_scripts))
     more = FIREFOX_NANS if browser == "firefox" else {}
     failures = [
         f"{name}:{line}"
-        for name, counts in site.report.items()
+        for name, counts in report.items()
         for line in counts["failures"]
         if int(line.partition(":")[0]) not in nan_payloads.get(name, set()) | more.get(name, set())
     ]
     assert not failures, "\n".join(failures)
-    assert sum(counts["passed"] for counts in site.report.values()) > 54_000
+    assert sum(counts["passed"] for counts in report.values()) > 54_000
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS + 60)
+@pytest.mark.parametrize("browser", ["chromium", "firefox"])
+def test_workers_of_both_kinds_have_it_and_survive_an_exhausted_stack_in(browser, start_browser):
+    report = reports(start_browser, browser, Site("browser_workers.html", []))
+    assert sorted(report) == ["classic", "module", "page"]
+    exhausted = "InternalError" if browser == "firefox" else "RangeError"
+    for name, found in report.items():
+        assert found["sum"] == 42, (name, found)
+        assert found["error"] == exhausted, (name, found)
+        assert found["depth"] > 1000, (name, found)
+        assert found["sumAgain"] == 42, (name, found)

@@ -1,8 +1,11 @@
+import gzip
+import json
 import re
 import subprocess
 
 import pytest
 
+from wasmwright.text import parse
 from wasmwright.web import build
 
 
@@ -11,7 +14,8 @@ def test_modules_come_behind_what_they_import():
     assert order[-1] == "index.js"
     assert order.index("errors.js") < order.index("reader.js") < order.index("decode.js")
     assert sorted({path.name for path in build.FOLDER.glob("*.js")} - set(order)) == [
-        "ahead-runtime.js"
+        "ahead-runtime.js",
+        "without-simd.js",
     ]
 
 
@@ -23,16 +27,9 @@ def test_a_name_in_two_modules_is_an_error(tmp_path, monkeypatch):
         build.join(["a.js", "b.js"])
 
 
-def test_shortening_leaves_strings_templates_and_expressions_alone():
-    code = (
-        'const a = "x  //y";  // no\nconst b = `p  q`;\nconst c = /\\/\\/ "/ ;\nreturn  a - -b;\n'
-    )
-    assert build.shorten(code) == 'const a="x  //y";const b=`p  q`;const c=/\\/\\/ "/;return a- -b;'
-
-
 def test_no_module_is_longer_than_500_lines():
     for path in build.FOLDER.glob("*.js"):
-        if path.name != "opcodes.js":
+        if not path.name.startswith("opcodes"):
             assert len(path.read_text().splitlines()) < 500, path.name
 
 
@@ -41,10 +38,50 @@ def test_no_runtime_of_a_translated_module_evaluates_source():
     assert not re.search(r"\beval\(|\bnew Function\b", re.sub(r"//.*", "", code))
 
 
+@pytest.mark.parametrize(("simd", "most"), [(True, 40), (False, 30)])
+def test_the_short_library_is_small(simd, most):
+    code = build.library(minify=True, simd=simd)
+    assert len(gzip.compress(code.encode(), 9)) <= most * 1024
+
+
+VECTOR_MODULES = [
+    "(module (func (result v128) (v128.const i64x2 1 2)))",
+    "(module (func (param v128)))",
+    "(module (global v128 (v128.const i64x2 1 2)))",
+    "(module (memory 1) (func (drop (i32x4.all_true (v128.load (i32.const 0))))))",
+]
+
+
 @pytest.mark.parametrize("minify", [False, True])
-def test_the_library_defines_webassembly_where_it_is_missing(node, tmp_path, minify):
+def test_a_library_without_vectors_says_so(node, tmp_path, minify):
+    script = tmp_path / "small.cjs"
+    script.write_text(build.library(minify=minify, simd=False))
+    check = (
+        "const { WebAssembly } = require(process.argv[1]);"
+        "for (const module of JSON.parse(process.argv[2])) {"
+        "  const bytes = new Uint8Array(module); console.log(WebAssembly.validate(bytes));"
+        "  try { new WebAssembly.Module(bytes); } catch (error) { console.log(error.message); } }"
+        "try { new WebAssembly.Global({ value: 'v128' }); } catch (error) { console.log(error.message); }"
+    )
+    modules = [list(parse(text)) for text in [*VECTOR_MODULES, "(module (func (param f64)))"]]
+    done = subprocess.run(
+        [node, "-e", check, str(script), json.dumps(modules)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = done.stdout.splitlines()
+    assert lines[0:8:2] == ["false"] * 4
+    assert all("unsupported feature: simd" in line for line in lines[1:8:2])
+    assert lines[8] == "true"
+    assert "not a WebAssembly value type" in lines[9]
+
+
+@pytest.mark.parametrize("minify", [False, True])
+@pytest.mark.parametrize("simd", [True, False])
+def test_the_library_defines_webassembly_where_it_is_missing(node, tmp_path, minify, simd):
     script = tmp_path / "page.js"
-    script.write_text(build.library(minify=minify))
+    script.write_text(build.library(minify=minify, simd=simd))
     check = (
         "const vm = require('vm'); const context = vm.createContext({});"
         "vm.runInContext('const native = WebAssembly;', context);"

@@ -1,4 +1,4 @@
-"""``ww.js.context()``: JavaScript whose WebAssembly is the native engine."""
+"""``ww.js.context()``: JavaScript whose WebAssembly is the native engine; on QuickJS."""
 
 import gc
 import math
@@ -51,14 +51,14 @@ def binary():
 
 @pytest.fixture
 def context(binary):
-    context = ww.js.context()
+    context = ww.js.context(engine="quickjs")
     context["bytes"] = list(binary)
     context.run(SETUP)
     return context
 
 
 def test_values_cross_both_ways():
-    context = ww.js.context()
+    context = ww.js.context(engine="quickjs")
     assert context.eval("[1, -1.5, 'a\\u0000ü', true, null, [2n ** 70n], { x: { y: [] } }]") == [
         1,
         -1.5,
@@ -88,7 +88,7 @@ def test_values_cross_both_ways():
 
 
 def test_functions_and_objects_are_themselves_when_they_come_back():
-    context = ww.js.context()
+    context = ww.js.context(engine="quickjs")
     double = context.eval("(x) => 2 * x")
     assert double(21) == 42
     context["back"] = double
@@ -127,7 +127,7 @@ def test_memory_is_shared_and_its_buffer_detached_when_it_grows(context):
 
 
 def test_memories_tables_and_globals_are_made_in_javascript():
-    context = ww.js.context()
+    context = ww.js.context(engine="quickjs")
     context.run("""
       const memory = new WebAssembly.Memory({ initial: 1, maximum: 2 });
       const table = new WebAssembly.Table({ element: "externref", initial: 1 }, "x");
@@ -291,7 +291,7 @@ def test_bytes_are_read_from_views_and_never_from_beyond(context):
 def test_recursion_through_both_ends_in_an_error_and_not_in_a_crash():
     code = """
 import wasmwright as ww
-context = ww.js.context()
+context = ww.js.context(engine="quickjs")
 context["bytes"] = list(ww.wat2wasm('(module (import "a" "f" (func $f)) (func (export "g") (call $f)))'))
 context.run("const i = new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array(bytes)), { a: { f: () => i.exports.g() } });")
 try:
@@ -323,7 +323,7 @@ def test_another_thread_is_refused(context):
 
 
 def test_a_context_is_let_go():
-    context = ww.js.context()
+    context = ww.js.context(engine="quickjs")
     context["f"] = lambda: 1
     context.eval("new WebAssembly.Memory({ initial: 1 }).buffer")
     gone = weakref.ref(context._bridge)
@@ -335,4 +335,4 @@ def test_a_context_is_let_go():
 def test_a_missing_package_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "quickjs", None)
     with pytest.raises(ww.js.NoJavaScriptError, match=r"pip install 'wasmwright\[js\]'"):
-        ww.js.context()
+        ww.js.context(engine="quickjs")

@@ -10,9 +10,12 @@ from wasmwright.text import parse
 HERE = Path(__file__).parent
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_random_programs_do_what_they_do_natively(node, polyfill, seed):
-    command = [node, str(HERE / "differential.cjs"), str(polyfill), "1000", str(seed)]
+@pytest.mark.parametrize(
+    ("library", "seed"), [("polyfill", 1), ("polyfill", 2), ("dividing_polyfill", 3)]
+)
+def test_random_programs_do_what_they_do_natively(request, node, library, seed):
+    path = str(request.getfixturevalue(library))
+    command = [node, str(HERE / "differential.cjs"), path, "1000", str(seed)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "0 differences\n"
 

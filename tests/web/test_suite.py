@@ -11,10 +11,11 @@ import pytest
 HERE = Path(__file__).parent
 
 
-@pytest.fixture(scope="module")
-def report(node, polyfill, suite_scripts):
+@pytest.fixture(scope="module", params=["polyfill", "short_polyfill", "dividing_polyfill"])
+def report(request, node, suite_scripts):
     """How each script went."""
-    command = [node, str(HERE / "run_spec.cjs"), str(polyfill), *map(str, suite_scripts)]
+    library = str(request.getfixturevalue(request.param))
+    command = [node, str(HERE / "run_spec.cjs"), library, *map(str, suite_scripts)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -12,7 +12,15 @@ from wasmwright.cli.options import FILE, OUTPUT
 
 @click.command("js")
 @OUTPUT
-@click.option("--min", "minify", is_flag=True, help="Leave comments and space out of the runtime.")
+@click.option(
+    "-O",
+    "level",
+    type=click.IntRange(0, 2),
+    default=1,
+    show_default=True,
+    help="0: to be read, a statement a line; 1: compact code; 2: the shortest file.",
+)
+@click.option("--min", "minify", is_flag=True, help="The same as -O2.")
 @click.option("--types", is_flag=True, help="Also write TypeScript declarations beside the output.")
 @click.option("--shared", is_flag=True, help="Only the code, for the polyfill: see docs/web.md.")
 @click.option(
@@ -22,7 +30,13 @@ from wasmwright.cli.options import FILE, OUTPUT
 )
 @FILE
 def command(
-    file: str, output: str | None, minify: bool, types: bool, shared: bool, engine: str | None
+    file: str,
+    output: str | None,
+    level: int,
+    minify: bool,
+    types: bool,
+    shared: bool,
+    engine: str | None,
 ) -> None:
     """Translate FILE to an ES module that exports instantiate(imports).
 
@@ -36,15 +50,17 @@ def command(
 
     if types and (output is None or output == "-"):
         raise click.UsageError("--types needs an output file: give one with -o")
-    if shared and (types or minify):
-        raise click.UsageError("--shared has no runtime and no types: leave out --min and --types")
+    if shared and (types or minify or level != 1):
+        raise click.UsageError(
+            "--shared has no runtime and no types: leave out -O, --min and --types"
+        )
     binary = read_binary(file)
     with errors_in(file):
         try:
             if shared:
                 text = shared_module(binary, engine=engine)
             else:
-                text = es_module(binary, engine=engine, minify=minify)
+                text = es_module(binary, engine=engine, level=2 if minify else level)
         except NoEngineError as error:
             raise InputError(str(error)) from error
         write(output, text)

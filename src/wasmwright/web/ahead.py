@@ -18,12 +18,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from wasmwright.binary.decode import decode
+from wasmwright.binary.names import decode_names
 from wasmwright.errors import CompileError
 from wasmwright.model import types
 from wasmwright.model.module import KIND_FUNC, KIND_GLOBAL, KIND_MEMORY, KIND_TABLE, Module
 from wasmwright.web.build import join, library, modules, reserved_names, shorten
+from wasmwright.web.readable import readable
 
 ENGINES: Final = ("node", "quickjs")
+# What the template takes from the runtime.
+_OFFERED: Final = frozenset(
+    "aheadModule Memory Table Global Tag Exception LinkError RuntimeError".split()
+)
 _TIMEOUT: Final = 600  # seconds for a translation; the largest module known takes ten
 
 _TEMPLATE: Final = """\
@@ -114,14 +120,21 @@ def translate(binary: bytes, engine: str | None = None) -> Translation:
     return Translation(data, result["scope"], dict(result["exported"]), dict(result["host"]))
 
 
-def es_module(binary: bytes, *, engine: str | None = None, minify: bool = False) -> str:
-    """The text of the ES module for a module. Raises as :func:`translate`."""
+def es_module(binary: bytes, *, engine: str | None = None, level: int = 1) -> str:
+    """The text of the ES module for a module. Raises as :func:`translate`.
+
+    ``level`` 0 is for readers: a statement a line, with the names of functions. 1 writes the same
+    code without space, and the runtime as it is; 2 shortens the runtime too.
+    """
     translation = translate(binary, engine)
     runtime = join(modules("ahead-runtime.js"))
+    scope = translation.scope
+    if level == 0:
+        scope = readable(scope, decode_names(decode(binary)).funcs)
     return _TEMPLATE.format(
-        runtime=shorten(runtime) if minify else runtime,
+        runtime=shorten(runtime, _OFFERED) if level > 1 else runtime,
         data=translation.data,
-        scope=translation.scope,
+        scope=scope,
         exported=_makers(translation.exported),
         host=_makers(translation.host),
     )

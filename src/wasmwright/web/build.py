@@ -2,17 +2,18 @@
 
 The modules are plain ES modules that share one scope once they are joined: every top-level name is
 unique, imports and exports are only taken out. ``python -m wasmwright.web.build [-o FILE] [--min]``
-writes the file.
+writes the file. ``--without-simd`` leaves vectors out, for pages that count bytes.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Final
+
+from wasmwright.web import minify as short
 
 FOLDER: Final = Path(__file__).with_name("polyfill")
 
@@ -25,6 +26,10 @@ _TOP_LEVEL: Final = re.compile(
 _LICENSE: Final = (
     "// wasmwright: WebAssembly in JavaScript. Apache License 2.0. Made from web/polyfill/.\n"
 )
+
+# What stands in the place of modules that are left out, of vectors and for tools.
+WITHOUT_SIMD: Final = "without-simd.js"
+_SIMD: Final = ("ahead.js", "lanes.js", "opcodes-simd.js", "vector.js")
 
 # Defines WebAssembly where it is missing; a page can also call `wasmwright.install` itself.
 _SCRIPT: Final = """\
@@ -41,6 +46,10 @@ else {{
 """
 
 
+# What the script below takes from the code.
+_OFFERED: Final = frozenset({"install", "WebAssemblyPolyfill", "aheadOfTime"})
+
+
 class BuildError(Exception):
     """The modules cannot be joined."""
 
@@ -49,16 +58,18 @@ def _imports(source: str) -> list[str]:
     return _IMPORT.findall(source) + _REEXPORT.findall(source)
 
 
-def modules(entry: str, leave_out: frozenset[str] = frozenset()) -> list[str]:
+def modules(entry: str, *, simd: bool = True) -> list[str]:
     """The modules that ``entry`` needs, itself included, each behind those that it imports."""
     order: list[str] = []
     open_: set[str] = set()
     pending = [(entry, False)]
     while pending:
         name, done = pending.pop()
+        if not simd and name in _SIMD:
+            name = WITHOUT_SIMD
         if done:
             order.append(name)
-        elif name not in open_ and name not in leave_out:
+        elif name not in open_:
             open_.add(name)
             pending.append((name, True))
             needed = _imports((FOLDER / name).read_text())
@@ -82,58 +93,16 @@ def join(names: list[str]) -> str:
     return "".join(parts)
 
 
-def library(*, minify: bool = False) -> str:
+def library(*, minify: bool = False, simd: bool = True) -> str:
     """The library as a script, which is also a CommonJS module."""
-    code = join(modules("index.js"))
-    return _SCRIPT.format(license=_LICENSE, code=shorten(code) if minify else code)
+    code = join(modules("index.js", simd=simd))
+    return _SCRIPT.format(license=_LICENSE, code=shorten(code, _OFFERED) if minify else code)
 
 
-_TOKEN: Final = re.compile(
-    r"""
-      (?P<keep>"(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' | `(?:[^`\\]|\\.)*`
-        | (?<=[(,=:[!&|?{};+])\s*/(?![/*])(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/[gimsuy]*)
-    | (?P<comment>//[^\n]*|/\*.*?\*/)
-    | (?P<space>\s+)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-
-
-def shorten(code: str) -> str:
-    """Code without comments and needless space. Names stay: generated code refers to them."""
-    out: list[str] = []
-    last = 0
-    pending = ""
-    for match in _TOKEN.finditer(code):
-        text = code[last : match.start()]
-        if text:
-            _append(out, pending, text)
-            pending = ""
-        last = match.end()
-        if match["keep"]:
-            _append(out, pending, match["keep"].strip())
-            pending = ""
-        else:
-            found = match.group()
-            pending = "\n" if "\n" in found or pending == "\n" else " "
-    _append(out, pending, code[last:])
-    return "".join(out)
-
-
-def _in_word(character: str) -> bool:
-    return character.isalnum() or character in "_$"
-
-
-def _append(out: list[str], space: str, text: str) -> None:
-    if not text:
-        return
-    if space and out:
-        before, after = out[-1][-1:], text[:1]
-        if space == "\n" and before not in "{};,(=[&|?:+" and after not in "})].,;:?&|":
-            out.append("\n")
-        elif (_in_word(before) and _in_word(after)) or (before in "+-" and after in "+-"):
-            out.append(" ")
-    out.append(text)
+def shorten(code: str, offered: frozenset[str]) -> str:
+    """Joined modules without comments and with short names, but for what is offered or generated code says."""
+    said = short.said_names(short.tokens(join(modules("index.js"))))
+    return short.minify(code, offered | frozenset(reserved_names()), frozenset(said))
 
 
 def reserved_names() -> list[str]:
@@ -143,27 +112,14 @@ def reserved_names() -> list[str]:
     return sorted(names - {"setHigh"})
 
 
-def minified(command: list[str]) -> str:
-    """The library as terser (https://terser.org), run by this command, makes it."""
-    mangle = f"eval=true,reserved=[{','.join(reserved_names())}]"
-    done = subprocess.run(
-        [*command, "--compress", "passes=2", "--mangle", mangle],
-        input=library(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return _LICENSE + done.stdout
-
-
 def main(arguments: list[str]) -> int:
     """The command: writes the library."""
     parser = argparse.ArgumentParser(prog="python -m wasmwright.web.build")
     parser.add_argument("-o", "--output", type=Path)
-    parser.add_argument("--min", action="store_true", help="without comments and space")
-    parser.add_argument("--terser", metavar="COMMAND", help="minified by terser: `npx terser`")
+    parser.add_argument("--min", action="store_true", help="without comments, with short names")
+    parser.add_argument("--without-simd", action="store_true", help="without vectors")
     options = parser.parse_args(arguments)
-    text = minified(options.terser.split()) if options.terser else library(minify=options.min)
+    text = library(minify=options.min, simd=not options.without_simd)
     if options.output is None:
         sys.stdout.write(text)
     else:

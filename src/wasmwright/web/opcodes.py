@@ -1,7 +1,8 @@
 """The polyfill's instruction table, made from :mod:`wasmwright.isa`.
 
-Produces the text of ``polyfill/opcodes.js``. ``python -m wasmwright.web.opcodes`` writes the file,
-with ``--check`` it only says (exit status 1) whether the file is current.
+Produces the texts of ``polyfill/opcodes.js`` and, of vectors, ``opcodes-simd.js``.
+``python -m wasmwright.web.opcodes`` writes the files, with ``--check`` it only says (exit status 1)
+whether they are current.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from wasmwright.features import NAMES
 from wasmwright.isa import AT, INSTRUCTIONS, PREFIX_BASE, PREFIX_SIZE, SLOTS, Instruction
 from wasmwright.isa import immediates as immediate
 
-PATH: Final = Path(__file__).with_name("polyfill") / "opcodes.js"
+FOLDER: Final = Path(__file__).with_name("polyfill")
 
 # The proposals whose instructions the polyfill knows but does not execute: of these only the slots
 # are in the table, so that it can name the proposal.
@@ -41,12 +42,9 @@ export const SLOTS = {slots};
 /** The kinds of immediates, by number. */
 export const IMMEDIATES = {kinds};
 
-/** The proposals, by number; 0 is none. */
-export const FEATURES = {features};
-
 /**
- * The instructions: slot, name, immediates, stack type, a line each. Numbers are
- * hexadecimal, `-` is nothing. Where a row has a stack type, it alone types the instruction:
+ * The instructions: name, immediates, stack type, and the slot where it is not the next one, a line
+ * each. Numbers are hexadecimal, `-` is nothing. Where a row has a stack type, it alone types the instruction:
  * `i` i32, `l` i64, `f` f32, `d` f64, `v` v128, `a` the memory's address type.
  */
 export const ROWS = `
@@ -57,13 +55,24 @@ export const REFUSED_ROWS = `
 {refused}`;
 """
 
+_SIMD_HEAD: Final = """\
+// Made by `python -m wasmwright.web.opcodes` from wasmwright.isa. Do not edit.
+
+/** Whether vectors are executed: see without-simd.js. */
+export const SIMD = true;
+
+/** The instructions of vectors, as ROWS of opcodes.js. */
+export const SIMD_ROWS = `
+{rows}`;
+"""
+
 
 def is_refused(row: Instruction) -> bool:
     """Whether the library does not execute an instruction, for want of its proposal."""
     return NAMES.get(row.feature) in REFUSED
 
 
-def _row(row: Instruction) -> str:
+def _row(row: Instruction, is_next: bool) -> str:
     kinds = "".join(f"{kind:02x}" for kind in row.immediates) or "-"
     stack = "-"
     if row.params is not None and row.results is not None:
@@ -71,21 +80,20 @@ def _row(row: Instruction) -> str:
             "".join(_TYPES[code] for code in side) for side in (row.params, row.results)
         )
         stack = f"{params}:{results}"
-    return f"{row.slot:x} {row.name} {kinds} {stack}"
+    return f"{row.name} {kinds} {stack}" + ("" if is_next else f" {row.slot:x}")
 
 
-def _refused(features: list[str]) -> list[str]:
+def _refused() -> list[str]:
     """Runs of slots, each of one refused feature."""
-    runs: list[list[int]] = []
+    runs: list[tuple[int, int, str]] = []
     for row in INSTRUCTIONS:
         if not is_refused(row):
             continue
-        feature = features.index(NAMES[row.feature])
-        if runs and runs[-1][2] == feature and runs[-1][1] == row.slot - 1:
-            runs[-1][1] = row.slot
-        else:
-            runs.append([row.slot, row.slot, feature])
-    return [f"{first:x} {last:x} {feature:x}" for first, last, feature in runs]
+        first = row.slot
+        if runs and runs[-1][1:] == (row.slot - 1, NAMES[row.feature]):
+            first = runs.pop()[0]
+        runs.append((first, row.slot, NAMES[row.feature]))
+    return [f"{first:x} {last:x} {feature}" for first, last, feature in runs]
 
 
 def _object(numbers: dict[int, int]) -> str:
@@ -104,29 +112,44 @@ def _array(names: list[str]) -> str:
 
 def table() -> str:
     """The text of ``opcodes.js``."""
-    features = ["", *NAMES.values()]
     return _HEAD.format(
         bases=_object(PREFIX_BASE),
         sizes=_object(PREFIX_SIZE),
         slots=f"0x{SLOTS:x}",
         kinds=_array(list(immediate.NAMES)),
-        features=_array(features),
-        rows="\n".join(_row(row) for row in INSTRUCTIONS if not is_refused(row)),
-        refused="\n".join(_refused(features)),
+        rows=_rows(vectors=False),
+        refused="\n".join(_refused()),
+    )
+
+
+def simd_table() -> str:
+    """The text of ``opcodes-simd.js``."""
+    return _SIMD_HEAD.format(rows=_rows(vectors=True))
+
+
+def _rows(*, vectors: bool) -> str:
+    rows = [
+        row
+        for row in INSTRUCTIONS
+        if not is_refused(row) and (NAMES.get(row.feature) == "simd") is vectors
+    ]
+    slots = [-1, *(row.slot for row in rows)]
+    return "\n".join(
+        _row(row, before + 1 == row.slot) for row, before in zip(rows, slots, strict=False)
     )
 
 
 def main(arguments: list[str]) -> int:
-    """Write the file, or with ``--check`` compare it; the exit status."""
-    text = table()
-    if arguments == ["--check"]:
-        current = PATH.read_text() if PATH.exists() else ""
-        if current != text:
-            sys.stderr.write(f"{PATH} is stale: run python -m wasmwright.web.opcodes\n")
-            return 1
-        return 0
-    PATH.write_text(text)
-    return 0
+    """Write the files, or with ``--check`` compare them; the exit status."""
+    stale = 0
+    for name, text in (("opcodes.js", table()), ("opcodes-simd.js", simd_table())):
+        path = FOLDER / name
+        if arguments != ["--check"]:
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            sys.stderr.write(f"{path} is stale: run python -m wasmwright.web.opcodes\n")
+            stale = 1
+    return stale
 
 
 if __name__ == "__main__":

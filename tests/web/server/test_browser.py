@@ -1,10 +1,7 @@
 """The server's pages in headless Chromium: looked at by hand once, and kept working by this."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,28 +16,6 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium"),
 ]
 
-HELLO = """(module
-  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
-  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
-  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
-  (memory (export "memory") 1)
-  (data (i32.const 0) "\\10\\00\\00\\00\\08\\00\\00\\00")
-  (func (export "_start")
-    (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
-    (i32.store (i32.const 4) (i32.load (i32.const 8)))
-    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
-    (call $exit (i32.const 3))))
-"""
-PAGE = """<!doctype html><title>x</title><script src="page.js"></script>"""
-SCRIPT = """
-onload = async () => {
-  try {
-    const { instance } = await WebAssembly.instantiateStreaming(fetch("add.wasm"));
-    document.title = `${instance.exports.add(40, 2)} ${globalThis.wasmwright?.WebAssembly === WebAssembly}`;
-  } catch (error) { document.title = String(error); }
-};
-"""
-
 
 @pytest.fixture(scope="module")
 def browser():
@@ -50,22 +25,6 @@ def browser():
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield browser
         browser.close()
-
-
-@pytest.fixture
-def base(site):
-    (site / "hello.wat").write_text(HELLO)
-    (site / "page.html").write_text(PAGE)
-    (site / "page.js").write_text(SCRIPT)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "wasmwright", "serve", str(site), "--port", "0", "--write"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    yield "http://localhost:" + re.search(r":(\d+)/", process.stdout.readline())[1]
-    process.kill()
-    process.communicate()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """JavaScript inside Python, with a WebAssembly object that the native engine stands behind.
 
-``ww.js.context()`` makes a context of QuickJS (package ``quickjs``, extra ``js``). Scripts written for
+``ww.js.context()`` makes a context of pythonmonkey where that is installed, else of QuickJS (package
+``quickjs``, extra ``js``). Scripts written for
 the Web instantiate modules in it and call them; what they call runs as machine code, and their
 functions are called by it. Python gives objects and functions to scripts and gets theirs.
 """
@@ -13,6 +14,7 @@ from typing import Any
 
 from wasmwright.web.context.bridge import Bridge
 from wasmwright.web.context.engine import Engine, NoJavaScriptError, ScriptError
+from wasmwright.web.context.spidermonkey import SpiderMonkey, is_free
 from wasmwright.web.context.values import (
     UNDEFINED,
     JavaScriptError,
@@ -31,12 +33,28 @@ __all__ = [
 ]
 
 
-def context(*, memory_limit: int | None = None) -> Context:
+ENGINES = ("pythonmonkey", "quickjs")
+
+
+def context(*, engine: str | None = None, memory_limit: int | None = None) -> Context:
     """A new JavaScript context; ``memory_limit`` bounds what QuickJS allocates, in bytes.
 
-    Raises NoJavaScriptError where the package ``quickjs`` is missing.
+    ``engine`` is ``"pythonmonkey"`` or ``"quickjs"``. Without one it is pythonmonkey where that is
+    installed, has no context yet (it has one in a process), and no limit is asked for; else QuickJS.
+    Raises NoJavaScriptError where the package is missing or has its context, and ValueError for
+    another name.
     """
-    return Context(memory_limit)
+    if engine is not None and engine not in ENGINES:
+        raise ValueError(f"engine is one of {', '.join(ENGINES)}, not {engine!r}")
+    if engine == "pythonmonkey" and memory_limit is not None:
+        raise ValueError("pythonmonkey takes no memory limit")
+    return Context(engine, memory_limit)
+
+
+def _engine(name: str | None, memory_limit: int | None) -> Engine | SpiderMonkey:
+    if name == "pythonmonkey" or (name is None and memory_limit is None and is_free()):
+        return SpiderMonkey()
+    return Engine(memory_limit)
 
 
 class Context:
@@ -49,8 +67,8 @@ class Context:
     ``undefined`` is ``UNDEFINED``; a Python function that returns None returns it.
     """
 
-    def __init__(self, memory_limit: int | None = None) -> None:
-        engine = Engine(memory_limit)
+    def __init__(self, name: str | None = None, memory_limit: int | None = None) -> None:
+        engine = _engine(name, memory_limit)
         self._bridge = Bridge(engine)
         # Weakly: QuickJS is no part of Python's cycles, and would keep both for ever.
         bridge = weakref.ref(self._bridge)
@@ -68,7 +86,7 @@ class Context:
         )
         names = "evaluate set call imported isPromise watch settled text".split()
         calls = {name: engine.eval(f"__wasmwright.{name}") for name in names}
-        calls["buffer"] = engine.eval("(holder) => holder.buffer")
+        calls["buffer"] = engine.buffer
         engine.eval("delete globalThis.__wasmwright;")
         self._engine = engine
         self._bridge.connect(calls)

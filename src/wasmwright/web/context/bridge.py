@@ -29,6 +29,7 @@ from wasmwright.runtime.memory import Memory
 from wasmwright.runtime.table import Table
 from wasmwright.runtime.tag import Tag
 from wasmwright.web.context.engine import Engine
+from wasmwright.web.context.spidermonkey import SpiderMonkey
 from wasmwright.web.context.values import (
     UNDEFINED,
     JavaScriptError,
@@ -58,7 +59,7 @@ _KINDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
 class Bridge:
     """The engine's objects and Python's, as one JavaScript context knows them."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine | SpiderMonkey) -> None:
         self._engine = engine
         self._calls: Any = None
         self._objects: dict[int, Any] = {}  # handle -> object

@@ -50,6 +50,7 @@ class Engine:
         if memory_limit is not None:
             self._context.set_memory_limit(memory_limit)
         self._native = _Native(self._context)
+        self._buffer = self.eval("(holder) => holder.buffer")
 
     def eval(self, source: str) -> Any:
         """The value of a script, as the package gives it."""
@@ -75,6 +76,10 @@ class Engine:
         """Bytes of an ArrayBuffer."""
         return self._native.read(buffer, offset, length)
 
+    def buffer(self, holder: Any) -> Any:
+        """What `detach` takes for an object that `share` gave a buffer."""
+        return self._buffer(holder)
+
     def share(self, holder: Any, address: int, length: int) -> None:
         """Sets the property ``buffer`` of an object to an ArrayBuffer on this memory.
 
@@ -82,9 +87,9 @@ class Engine:
         """
         self._native.share(holder, address, length)
 
-    def detach(self, holder: Any) -> None:
-        """Takes the memory away from the buffer that `share` made."""
-        self._native.detach(holder)
+    def detach(self, buffer: Any) -> None:
+        """Takes the memory away from a buffer that `share` made."""
+        self._native.detach(buffer)
 
 
 class _Native:

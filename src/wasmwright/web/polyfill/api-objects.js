@@ -7,6 +7,7 @@ import { high } from "./int64.js";
 import { defineInterface, dictionary, enforceRange, requireArguments, slotOf } from "./interface.js";
 import { MAX_PAGES } from "./limits.js";
 import { GlobalStore, MemoryStore, TableStore, TagStore } from "./stores.js";
+import { SIMD } from "./opcodes-simd.js";
 import { EXTERNREF, F32, F64, functionType, FUNCREF, I32, I64, isFunctionReference, isNullable, V128, wordsOf } from "./types.js";
 
 /** The object that stands for a store: always the same. */
@@ -132,6 +133,7 @@ Object.defineProperty(Table.prototype.grow, "length", { value: 1, configurable: 
 Object.defineProperty(Table.prototype.set, "length", { value: 1, configurable: true });
 
 const VALUE_KINDS = { i32: I32, i64: I64, f32: F32, f64: F64, v128: V128, externref: EXTERNREF, anyfunc: FUNCREF, funcref: FUNCREF };
+if (!SIMD) delete VALUE_KINDS.v128;
 
 function valueKind(value, what) {
   const kind = String(value);

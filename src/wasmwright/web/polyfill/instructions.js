@@ -1,5 +1,6 @@
 // The instruction table, by slot (see opcodes.js), and the immediates of an instruction that is skipped.
-import { FEATURES, IMMEDIATES, PREFIX_BASE, PREFIX_SIZE, REFUSED_ROWS, ROWS, SLOTS } from "./opcodes.js";
+import { IMMEDIATES, PREFIX_BASE, PREFIX_SIZE, REFUSED_ROWS, ROWS, SLOTS } from "./opcodes.js";
+import { SIMD, SIMD_ROWS } from "./opcodes-simd.js";
 import { compileError, unsupported } from "./errors.js";
 import { EXNREF, F32, F64, I32, I64, V128 } from "./types.js";
 
@@ -26,9 +27,11 @@ function accessWidth(name, kinds, params, results) {
   return Math.log2((bits * (count || 1)) / 8);
 }
 
-for (const row of ROWS.trim().split("\n")) {
-  const [slotText, name, kindsText, stack] = row.split(" ");
-  const slot = parseInt(slotText, 16);
+let rowSlot = -1;
+for (const row of (ROWS + SIMD_ROWS).trim().split("\n")) {
+  const [name, kindsText, stack, at] = row.split(" ");
+  const slot = at === undefined ? rowSlot + 1 : parseInt(at, 16);
+  rowSlot = slot;
   MNEMONICS[slot] = name;
   if (!(name in SLOT_OF)) SLOT_OF[name] = slot;
   const kinds = (kindsText.match(/[0-9a-f]{2}/g) || []).map((kind) => IMMEDIATES[parseInt(kind, 16)]);
@@ -44,9 +47,10 @@ for (const row of ROWS.trim().split("\n")) {
 /** The proposal of an instruction that this library does not execute, by slot; empty for others. */
 const REFUSED = new Array(SLOTS).fill("");
 for (const row of REFUSED_ROWS.trim().split("\n")) {
-  const [first, last, feature] = row.split(" ").map((number) => parseInt(number, 16));
-  REFUSED.fill(FEATURES[feature], first, last + 1);
+  const [first, last, feature] = row.split(" ");
+  REFUSED.fill(feature, parseInt(first, 16), parseInt(last, 16) + 1);
 }
+if (!SIMD) REFUSED.fill("simd", PREFIX_BASE[0xfd], PREFIX_BASE[0xfd] + 0x100);
 
 /** The error for an opcode, with its bytes, that is none or that this library does not execute. */
 function unknownOpcode(reader, start, slot) {

@@ -3,6 +3,7 @@
 /** Makes a class look as Web IDL has it; gives it back. */
 export function defineInterface(constructor, name) {
   const { prototype } = constructor;
+  Object.defineProperty(constructor, "name", { value: name, configurable: true });
   for (const owner of [constructor, prototype]) {
     for (const key of Object.getOwnPropertyNames(owner)) {
       const property = Object.getOwnPropertyDescriptor(owner, key);

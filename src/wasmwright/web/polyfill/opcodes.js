@@ -13,476 +13,232 @@ export const IMMEDIATES = [
   "v128", "heaptype", "valtypes", "catches", "castflags", "zero",
 ];
 
-/** The proposals, by number; 0 is none. */
-export const FEATURES = [
-  "", "sign-extension", "saturating-float-to-int", "multi-value", "mutable-globals",
-  "reference-types", "bulk-memory", "simd", "extended-const", "tail-call", "multi-memory",
-  "memory64", "function-references", "gc", "exceptions", "relaxed-simd", "threads",
-  "wide-arithmetic", "legacy-exceptions", "custom-page-sizes",
-];
-
 /**
- * The instructions: slot, name, immediates, stack type, a line each. Numbers are
- * hexadecimal, `-` is nothing. Where a row has a stack type, it alone types the instruction:
+ * The instructions: name, immediates, stack type, and the slot where it is not the next one, a line
+ * each. Numbers are hexadecimal, `-` is nothing. Where a row has a stack type, it alone types the instruction:
  * `i` i32, `l` i64, `f` f32, `d` f64, `v` v128, `a` the memory's address type.
  */
 export const ROWS = `
-0 unreachable - -
-1 nop - -
-2 block 01 -
-3 loop 01 -
-4 if 01 -
-5 else - -
-8 throw 0a -
-a throw_ref - -
-b end - -
-c br 02 -
-d br_if 02 -
-e br_table 0302 -
-f return - -
-10 call 04 -
-11 call_indirect 0506 -
-12 return_call 04 -
-13 return_call_indirect 0506 -
-14 call_ref 05 -
-15 return_call_ref 05 -
-1a drop - -
-1b select - -
-1c select 18 -
-1f try_table 0119 -
-20 local.get 07 -
-21 local.set 07 -
-22 local.tee 07 -
-23 global.get 08 -
-24 global.set 08 -
-25 table.get 06 -
-26 table.set 06 -
-28 i32.load 0f a:i
-29 i64.load 0f a:l
-2a f32.load 0f a:f
-2b f64.load 0f a:d
-2c i32.load8_s 0f a:i
-2d i32.load8_u 0f a:i
-2e i32.load16_s 0f a:i
-2f i32.load16_u 0f a:i
-30 i64.load8_s 0f a:l
-31 i64.load8_u 0f a:l
-32 i64.load16_s 0f a:l
-33 i64.load16_u 0f a:l
-34 i64.load32_s 0f a:l
-35 i64.load32_u 0f a:l
-36 i32.store 0f ai:
-37 i64.store 0f al:
-38 f32.store 0f af:
-39 f64.store 0f ad:
-3a i32.store8 0f ai:
-3b i32.store16 0f ai:
-3c i64.store8 0f al:
-3d i64.store16 0f al:
-3e i64.store32 0f al:
-3f memory.size 09 -
-40 memory.grow 09 -
-41 i32.const 12 :i
-42 i64.const 13 :l
-43 f32.const 14 :f
-44 f64.const 15 :d
-45 i32.eqz - i:i
-46 i32.eq - ii:i
-47 i32.ne - ii:i
-48 i32.lt_s - ii:i
-49 i32.lt_u - ii:i
-4a i32.gt_s - ii:i
-4b i32.gt_u - ii:i
-4c i32.le_s - ii:i
-4d i32.le_u - ii:i
-4e i32.ge_s - ii:i
-4f i32.ge_u - ii:i
-50 i64.eqz - l:i
-51 i64.eq - ll:i
-52 i64.ne - ll:i
-53 i64.lt_s - ll:i
-54 i64.lt_u - ll:i
-55 i64.gt_s - ll:i
-56 i64.gt_u - ll:i
-57 i64.le_s - ll:i
-58 i64.le_u - ll:i
-59 i64.ge_s - ll:i
-5a i64.ge_u - ll:i
-5b f32.eq - ff:i
-5c f32.ne - ff:i
-5d f32.lt - ff:i
-5e f32.gt - ff:i
-5f f32.le - ff:i
-60 f32.ge - ff:i
-61 f64.eq - dd:i
-62 f64.ne - dd:i
-63 f64.lt - dd:i
-64 f64.gt - dd:i
-65 f64.le - dd:i
-66 f64.ge - dd:i
-67 i32.clz - i:i
-68 i32.ctz - i:i
-69 i32.popcnt - i:i
-6a i32.add - ii:i
-6b i32.sub - ii:i
-6c i32.mul - ii:i
-6d i32.div_s - ii:i
-6e i32.div_u - ii:i
-6f i32.rem_s - ii:i
-70 i32.rem_u - ii:i
-71 i32.and - ii:i
-72 i32.or - ii:i
-73 i32.xor - ii:i
-74 i32.shl - ii:i
-75 i32.shr_s - ii:i
-76 i32.shr_u - ii:i
-77 i32.rotl - ii:i
-78 i32.rotr - ii:i
-79 i64.clz - l:l
-7a i64.ctz - l:l
-7b i64.popcnt - l:l
-7c i64.add - ll:l
-7d i64.sub - ll:l
-7e i64.mul - ll:l
-7f i64.div_s - ll:l
-80 i64.div_u - ll:l
-81 i64.rem_s - ll:l
-82 i64.rem_u - ll:l
-83 i64.and - ll:l
-84 i64.or - ll:l
-85 i64.xor - ll:l
-86 i64.shl - ll:l
-87 i64.shr_s - ll:l
-88 i64.shr_u - ll:l
-89 i64.rotl - ll:l
-8a i64.rotr - ll:l
-8b f32.abs - f:f
-8c f32.neg - f:f
-8d f32.ceil - f:f
-8e f32.floor - f:f
-8f f32.trunc - f:f
-90 f32.nearest - f:f
-91 f32.sqrt - f:f
-92 f32.add - ff:f
-93 f32.sub - ff:f
-94 f32.mul - ff:f
-95 f32.div - ff:f
-96 f32.min - ff:f
-97 f32.max - ff:f
-98 f32.copysign - ff:f
-99 f64.abs - d:d
-9a f64.neg - d:d
-9b f64.ceil - d:d
-9c f64.floor - d:d
-9d f64.trunc - d:d
-9e f64.nearest - d:d
-9f f64.sqrt - d:d
-a0 f64.add - dd:d
-a1 f64.sub - dd:d
-a2 f64.mul - dd:d
-a3 f64.div - dd:d
-a4 f64.min - dd:d
-a5 f64.max - dd:d
-a6 f64.copysign - dd:d
-a7 i32.wrap_i64 - l:i
-a8 i32.trunc_f32_s - f:i
-a9 i32.trunc_f32_u - f:i
-aa i32.trunc_f64_s - d:i
-ab i32.trunc_f64_u - d:i
-ac i64.extend_i32_s - i:l
-ad i64.extend_i32_u - i:l
-ae i64.trunc_f32_s - f:l
-af i64.trunc_f32_u - f:l
-b0 i64.trunc_f64_s - d:l
-b1 i64.trunc_f64_u - d:l
-b2 f32.convert_i32_s - i:f
-b3 f32.convert_i32_u - i:f
-b4 f32.convert_i64_s - l:f
-b5 f32.convert_i64_u - l:f
-b6 f32.demote_f64 - d:f
-b7 f64.convert_i32_s - i:d
-b8 f64.convert_i32_u - i:d
-b9 f64.convert_i64_s - l:d
-ba f64.convert_i64_u - l:d
-bb f64.promote_f32 - f:d
-bc i32.reinterpret_f32 - f:i
-bd i64.reinterpret_f64 - d:l
-be f32.reinterpret_i32 - i:f
-bf f64.reinterpret_i64 - l:d
-c0 i32.extend8_s - i:i
-c1 i32.extend16_s - i:i
-c2 i64.extend8_s - l:l
-c3 i64.extend16_s - l:l
-c4 i64.extend32_s - l:l
-d0 ref.null 17 -
-d1 ref.is_null - -
-d2 ref.func 04 -
-d4 ref.as_non_null - -
-d5 br_on_null 02 -
-d6 br_on_non_null 02 -
-200 i32.trunc_sat_f32_s - f:i
-201 i32.trunc_sat_f32_u - f:i
-202 i32.trunc_sat_f64_s - d:i
-203 i32.trunc_sat_f64_u - d:i
-204 i64.trunc_sat_f32_s - f:l
-205 i64.trunc_sat_f32_u - f:l
-206 i64.trunc_sat_f64_s - d:l
-207 i64.trunc_sat_f64_u - d:l
-208 memory.init 0b09 -
-209 data.drop 0b -
-20a memory.copy 0909 -
-20b memory.fill 09 -
-20c table.init 0c06 -
-20d elem.drop 0c -
-20e table.copy 0606 -
-20f table.grow 06 -
-210 table.size 06 -
-211 table.fill 06 -
-300 v128.load 0f a:v
-301 v128.load8x8_s 0f a:v
-302 v128.load8x8_u 0f a:v
-303 v128.load16x4_s 0f a:v
-304 v128.load16x4_u 0f a:v
-305 v128.load32x2_s 0f a:v
-306 v128.load32x2_u 0f a:v
-307 v128.load8_splat 0f a:v
-308 v128.load16_splat 0f a:v
-309 v128.load32_splat 0f a:v
-30a v128.load64_splat 0f a:v
-30b v128.store 0f av:
-30c v128.const 16 :v
-30d i8x16.shuffle 11 vv:v
-30e i8x16.swizzle - vv:v
-30f i8x16.splat - i:v
-310 i16x8.splat - i:v
-311 i32x4.splat - i:v
-312 i64x2.splat - l:v
-313 f32x4.splat - f:v
-314 f64x2.splat - d:v
-315 i8x16.extract_lane_s 10 v:i
-316 i8x16.extract_lane_u 10 v:i
-317 i8x16.replace_lane 10 vi:v
-318 i16x8.extract_lane_s 10 v:i
-319 i16x8.extract_lane_u 10 v:i
-31a i16x8.replace_lane 10 vi:v
-31b i32x4.extract_lane 10 v:i
-31c i32x4.replace_lane 10 vi:v
-31d i64x2.extract_lane 10 v:l
-31e i64x2.replace_lane 10 vl:v
-31f f32x4.extract_lane 10 v:f
-320 f32x4.replace_lane 10 vf:v
-321 f64x2.extract_lane 10 v:d
-322 f64x2.replace_lane 10 vd:v
-323 i8x16.eq - vv:v
-324 i8x16.ne - vv:v
-325 i8x16.lt_s - vv:v
-326 i8x16.lt_u - vv:v
-327 i8x16.gt_s - vv:v
-328 i8x16.gt_u - vv:v
-329 i8x16.le_s - vv:v
-32a i8x16.le_u - vv:v
-32b i8x16.ge_s - vv:v
-32c i8x16.ge_u - vv:v
-32d i16x8.eq - vv:v
-32e i16x8.ne - vv:v
-32f i16x8.lt_s - vv:v
-330 i16x8.lt_u - vv:v
-331 i16x8.gt_s - vv:v
-332 i16x8.gt_u - vv:v
-333 i16x8.le_s - vv:v
-334 i16x8.le_u - vv:v
-335 i16x8.ge_s - vv:v
-336 i16x8.ge_u - vv:v
-337 i32x4.eq - vv:v
-338 i32x4.ne - vv:v
-339 i32x4.lt_s - vv:v
-33a i32x4.lt_u - vv:v
-33b i32x4.gt_s - vv:v
-33c i32x4.gt_u - vv:v
-33d i32x4.le_s - vv:v
-33e i32x4.le_u - vv:v
-33f i32x4.ge_s - vv:v
-340 i32x4.ge_u - vv:v
-341 f32x4.eq - vv:v
-342 f32x4.ne - vv:v
-343 f32x4.lt - vv:v
-344 f32x4.gt - vv:v
-345 f32x4.le - vv:v
-346 f32x4.ge - vv:v
-347 f64x2.eq - vv:v
-348 f64x2.ne - vv:v
-349 f64x2.lt - vv:v
-34a f64x2.gt - vv:v
-34b f64x2.le - vv:v
-34c f64x2.ge - vv:v
-34d v128.not - v:v
-34e v128.and - vv:v
-34f v128.andnot - vv:v
-350 v128.or - vv:v
-351 v128.xor - vv:v
-352 v128.bitselect - vvv:v
-353 v128.any_true - v:i
-354 v128.load8_lane 0f10 av:v
-355 v128.load16_lane 0f10 av:v
-356 v128.load32_lane 0f10 av:v
-357 v128.load64_lane 0f10 av:v
-358 v128.store8_lane 0f10 av:
-359 v128.store16_lane 0f10 av:
-35a v128.store32_lane 0f10 av:
-35b v128.store64_lane 0f10 av:
-35c v128.load32_zero 0f a:v
-35d v128.load64_zero 0f a:v
-35e f32x4.demote_f64x2_zero - v:v
-35f f64x2.promote_low_f32x4 - v:v
-360 i8x16.abs - v:v
-361 i8x16.neg - v:v
-362 i8x16.popcnt - v:v
-363 i8x16.all_true - v:i
-364 i8x16.bitmask - v:i
-365 i8x16.narrow_i16x8_s - vv:v
-366 i8x16.narrow_i16x8_u - vv:v
-367 f32x4.ceil - v:v
-368 f32x4.floor - v:v
-369 f32x4.trunc - v:v
-36a f32x4.nearest - v:v
-36b i8x16.shl - vi:v
-36c i8x16.shr_s - vi:v
-36d i8x16.shr_u - vi:v
-36e i8x16.add - vv:v
-36f i8x16.add_sat_s - vv:v
-370 i8x16.add_sat_u - vv:v
-371 i8x16.sub - vv:v
-372 i8x16.sub_sat_s - vv:v
-373 i8x16.sub_sat_u - vv:v
-374 f64x2.ceil - v:v
-375 f64x2.floor - v:v
-376 i8x16.min_s - vv:v
-377 i8x16.min_u - vv:v
-378 i8x16.max_s - vv:v
-379 i8x16.max_u - vv:v
-37a f64x2.trunc - v:v
-37b i8x16.avgr_u - vv:v
-37c i16x8.extadd_pairwise_i8x16_s - v:v
-37d i16x8.extadd_pairwise_i8x16_u - v:v
-37e i32x4.extadd_pairwise_i16x8_s - v:v
-37f i32x4.extadd_pairwise_i16x8_u - v:v
-380 i16x8.abs - v:v
-381 i16x8.neg - v:v
-382 i16x8.q15mulr_sat_s - vv:v
-383 i16x8.all_true - v:i
-384 i16x8.bitmask - v:i
-385 i16x8.narrow_i32x4_s - vv:v
-386 i16x8.narrow_i32x4_u - vv:v
-387 i16x8.extend_low_i8x16_s - v:v
-388 i16x8.extend_high_i8x16_s - v:v
-389 i16x8.extend_low_i8x16_u - v:v
-38a i16x8.extend_high_i8x16_u - v:v
-38b i16x8.shl - vi:v
-38c i16x8.shr_s - vi:v
-38d i16x8.shr_u - vi:v
-38e i16x8.add - vv:v
-38f i16x8.add_sat_s - vv:v
-390 i16x8.add_sat_u - vv:v
-391 i16x8.sub - vv:v
-392 i16x8.sub_sat_s - vv:v
-393 i16x8.sub_sat_u - vv:v
-394 f64x2.nearest - v:v
-395 i16x8.mul - vv:v
-396 i16x8.min_s - vv:v
-397 i16x8.min_u - vv:v
-398 i16x8.max_s - vv:v
-399 i16x8.max_u - vv:v
-39b i16x8.avgr_u - vv:v
-39c i16x8.extmul_low_i8x16_s - vv:v
-39d i16x8.extmul_high_i8x16_s - vv:v
-39e i16x8.extmul_low_i8x16_u - vv:v
-39f i16x8.extmul_high_i8x16_u - vv:v
-3a0 i32x4.abs - v:v
-3a1 i32x4.neg - v:v
-3a3 i32x4.all_true - v:i
-3a4 i32x4.bitmask - v:i
-3a7 i32x4.extend_low_i16x8_s - v:v
-3a8 i32x4.extend_high_i16x8_s - v:v
-3a9 i32x4.extend_low_i16x8_u - v:v
-3aa i32x4.extend_high_i16x8_u - v:v
-3ab i32x4.shl - vi:v
-3ac i32x4.shr_s - vi:v
-3ad i32x4.shr_u - vi:v
-3ae i32x4.add - vv:v
-3b1 i32x4.sub - vv:v
-3b5 i32x4.mul - vv:v
-3b6 i32x4.min_s - vv:v
-3b7 i32x4.min_u - vv:v
-3b8 i32x4.max_s - vv:v
-3b9 i32x4.max_u - vv:v
-3ba i32x4.dot_i16x8_s - vv:v
-3bc i32x4.extmul_low_i16x8_s - vv:v
-3bd i32x4.extmul_high_i16x8_s - vv:v
-3be i32x4.extmul_low_i16x8_u - vv:v
-3bf i32x4.extmul_high_i16x8_u - vv:v
-3c0 i64x2.abs - v:v
-3c1 i64x2.neg - v:v
-3c3 i64x2.all_true - v:i
-3c4 i64x2.bitmask - v:i
-3c7 i64x2.extend_low_i32x4_s - v:v
-3c8 i64x2.extend_high_i32x4_s - v:v
-3c9 i64x2.extend_low_i32x4_u - v:v
-3ca i64x2.extend_high_i32x4_u - v:v
-3cb i64x2.shl - vi:v
-3cc i64x2.shr_s - vi:v
-3cd i64x2.shr_u - vi:v
-3ce i64x2.add - vv:v
-3d1 i64x2.sub - vv:v
-3d5 i64x2.mul - vv:v
-3d6 i64x2.eq - vv:v
-3d7 i64x2.ne - vv:v
-3d8 i64x2.lt_s - vv:v
-3d9 i64x2.gt_s - vv:v
-3da i64x2.le_s - vv:v
-3db i64x2.ge_s - vv:v
-3dc i64x2.extmul_low_i32x4_s - vv:v
-3dd i64x2.extmul_high_i32x4_s - vv:v
-3de i64x2.extmul_low_i32x4_u - vv:v
-3df i64x2.extmul_high_i32x4_u - vv:v
-3e0 f32x4.abs - v:v
-3e1 f32x4.neg - v:v
-3e3 f32x4.sqrt - v:v
-3e4 f32x4.add - vv:v
-3e5 f32x4.sub - vv:v
-3e6 f32x4.mul - vv:v
-3e7 f32x4.div - vv:v
-3e8 f32x4.min - vv:v
-3e9 f32x4.max - vv:v
-3ea f32x4.pmin - vv:v
-3eb f32x4.pmax - vv:v
-3ec f64x2.abs - v:v
-3ed f64x2.neg - v:v
-3ef f64x2.sqrt - v:v
-3f0 f64x2.add - vv:v
-3f1 f64x2.sub - vv:v
-3f2 f64x2.mul - vv:v
-3f3 f64x2.div - vv:v
-3f4 f64x2.min - vv:v
-3f5 f64x2.max - vv:v
-3f6 f64x2.pmin - vv:v
-3f7 f64x2.pmax - vv:v
-3f8 i32x4.trunc_sat_f32x4_s - v:v
-3f9 i32x4.trunc_sat_f32x4_u - v:v
-3fa f32x4.convert_i32x4_s - v:v
-3fb f32x4.convert_i32x4_u - v:v
-3fc i32x4.trunc_sat_f64x2_s_zero - v:v
-3fd i32x4.trunc_sat_f64x2_u_zero - v:v
-3fe f64x2.convert_low_i32x4_s - v:v
-3ff f64x2.convert_low_i32x4_u - v:v`;
+unreachable - -
+nop - -
+block 01 -
+loop 01 -
+if 01 -
+else - -
+throw 0a - 8
+throw_ref - - a
+end - -
+br 02 -
+br_if 02 -
+br_table 0302 -
+return - -
+call 04 -
+call_indirect 0506 -
+return_call 04 -
+return_call_indirect 0506 -
+call_ref 05 -
+return_call_ref 05 -
+drop - - 1a
+select - -
+select 18 -
+try_table 0119 - 1f
+local.get 07 -
+local.set 07 -
+local.tee 07 -
+global.get 08 -
+global.set 08 -
+table.get 06 -
+table.set 06 -
+i32.load 0f a:i 28
+i64.load 0f a:l
+f32.load 0f a:f
+f64.load 0f a:d
+i32.load8_s 0f a:i
+i32.load8_u 0f a:i
+i32.load16_s 0f a:i
+i32.load16_u 0f a:i
+i64.load8_s 0f a:l
+i64.load8_u 0f a:l
+i64.load16_s 0f a:l
+i64.load16_u 0f a:l
+i64.load32_s 0f a:l
+i64.load32_u 0f a:l
+i32.store 0f ai:
+i64.store 0f al:
+f32.store 0f af:
+f64.store 0f ad:
+i32.store8 0f ai:
+i32.store16 0f ai:
+i64.store8 0f al:
+i64.store16 0f al:
+i64.store32 0f al:
+memory.size 09 -
+memory.grow 09 -
+i32.const 12 :i
+i64.const 13 :l
+f32.const 14 :f
+f64.const 15 :d
+i32.eqz - i:i
+i32.eq - ii:i
+i32.ne - ii:i
+i32.lt_s - ii:i
+i32.lt_u - ii:i
+i32.gt_s - ii:i
+i32.gt_u - ii:i
+i32.le_s - ii:i
+i32.le_u - ii:i
+i32.ge_s - ii:i
+i32.ge_u - ii:i
+i64.eqz - l:i
+i64.eq - ll:i
+i64.ne - ll:i
+i64.lt_s - ll:i
+i64.lt_u - ll:i
+i64.gt_s - ll:i
+i64.gt_u - ll:i
+i64.le_s - ll:i
+i64.le_u - ll:i
+i64.ge_s - ll:i
+i64.ge_u - ll:i
+f32.eq - ff:i
+f32.ne - ff:i
+f32.lt - ff:i
+f32.gt - ff:i
+f32.le - ff:i
+f32.ge - ff:i
+f64.eq - dd:i
+f64.ne - dd:i
+f64.lt - dd:i
+f64.gt - dd:i
+f64.le - dd:i
+f64.ge - dd:i
+i32.clz - i:i
+i32.ctz - i:i
+i32.popcnt - i:i
+i32.add - ii:i
+i32.sub - ii:i
+i32.mul - ii:i
+i32.div_s - ii:i
+i32.div_u - ii:i
+i32.rem_s - ii:i
+i32.rem_u - ii:i
+i32.and - ii:i
+i32.or - ii:i
+i32.xor - ii:i
+i32.shl - ii:i
+i32.shr_s - ii:i
+i32.shr_u - ii:i
+i32.rotl - ii:i
+i32.rotr - ii:i
+i64.clz - l:l
+i64.ctz - l:l
+i64.popcnt - l:l
+i64.add - ll:l
+i64.sub - ll:l
+i64.mul - ll:l
+i64.div_s - ll:l
+i64.div_u - ll:l
+i64.rem_s - ll:l
+i64.rem_u - ll:l
+i64.and - ll:l
+i64.or - ll:l
+i64.xor - ll:l
+i64.shl - ll:l
+i64.shr_s - ll:l
+i64.shr_u - ll:l
+i64.rotl - ll:l
+i64.rotr - ll:l
+f32.abs - f:f
+f32.neg - f:f
+f32.ceil - f:f
+f32.floor - f:f
+f32.trunc - f:f
+f32.nearest - f:f
+f32.sqrt - f:f
+f32.add - ff:f
+f32.sub - ff:f
+f32.mul - ff:f
+f32.div - ff:f
+f32.min - ff:f
+f32.max - ff:f
+f32.copysign - ff:f
+f64.abs - d:d
+f64.neg - d:d
+f64.ceil - d:d
+f64.floor - d:d
+f64.trunc - d:d
+f64.nearest - d:d
+f64.sqrt - d:d
+f64.add - dd:d
+f64.sub - dd:d
+f64.mul - dd:d
+f64.div - dd:d
+f64.min - dd:d
+f64.max - dd:d
+f64.copysign - dd:d
+i32.wrap_i64 - l:i
+i32.trunc_f32_s - f:i
+i32.trunc_f32_u - f:i
+i32.trunc_f64_s - d:i
+i32.trunc_f64_u - d:i
+i64.extend_i32_s - i:l
+i64.extend_i32_u - i:l
+i64.trunc_f32_s - f:l
+i64.trunc_f32_u - f:l
+i64.trunc_f64_s - d:l
+i64.trunc_f64_u - d:l
+f32.convert_i32_s - i:f
+f32.convert_i32_u - i:f
+f32.convert_i64_s - l:f
+f32.convert_i64_u - l:f
+f32.demote_f64 - d:f
+f64.convert_i32_s - i:d
+f64.convert_i32_u - i:d
+f64.convert_i64_s - l:d
+f64.convert_i64_u - l:d
+f64.promote_f32 - f:d
+i32.reinterpret_f32 - f:i
+i64.reinterpret_f64 - d:l
+f32.reinterpret_i32 - i:f
+f64.reinterpret_i64 - l:d
+i32.extend8_s - i:i
+i32.extend16_s - i:i
+i64.extend8_s - l:l
+i64.extend16_s - l:l
+i64.extend32_s - l:l
+ref.null 17 - d0
+ref.is_null - -
+ref.func 04 -
+ref.as_non_null - - d4
+br_on_null 02 -
+br_on_non_null 02 -
+i32.trunc_sat_f32_s - f:i 200
+i32.trunc_sat_f32_u - f:i
+i32.trunc_sat_f64_s - d:i
+i32.trunc_sat_f64_u - d:i
+i64.trunc_sat_f32_s - f:l
+i64.trunc_sat_f32_u - f:l
+i64.trunc_sat_f64_s - d:l
+i64.trunc_sat_f64_u - d:l
+memory.init 0b09 -
+data.drop 0b -
+memory.copy 0909 -
+memory.fill 09 -
+table.init 0c06 -
+elem.drop 0c -
+table.copy 0606 -
+table.grow 06 -
+table.size 06 -
+table.fill 06 -`;
 
 /** The slots of instructions that this library does not execute: first, last, feature, a line each. */
 export const REFUSED_ROWS = `
-6 7 12
-9 9 12
-18 19 12
-d3 d3 d
-100 11e d
-213 216 11
-400 413 f
-500 503 10
-510 54e 10`;
+6 7 legacy-exceptions
+9 9 legacy-exceptions
+18 19 legacy-exceptions
+d3 d3 gc
+100 11e gc
+213 216 wide-arithmetic
+400 413 relaxed-simd
+500 503 threads
+510 54e threads`;

@@ -1,5 +1,6 @@
 // A cursor over a module's bytes: the values of the binary format (section "Values").
 import { compileError, unsupported } from "./errors.js";
+import { SIMD } from "./opcodes-simd.js";
 import { EXNREF, EXTERNREF, FUNCREF, GC_HEAP_TYPES, I32, INDEXED, NOEXN, NOEXTERN, NOFUNC, NONNULL, SELF, V128 } from "./types.js";
 
 /** The text of UTF-8; null where it is malformed. Not every engine has a TextDecoder. */
@@ -171,6 +172,7 @@ export class Reader {
   valueType() {
     const start = this.pos;
     const code = this.byte();
+    if (code === V128 && !SIMD) throw unsupported("simd", "v128", start);
     if (code <= I32 && code >= V128) return code;
     this.pos = start;
     return this.referenceType();

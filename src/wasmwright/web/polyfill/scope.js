@@ -34,7 +34,7 @@ export function scopeSource(module, functions) {
       source += text.startsWith("function") ? text : `const f${i + imported.funcs}=${text};`;
     });
     const names = module.funcs.map((_, i) => `f${i}`);
-    return `${source}const codes=[${names}];return (index)=>codes[index];})`;
+    return `${source}const codes=[${names}];return (i)=>codes[i];})`;
   }
   for (let i = imported.funcs; i < module.funcs.length; i++) source += `let f${i};`;
   return `${source}return (source)=>eval(source);})`;

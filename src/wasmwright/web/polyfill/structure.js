@@ -4,6 +4,7 @@
 // nothing branches to leaves no trace.
 import { readCatches, SLOT_OF } from "./instructions.js";
 import { ACTS, EFFECTS, localNames, READS, TRAPS } from "./operands.js";
+import { beginPart, endPart, leaveBlock } from "./outline.js";
 import { readBlockType } from "./rules.js";
 import { EXNREF, I32, I64, V128, wordsOf } from "./types.js";
 
@@ -27,6 +28,11 @@ export class Block {
     this.clauses = null;
     /** The parameters of an `if`, for its other branch. */
     this.saved = null;
+    /** From which statement on, and from which height, it may be divided; whether it can't be (outline.js). */
+    this.from = 0;
+    this.fromHeight = 0;
+    this.counted = 0;
+    this.whole = false;
   }
 
   /** The types that a branch to it takes. */
@@ -39,6 +45,7 @@ function open(t, type, statement) {
   const block = new Block(t.slot, type, t.height - type.params.length, t.blocks.length, t.out.length);
   t.statement(statement);
   t.blocks.push(block);
+  beginPart(t, block);
   return block;
 }
 
@@ -70,13 +77,20 @@ STRUCTURE.if = (t, reader) => {
 
 STRUCTURE.else = (t) => {
   const block = t.blocks[t.blocks.length - 1];
-  t.finishBranch(block);
+  otherwise(t, block);
   block.slot = SLOT_OF.else;
+};
+
+/** Ends the first branch of an `if` and begins the second. */
+function otherwise(t, block) {
+  t.finishBranch(block);
+  endPart(t, block);
   t.statement("}else{");
   t.stack.length = block.height;
   t.stack.push(...block.saved);
   t.dead = false;
-};
+  beginPart(t, block);
+}
 
 STRUCTURE.try_table = (t, reader) => {
   const type = readBlockType(reader);
@@ -99,32 +113,28 @@ STRUCTURE.end = (t) => {
   if (isPlain && !block.used) {
     // Nothing branches here: what the block leaves stays as it is.
     t.blocks.pop();
+    leaveBlock(t, block, true);
     return;
   }
   if (isLoop) {
     if (block.used) {
       t.out[block.start] = `${label}for(;;){`;
-      if (!t.dead) {
-        t.settleResults(block);
-        t.statement("break;");
-      }
+      if (!t.dead) t.settleResults(block);
+      endPart(t, block);
+      if (!t.dead) t.statement("break;");
       t.statement("}");
     }
     t.blocks.pop();
+    leaveBlock(t, block, !block.used);
     return;
   }
-  t.finishBranch(block);
   if (block.slot === SLOT_OF.if) {
     // Without an else the parameters are the results.
-    if (block.results.length > 0) {
-      t.statement("}else{");
-      t.stack.length = block.height;
-      t.stack.push(...block.saved);
-      t.dead = false;
-      t.finishBranch(block);
-    }
+    if (block.results.length > 0) otherwise(t, block);
     block.reached = true;
   }
+  t.finishBranch(block);
+  endPart(t, block);
   t.blocks.pop();
   t.stack.length = block.height;
   if (block.clauses !== null) handlers(t, block);
@@ -134,6 +144,7 @@ STRUCTURE.end = (t) => {
   else if (block.used) t.out[block.start] = label + t.out[block.start];
   t.dead = !(block.reached || block.used);
   if (!t.dead) for (const type of block.results) t.pushTemporary(type);
+  leaveBlock(t, block, false);
 };
 
 /** The handlers of a try_table, whose branches leave blocks outside of it. */

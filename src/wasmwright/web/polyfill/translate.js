@@ -6,6 +6,7 @@ import { ACCESS } from "./access.js";
 import { MNEMONICS, readOpcode, skipImmediates, SLOT_OF } from "./instructions.js";
 import { NUMERIC } from "./numeric.js";
 import { EFFECTS, localNames, Operands } from "./operands.js";
+import { dividedSource, sharedNames } from "./outline.js";
 import { Reader } from "./reader.js";
 import { Block, STRUCTURE } from "./structure.js";
 import { F32, F64, I64, INDEXED, isReference, V128, wordsOf } from "./types.js";
@@ -15,18 +16,20 @@ import { WIDE } from "./wide.js";
 const HANDLERS = MNEMONICS.map((name) => NUMERIC[name] || WIDE[name] || ACCESS[name] || STRUCTURE[name] || VECTORS[name]);
 
 /**
- * Bodies of more bytes than this call functions for memory accesses: engines do not optimise
- * functions beyond a length (V8: 61,440 bytes of its bytecode).
+ * Bodies of more bytes than this are divided, as engines do not optimise functions beyond a length (see
+ * outline.js). Where so many characters of source are left, it calls functions for memory accesses.
  */
-const COMPACT_SIZE = 9000;
+const LONG = 9000;
+const LONG_SOURCE = 36000;
 
-/** The names of a function's parameters in its JavaScript form. */
-function parameterNames(types) {
-  return types.flatMap(localNames).join();
+/** How a parameter becomes a variable. Engines see only its values: what its type is is said once. */
+function entry(type, name, given) {
+  if (isReference(type)) return name === given ? "" : `${name}=${given};`;
+  return type === F32 || type === F64 ? `${name}=+${given};` : `${name}=${given}|0;`;
 }
 
 class Translator extends Operands {
-  constructor(module, index, isTranslated) {
+  constructor(module, index, isTranslated, divides, compact) {
     super();
     this.module = module;
     this.index = index;
@@ -39,7 +42,11 @@ class Translator extends Operands {
     this.blocks = [];
     this.dead = false;
     this.slot = 0;
-    this.compact = code.end - code.start > COMPACT_SIZE;
+    /** Whether it becomes several functions; those. */
+    this.divides = divides;
+    this.parts = [];
+    /** Whether accesses to memory are calls of functions. */
+    this.compact = compact;
     /** Whether it leaves calls to its caller; whether it begins again. */
     this.tails = false;
     this.restarts = false;
@@ -72,26 +79,35 @@ class Translator extends Operands {
   }
 
   source() {
-    const params = parameterNames(this.type.params);
-    const variables = ["$"];
-    for (let index = this.type.params.length; index < this.locals.length; index++) {
-      const type = this.locals[index];
-      const zero = isReference(type) ? "null" : "0";
-      for (const name of localNames(type, index)) variables.push(`${name}=${zero}`);
-    }
-    // Engines see only the values of parameters: what their types are is said once.
-    const typed = this.type.params.map((type, index) => {
-      if (type === F32 || type === F64) return `x${index}=+x${index};`;
-      return isReference(type) ? "" : localNames(type, index).map((name) => `${name}|=0;`).join("");
-    }).join("");
-    const temporaries = this.temporaries.size > 0 ? `var ${[...this.temporaries].join()};` : "";
     const body = this.out.join("");
+    this.length = body.length;
+    // What its parts use too is declared around all of them.
+    const shared = sharedNames(this.parts);
+    const variables = ["$", ...this.temporaries].filter((name) => !shared.has(name));
+    const params = [];
+    let begin = "";
     // Locals are zero again where the function begins again.
-    const declared = `var ${variables.join()};`;
-    const text = this.restarts ? `L:for(;;){${declared}${body}}` : declared + body;
-    if (!this.tails) return `function f${this.index}(${params}){${typed}${temporaries}${text}}`;
+    let zeros = "";
+    this.locals.forEach((type, index) => {
+      for (const name of localNames(type, index)) {
+        if (index < this.type.params.length) {
+          const given = shared.has(name) ? name.toUpperCase() : name;
+          params.push(given);
+          begin += entry(type, name, given);
+        } else {
+          if (!shared.has(name)) variables.push(name);
+          zeros += `${name}=${isReference(type) ? "null" : "0"};`;
+        }
+      }
+    });
+    const text = `(${params}){${begin}var ${variables};${this.restarts ? `L:for(;;){${zeros}${body}}` : zeros + body}}`;
+    if (this.parts.length > 0) {
+      const divided = dividedSource(this.parts, shared, `f${this.index}`, params, text);
+      return this.tails ? `tailCaller(${divided})` : divided;
+    }
+    if (!this.tails) return `function f${this.index}${text}`;
     // What it leaves to its caller is done by a function around it.
-    return `tailCaller(function(${params}){${temporaries}${text}})`;
+    return `tailCaller(function${text})`;
   }
 
   // Names
@@ -200,5 +216,10 @@ class Translator extends Operands {
  * others are translated when they are first called.
  */
 export function translateFunction(module, index, isTranslated) {
-  return new Translator(module, index, isTranslated).translate();
+  const code = module.codes[index - module.imported.funcs];
+  const isLong = code.end - code.start > LONG;
+  const whole = new Translator(module, index, isTranslated, isLong, false);
+  const source = whole.translate();
+  if (!isLong || whole.length < LONG_SOURCE) return source;
+  return new Translator(module, index, isTranslated, true, true).translate();
 }
