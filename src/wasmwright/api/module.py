@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from wasmwright.api.instance import Instance
     from wasmwright.api.limits import Limits
     from wasmwright.runtime.code import ModuleCode
+    from wasmwright.runtime.jobs import Progress
     from wasmwright.runtime.memory import Memory
     from wasmwright.runtime.snapshot import Snapshot
 
@@ -154,13 +155,21 @@ class Module:
         self._ahead = ahead
         take(ahead)
 
-    def serialize(self, *, target: str | None = None, cpu: str | None = None) -> bytes:
+    def serialize(
+        self,
+        *,
+        target: str | None = None,
+        cpu: str | None = None,
+        jobs: int | None = None,
+        progress: Progress | None = None,
+    ) -> bytes:
         """The module with the machine code of all its functions, for :meth:`load`.
 
         ``target`` is an architecture, this one by default: ``x86_64``, ``aarch64`` or ``riscv64``.
         ``cpu`` is for x86_64 a level, ``x86-64-v2`` (the default) to ``x86-64-v4``, or ``native``
         for machines like this one; for the others it is what LLVM calls it. ValueError for
-        others. There are no vectors for riscv64: a module that uses them is a WasmError.
+        others. There are no vectors for riscv64: a module that uses them is a WasmError. ``jobs``
+        and ``progress`` are as in :meth:`compile`; what comes out does not depend on them.
         """
         from wasmwright.codegen import cpu as cpus
         from wasmwright.codegen.ahead import dump
@@ -170,7 +179,8 @@ class Module:
         arch = architecture(cpus.machine() if target is None else target)
         chosen = cpus.DEFAULT[arch] if cpu is None else cpu
         guard = self._options.guard is not False
-        return dump(build(self._module, guard, self._options, arch, chosen))
+        made = build(self._module, guard, self._options, arch, chosen, jobs, progress)
+        return dump(made)
 
     @property
     def model(self) -> model.Module:
@@ -224,9 +234,15 @@ class Module:
         data = self._module.data
         return [data[s.start : s.end] for s in self._module.customs if s.name == name]
 
-    def compile(self) -> None:
-        """Compiles every function now instead of on its first call."""
-        self.code(self._options.guard is not False).compile_all()
+    def compile(self, *, jobs: int | None = None, progress: Progress | None = None) -> None:
+        """Compiles every function now instead of on its first call.
+
+        ``jobs`` is how many threads do it, one for each core by default (ValueError for less
+        than one). ``progress(done, total)`` is called in this thread, at first and whenever more
+        is done, in bytes of function bodies. Functions can be called meanwhile. What ends it early,
+        Ctrl-C or an exception from ``progress``, leaves a module that compiles the rest on call.
+        """
+        self.code(self._options.guard is not False).compile_all(jobs, progress)
 
     def restore(
         self,

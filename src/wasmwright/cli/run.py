@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from wasmwright.cli.inputs import InputError, errors_in, read, read_binary
+from wasmwright.cli.jobs import JOBS, compiling
 from wasmwright.codegen.ahead import SUFFIX
 from wasmwright.errors import LinkError, Trap, WasmException
 
@@ -34,6 +35,7 @@ from wasmwright.errors import LinkError, Trap, WasmException
     help="Set an environment variable, or pass the host's on.",
 )
 @click.option("--eager", is_flag=True, help="Compile all functions before anything runs.")
+@JOBS
 @click.option(
     "--explicit-checks", is_flag=True, help="Check bounds by comparison, not guard pages."
 )
@@ -61,6 +63,7 @@ def command(
     dirs: tuple[str, ...],
     env: tuple[str, ...],
     eager: bool,
+    jobs: int | None,
     explicit_checks: bool,
     deterministic: bool,
     profile: str | None,
@@ -85,7 +88,8 @@ def command(
         _profile()
     module = _module(file, explicit_checks, deterministic)
     if eager:
-        module.compile()
+        with compiling(file) as progress:
+            module.compile(jobs=jobs, progress=progress)
     watched: list[Any] = []
     try:
         return _run(module, file, args, invoke, dirs, env, watched)

@@ -29,6 +29,7 @@ from wasmwright.codegen.unwind import ObjectFrames
 from wasmwright.model.module import Module
 from wasmwright.runtime import backtraces, native, perf_map
 from wasmwright.runtime.compile_clock import Preparing
+from wasmwright.runtime.jobs import Progress, job_count, no_progress, run
 from wasmwright.runtime.resource import resource
 from wasmwright.runtime.symbols import Symbols
 
@@ -217,14 +218,32 @@ class ModuleCode:
             instance.set_code(number, address, short)
         return address
 
-    def compile_all(self) -> None:
-        """Compiles every function that is not compiled yet."""
-        with Preparing(), self._lock:
+    def compile_all(self, jobs: int | None = None, progress: Progress | None = None) -> None:
+        """Compiles every function that is not compiled yet, in ``jobs`` threads (one a core)."""
+        with Preparing():
             if self._ahead:
                 for number in range(len(self._compiled)):
                     self.address(self._first + number)
+            level = self._level(tuning.EAGER_LEVEL)
+            groups: list[list[int]] = []
             for group in eager_groups(self.module, self._compiled):
-                self._compile(group, tuning.EAGER_LEVEL)
+                with self._lock:
+                    if self._found(group, level) is None:
+                        groups.append(group)
+                    else:
+                        self._compile(group, level)
+            sizes = [sum(self._body_size(func) for func in group) for group in groups]
+            tasks = [functools.partial(self._made, group, level) for group in groups]
+            done, total = 0, sum(sizes)
+            report = progress or no_progress
+            report(done, total)
+            # Not under the lock: functions may be called, and so compiled, meanwhile.
+            for number, data in run(tasks, sizes, job_count(jobs)):
+                with self._lock:
+                    self._cached(level).add(tuple(groups[number]), data)
+                    self._take(groups[number], native.get().load_code(data))
+                done += sizes[number]
+                report(done, total)
 
     def _compile(self, wanted: list[int], level: int) -> None:
         level = self._level(level)
@@ -237,6 +256,10 @@ class ModuleCode:
             self._cached(level).forget(wanted[0])
             funcs, data = self._object(wanted, level)
             loaded = native.get().load_code(data)
+        self._take(funcs, loaded)
+
+    def _take(self, funcs: Sequence[int], loaded: LoadedObject) -> None:
+        """Have a loaded object's functions be called from now on."""
         unit = Unit(self.symbols, loaded, funcs)
         self._units.append(unit)
         backtraces.register(loaded.address, loaded.address + loaded.size, unit)
@@ -249,18 +272,29 @@ class ModuleCode:
 
     def _object(self, wanted: list[int], level: int) -> Object:
         """An object that has the wanted functions: from the cache, or compiled now."""
+        found = self._found(wanted, level)
+        if found is not None:
+            return found
+        data = self._made(wanted, level)
+        self._cached(level).add(tuple(wanted), data)
+        return wanted, data
+
+    def _found(self, wanted: list[int], level: int) -> Object | None:
+        """An object that has all wanted functions, if they need not be compiled."""
         found = self._ready(wanted[0], level)
         if found is not None and (self._ahead or set(wanted) <= set(found[0])):
             return found
+        return None
+
+    def _made(self, wanted: Sequence[int], level: int) -> bytes:
+        """The object of functions, compiled now; needs no lock."""
         from wasmwright.codegen.llvm import lower
 
         options = lower.Options(
             guard=self.guard, fuel=self.options.fuel, deterministic=self.options.deterministic
         )
         text = lower.lower_unit(self.module, self.layout, wanted, options)
-        data = native.get().compile_ir(lambda: text, level)
-        self._cached(level).add(tuple(wanted), data)
-        return wanted, data
+        return native.get().compile_ir(lambda: text, level)
 
     def _ready(self, index: int, level: int) -> Object | None:
         """The object that has function ``index``, if it need not be compiled."""
