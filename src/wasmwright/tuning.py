@@ -73,6 +73,9 @@ SMALL_PROCESS: Final = 128 << 20
 # and to inline, small enough to bound its memory.
 EAGER_UNIT: Final = 64 * 1024
 
+# Bytes that are asked for at a time of a stream that a module comes from.
+STREAM_PIECE: Final = 64 * 1024
+
 # Bytes that the cache of compiled code may take on disk, and how many new ones are gathered
 # before they are written.
 CACHE_SIZE: Final = 1 << 30

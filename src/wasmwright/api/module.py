@@ -25,6 +25,7 @@ from wasmwright.validate import validate as validate_module
 if TYPE_CHECKING:
     from wasmwright.api.instance import Instance
     from wasmwright.api.limits import Limits
+    from wasmwright.api.stream import Arriving, AsyncByteStream, ByteStream
     from wasmwright.runtime.code import ModuleCode
     from wasmwright.runtime.jobs import Progress
     from wasmwright.runtime.memory import Memory
@@ -87,6 +88,15 @@ def wasm2wat(source: Source, *, fold: bool = False) -> str:
     return print_module(read_source(source), fold=fold)
 
 
+def refuse_ahead(data: bytes) -> None:
+    """Says of machine code that it is no module."""
+    if is_ahead(data):
+        raise MalformedError(
+            "magic header not detected: this is machine code, compiled ahead of time, which "
+            "Module.load runs if you trust who made it"
+        )
+
+
 class Module:
     """A validated module; immutable, picklable, and shareable between threads.
 
@@ -111,11 +121,7 @@ class Module:
         deterministic: bool = False,
     ) -> None:
         data = read_source(source)
-        if is_ahead(data):
-            raise MalformedError(
-                "magic header not detected: this is machine code, compiled ahead of time, which "
-                "Module.load runs if you trust who made it"
-            )
+        refuse_ahead(data)
         self._module = decode(data, features)
         validate_module(self._module, features)
         self._set_up(Options(features, guard, level, fuel, deterministic))
@@ -125,6 +131,78 @@ class Module:
         self._lock = threading.Lock()
         self._code: dict[bool, ModuleCode] = {}
         self._ahead: Ahead | None = None
+
+    @classmethod
+    def from_stream(
+        cls,
+        source: ByteStream,
+        *,
+        features: int = DEFAULT,
+        guard: bool | None = None,
+        level: int | None = None,
+        fuel: bool = False,
+        deterministic: bool = False,
+        compile: bool = False,
+        jobs: int | None = None,
+        max_size: int = MAX_MODULE_SIZE,
+    ) -> Self:
+        """A module whose bytes are checked while they arrive, and with ``compile`` compiled, too.
+
+        ``source`` is a binary file or anything else with ``read``, a socket, or an iterable of
+        bytes; it is read to its end, and not closed. Sections before the code are decoded and
+        validated before more is read, function bodies one by one, so that what is wrong with the
+        beginning is known before the rest has come. ``compile=True`` compiles them meanwhile in
+        ``jobs`` threads, one a core by default, and returns when all are.
+
+        The other parameters and the errors are those of ``Module``; of several errors it is the
+        first to arrive. InvalidError for more than ``max_size`` bytes. Memory is bounded by a
+        few times the size of what has come.
+        """
+        from wasmwright.api import stream
+
+        options = Options(features, guard, level, fuel, deterministic)
+        with stream.Arriving(options, compile, jobs, max_size) as arriving:
+            for piece in stream.pieces(source):
+                arriving.feed(piece)
+            return cls._arrived(arriving)
+
+    @classmethod
+    async def from_stream_async(
+        cls,
+        source: AsyncByteStream,
+        *,
+        features: int = DEFAULT,
+        guard: bool | None = None,
+        level: int | None = None,
+        fuel: bool = False,
+        deterministic: bool = False,
+        compile: bool = False,
+        jobs: int | None = None,
+        max_size: int = MAX_MODULE_SIZE,
+    ) -> Self:
+        """:meth:`from_stream` in asyncio, of an ``asyncio.StreamReader``, anything else whose
+        ``read`` is a coroutine, or an asynchronous iterable of bytes.
+
+        What takes longer than checking a piece runs in a thread. Cancelling it ends it.
+        """
+        import asyncio
+
+        from wasmwright.api import stream
+
+        options = Options(features, guard, level, fuel, deterministic)
+        with stream.Arriving(options, compile, jobs, max_size) as arriving:
+            async for piece in stream.async_pieces(source):
+                arriving.feed(piece)
+            return await asyncio.to_thread(cls._arrived, arriving)
+
+    @classmethod
+    def _arrived(cls, arriving: Arriving) -> Self:
+        self = cls.__new__(cls)
+        self._module = arriving.finish()
+        self._set_up(arriving.options)
+        if arriving.compiles:
+            arriving.give(self.code(self._options.guard is not False))
+        return self
 
     @classmethod
     def load(cls, source: bytes | os.PathLike[str]) -> Self:

@@ -50,7 +50,7 @@ def command(
 
     `wasmwright run` and `ww.Module.load` run it, without llvmlite and without the cache. It is
     machine code for this version of wasmwright, this version of Python, and the CPU of --cpu or a
-    newer one, and the same whatever -j is. Like a shared library, run it only if you trust who made it.
+    newer one; -j does not change it. Like a shared library, run it only if you trust who made it.
 
     \b
     wasmwright compile prog.wasm

@@ -61,6 +61,22 @@ def eager_groups(module: Module, compiled: Sequence[int]) -> Iterable[list[int]]
         yield group
 
 
+def made(
+    module: Module,
+    layout: abi.Layout,
+    wanted: Sequence[int],
+    guard: bool,
+    options: Options,
+    level: int,
+) -> bytes:
+    """The object of functions, compiled now."""
+    from wasmwright.codegen.llvm import lower
+
+    how = lower.Options(guard=guard, fuel=options.fuel, deterministic=options.deterministic)
+    text = lower.lower_unit(module, layout, wanted, how)
+    return native.get().compile_ir(lambda: text, level)
+
+
 class Unit:
     """A loaded object and which function each part of it is.
 
@@ -239,9 +255,7 @@ class ModuleCode:
             report(done, total)
             # Not under the lock: functions may be called, and so compiled, meanwhile.
             for number, data in run(tasks, sizes, job_count(jobs)):
-                with self._lock:
-                    self._cached(level).add(tuple(groups[number]), data)
-                    self._take(groups[number], native.get().load_code(data))
+                self.adopt(groups[number], data)
                 done += sizes[number]
                 report(done, total)
 
@@ -287,14 +301,13 @@ class ModuleCode:
         return None
 
     def _made(self, wanted: Sequence[int], level: int) -> bytes:
-        """The object of functions, compiled now; needs no lock."""
-        from wasmwright.codegen.llvm import lower
+        return made(self.module, self.layout, wanted, self.guard, self.options, level)
 
-        options = lower.Options(
-            guard=self.guard, fuel=self.options.fuel, deterministic=self.options.deterministic
-        )
-        text = lower.lower_unit(self.module, self.layout, wanted, options)
-        return native.get().compile_ir(lambda: text, level)
+    def adopt(self, funcs: Sequence[int], data: bytes) -> None:
+        """Takes an object of functions that was :func:`made` for this code."""
+        with self._lock:
+            self._cached(self._level(tuning.EAGER_LEVEL)).add(tuple(funcs), data)
+            self._take(funcs, native.get().load_code(data))
 
     def _ready(self, index: int, level: int) -> Object | None:
         """The object that has function ``index``, if it need not be compiled."""

@@ -12,6 +12,7 @@ import functools
 import gc
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
@@ -47,32 +48,57 @@ def job_count(jobs: int | None) -> int:
 
 
 class Pool:
-    """Threads at work on tasks. Every task's outcome comes out of :meth:`outcomes`."""
+    """Threads that run tasks, from the first :meth:`add` until it is closed or stopped.
 
-    def __init__(self, tasks: Sequence[Task], order: Sequence[int], jobs: int) -> None:
-        self._tasks = tasks
-        self._next = iter(order)
+    Python's collector rests while a pool works: a finaliser in one of its threads might call the
+    instance that waits for the pool.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+        self._waiting: deque[tuple[int, Task]] = deque()
         self._changed = threading.Condition()
-        self._outcomes: list[tuple[int, bytes | BaseException]] = []
+        self._outcomes: deque[tuple[int, bytes | BaseException]] = deque()
+        self._closed = False
         self._stopped = False
         self._running = 0
+        _finish_at_exit()
         _pools.add(self)
-        started = 0
-        while started < min(jobs, len(tasks)) and self._start():
-            started += 1
-        if not started:
-            self._running = 1
-            self._work()  # here, as the system refuses threads
+        _rest_collector(1)
 
-    def _start(self) -> bool:
-        # Counted before it runs, so that nobody takes it not to be there.
+    def add(self, number: int, task: Task) -> None:
+        """Have a task run, whose outcome comes with its number."""
         with self._changed:
-            self._running += 1
-        if native.get().start_compiler_thread(self._work):
-            return True
+            self._waiting.append((number, task))
+            self._changed.notify_all()
+            wanted = self._running < self._jobs
+            # Counted before it runs, so that nobody takes it not to be there.
+            self._running += wanted
+        if wanted and not native.get().start_compiler_thread(self._work):
+            with self._changed:
+                self._running -= 1
+
+    def close(self) -> None:
+        """No task will be added."""
         with self._changed:
-            self._running -= 1
-        return False
+            self._closed = True
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """No further task is begun; those that run end by themselves."""
+        with self._changed:
+            if not self._stopped:
+                self._stopped = True
+                _rest_collector(-1)
+            self._changed.notify_all()
+            if not self._running:
+                _pools.discard(self)
+
+    def wait(self) -> None:
+        """Returns when no task runs any more."""
+        with self._changed:
+            while self._running:
+                self._changed.wait()
 
     def _work(self) -> None:
         try:
@@ -80,52 +106,66 @@ class Pool:
         finally:
             with self._changed:
                 self._running -= 1
-                if not self._running:
+                if self._stopped and not self._running:
                     _pools.discard(self)
                 self._changed.notify_all()
 
     def _take_tasks(self) -> None:
         while True:
             with self._changed:
-                index = None if self._stopped else next(self._next, None)
-            if index is None:
-                return
+                while not (self._waiting or self._closed or self._stopped):
+                    self._changed.wait()
+                if self._stopped or not self._waiting:
+                    return
+                number, task = self._waiting.popleft()
             try:
-                outcome: bytes | BaseException = self._tasks[index]()
+                outcome: bytes | BaseException = task()
             except BaseException as error:
                 outcome = error
+            del task
             with self._changed:
-                self._outcomes.append((index, outcome))
-                self._stopped = self._stopped or isinstance(outcome, BaseException)
+                self._outcomes.append((number, outcome))
                 self._changed.notify_all()
 
     def outcomes(self) -> Iterator[tuple[int, bytes]]:
-        """Tasks' numbers and results as they come; raises what a task raised, once all ended."""
-        failed: BaseException | None = None
-        while True:
+        """Tasks' numbers and results as they come; raises what a task raised.
+
+        Closes the pool, and stops it in the end, whatever that is.
+        """
+        self.close()
+        try:
             with self._changed:
-                while not self._outcomes and self._running:
-                    self._changed.wait()
-                if not self._outcomes:
-                    break
-                index, outcome = self._outcomes.pop(0)
-            if isinstance(outcome, BaseException):
-                failed = failed or outcome
-            elif failed is None:
-                yield index, outcome
-        if failed is not None:
-            raise failed
+                alone = not self._running
+                self._running += alone
+            if alone:
+                self._work()  # here, as the system refuses threads
+            while True:
+                with self._changed:
+                    while not self._outcomes and self._running:
+                        self._changed.wait()
+                    if not self._outcomes:
+                        return
+                    number, outcome = self._outcomes.popleft()
+                if isinstance(outcome, BaseException):
+                    raise outcome
+                yield number, outcome
+        finally:
+            self.stop()
 
-    def stop(self) -> None:
-        """No further task is begun."""
-        with self._changed:
-            self._stopped = True
 
-    def wait(self) -> None:
-        """Returns when no task runs any more."""
-        with self._changed:
-            while self._running:
-                self._changed.wait()
+_collector: Final = threading.Lock()
+_resting: list[bool] = []  # of each pool at work: whether the collector was on before it
+
+
+def _rest_collector(more: int) -> None:
+    with _collector:
+        if more > 0:
+            _resting.append(gc.isenabled())
+            gc.disable()
+        elif len(_resting) > 1:
+            _resting.pop()
+        elif _resting.pop():
+            gc.enable()
 
 
 @functools.cache
@@ -147,17 +187,10 @@ def run(tasks: Sequence[Task], sizes: Sequence[int], jobs: int) -> Iterator[tupl
     raised. Where that, or Ctrl-C, or closing the iterator ends it early, tasks that run end by
     themselves.
     """
-    order = sorted(range(len(tasks)), key=lambda index: -sizes[index])
-    _finish_at_exit()
-    # A finaliser in a thread of the pool may call the instance that waits for the pool.
-    collects = gc.isenabled()
-    gc.disable()
-    pool = None
+    pool = Pool(jobs)
     try:
-        pool = Pool(tasks, order, jobs)
+        for number in sorted(range(len(tasks)), key=lambda number: -sizes[number]):
+            pool.add(number, tasks[number])
         yield from pool.outcomes()
     finally:
-        if pool is not None:
-            pool.stop()
-        if collects:
-            gc.enable()
+        pool.stop()
