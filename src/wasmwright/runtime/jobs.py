@@ -61,6 +61,7 @@ class Pool:
         self._outcomes: deque[tuple[int, bytes | BaseException]] = deque()
         self._closed = False
         self._stopped = False
+        self._failed = False  # then no further task is begun either
         self._running = 0
         _finish_at_exit()
         _pools.add(self)
@@ -71,7 +72,7 @@ class Pool:
         with self._changed:
             self._waiting.append((number, task))
             self._changed.notify_all()
-            wanted = self._running < self._jobs
+            wanted = self._running < self._jobs and not self._failed
             # Counted before it runs, so that nobody takes it not to be there.
             self._running += wanted
         if wanted and not native.get().start_compiler_thread(self._work):
@@ -113,9 +114,9 @@ class Pool:
     def _take_tasks(self) -> None:
         while True:
             with self._changed:
-                while not (self._waiting or self._closed or self._stopped):
+                while not (self._waiting or self._closed or self._stopped or self._failed):
                     self._changed.wait()
-                if self._stopped or not self._waiting:
+                if self._stopped or self._failed or not self._waiting:
                     return
                 number, task = self._waiting.popleft()
             try:
@@ -124,6 +125,8 @@ class Pool:
                 outcome = error
             del task
             with self._changed:
+                if isinstance(outcome, BaseException):
+                    self._failed = True
                 self._outcomes.append((number, outcome))
                 self._changed.notify_all()
 
