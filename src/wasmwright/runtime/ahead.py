@@ -58,8 +58,8 @@ def build(
     for group in groups:
 
         def unit(group: list[int] = group) -> bytes:
-            text = lower.lower_unit(module, layout, group, how)
-            return core.compile_ir(lambda: text, level, target)
+            lowered = lower.lower(module, layout, group, how)
+            return core.compile_ir(lambda: lowered.text, level, target, lowered.plain)
 
         tasks.append(unit)
         codes = [module.codes[func - module.imported_funcs] for func in group]

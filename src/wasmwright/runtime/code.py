@@ -73,8 +73,8 @@ def made(
     from wasmwright.codegen.llvm import lower
 
     how = lower.Options(guard=guard, fuel=options.fuel, deterministic=options.deterministic)
-    text = lower.lower_unit(module, layout, wanted, how)
-    return native.get().compile_ir(lambda: text, level)
+    lowered = lower.lower(module, layout, wanted, how)
+    return native.get().compile_ir(lambda: lowered.text, level, plain=lowered.plain)
 
 
 class Unit:

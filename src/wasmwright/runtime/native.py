@@ -171,7 +171,11 @@ class Native:
         return load(data, self._arena, self._resolve)
 
     def compile_ir(
-        self, text: Callable[[], str], level: int = 2, target: Target | None = None
+        self,
+        text: Callable[[], str],
+        level: int = 2,
+        target: Target | None = None,
+        plain: bool = False,
     ) -> bytes:
         """The object that LLVM makes of IR; PlatformError where it is not installed."""
         try:
@@ -183,7 +187,7 @@ class Native:
                 "this needs compiling, and llvmlite is not installed: neither the cache nor a file "
                 "of `wasmwright compile` has the code"
             ) from error
-        return self.call_compiler(lambda: compiler.compile_ir(text(), level, target))
+        return self.call_compiler(lambda: compiler.compile_ir(text(), level, target, plain))
 
     def load_code(self, data: bytes) -> LoadedObject:
         """Loads a unit of compiled wasm into the code arena."""

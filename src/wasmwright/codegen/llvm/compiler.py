@@ -120,7 +120,16 @@ def _parsed(text: str, context: Any) -> Any:
     return module
 
 
-def _optimized(machine: Any, text: str, level: int, context: Any) -> Any:
+def _pipeline(builder: Any, plain: bool) -> Any:
+    if not plain:
+        return builder.getModulePassManager()
+    manager = llvm.create_new_module_pass_manager()
+    for name in tuning.PLAIN_PASSES:
+        getattr(manager, f"add_{name}_pass")()
+    return manager
+
+
+def _optimized(machine: Any, text: str, level: int, plain: bool, context: Any) -> Any:
     """The parsed module after the pass pipeline."""
     module = _parsed(text, context)
     # Without the target's layout the passes would work with LLVM's default one.
@@ -131,7 +140,7 @@ def _optimized(machine: Any, text: str, level: int, context: Any) -> Any:
         options.loop_vectorization = level >= 2
         options.slp_vectorization = level >= 2
         builder = llvm.create_pass_builder(machine, options)
-        manager = builder.getModulePassManager()
+        manager = _pipeline(builder, plain and level == tuning.PLAIN_LEVEL)
         _run_passes(manager, module, builder)
         # llvmlite 0.50 means to, but inherits a `_dispose` that does nothing: 56 KB each.
         NewPassManager._dispose(manager)
@@ -151,33 +160,36 @@ def _emitted(machine: Any, module: Any) -> bytes:
         ffi.lib.LLVMPY_DisposeMemoryBuffer(buffer)
 
 
-def compile_ir(text: str, level: int = 2, target: Target | None = None) -> bytes:
+def compile_ir(
+    text: str, level: int = 2, target: Target | None = None, plain: bool = False
+) -> bytes:
     """Compiles IR text to a relocatable object; ``level`` is 0 to 3 as compilers count it.
 
-    Without a target it is for this very machine. Threads may do it at the same time.
+    Of a text that is ``plain``, the whole pipeline gets no more than a few passes do. Without a
+    target it is for this very machine. Threads may do it at the same time.
     """
     machine = _machine(level, target)
     _compiling.append(None)
     try:
         with create_context() as context:
             _drop_library()
-            with _optimized(machine, text, level, context) as module:
+            with _optimized(machine, text, level, plain, context) as module:
                 _drop_library()
                 return _emitted(machine, module)
     finally:
         _compiling.pop()
 
 
-def optimized_ir(text: str, level: int = 2) -> str:
+def optimized_ir(text: str, level: int = 2, plain: bool = False) -> str:
     """The IR after the pass pipeline, for people who look into it."""
     with create_context() as context:
-        with _optimized(_machine(level, None), text, level, context) as module:
+        with _optimized(_machine(level, None), text, level, plain, context) as module:
             return str(module)
 
 
-def assembly(text: str, level: int = 2) -> str:
+def assembly(text: str, level: int = 2, plain: bool = False) -> str:
     """The machine code as assembler text, for people who look into it."""
     machine = _machine(level, None)
     with create_context() as context:
-        with _optimized(machine, text, level, context) as module:
+        with _optimized(machine, text, level, plain, context) as module:
             return str(machine.emit_assembly(module))

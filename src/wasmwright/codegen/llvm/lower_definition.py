@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from wasmwright import tuning
 from wasmwright.codegen.abi import CTX_RT, RT_FUEL, RT_STACK_LIMIT
 from wasmwright.codegen.llvm.lower_emitter import Emitter
 from wasmwright.codegen.llvm.lower_unit import (
@@ -37,6 +38,8 @@ def definition(e: Emitter) -> list[str]:
     )
     context = f"ptr nonnull align 16 dereferenceable({max(layout.size, 16)}) %ctx"
     attributes = PERSONALITY if e.catches else ""
+    if e.size <= tuning.INLINE_SIZE and not e.calls and not e.catches:
+        attributes = "alwaysinline "
     lines = [
         f"define {signature.ret} @f{e.func}({context}{params}) #0 {attributes}"
         f"!dbg !{e.scope} {{\nentry:\n"
