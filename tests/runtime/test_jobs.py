@@ -157,3 +157,22 @@ ww.Module({SOURCE!r}).compile(jobs=2, progress=stop)
     done = subprocess.run([sys.executable, path], capture_output=True, env=environment, timeout=60)
     assert (done.returncode, done.stderr) == (7, b"")
     assert time.monotonic() - start < 30
+
+
+def test_llvm_is_set_up_once_where_all_threads_need_it_first(tmp_path):
+    environment = {**os.environ, "WASMWRIGHT_CACHE": str(tmp_path)}
+    head = f"import sys; sys.path[:0] = {sys.path!r}\nimport wasmwright as ww\n"
+    # The native parts come from the cache the second time.
+    first = head + "ww.Instance(ww.Module('(module)'))"
+    second = head + (
+        "from wasmwright import tuning\ntuning.EAGER_UNIT = 16\n"
+        "from wasmwright.runtime import native; native.get()\n"
+        "assert 'llvmlite' not in sys.modules\n"
+        f"ww.Module({SOURCE!r}).compile(jobs=8)\nprint('done')"
+    )
+    for script in (first, second):
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, env=environment, timeout=120
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == b"done\n"

@@ -25,6 +25,9 @@ from wasmwright.codegen.llvm.targets import Target
 
 _local: Final = threading.local()
 
+# LLVM is set up by one thread: it ends the process where an option is set a second time.
+_setting_up: Final = threading.Lock()
+
 # What each thread that compiles now has put here.
 _compiling: Final[list[None]] = []
 
@@ -95,19 +98,24 @@ def _machine(level: int, target: Target | None) -> Any:
     machines = _local.__dict__.setdefault("machines", {})
     machine = machines.get((level, target))
     if machine is None:
-        _initialize()
-        if target is None:
-            found = llvm.Target.from_default_triple()
-            cpu, features, abi = host_cpu(), host_features(), ""
-        else:
-            _initialize_all()
-            found = llvm.Target.from_triple(target.triple)
-            _, cpu, features, abi = target
-        machine = found.create_target_machine(
-            cpu=cpu, features=features, opt=level, reloc="pic", codemodel="small", abiname=abi
-        )
+        with _setting_up:
+            machine = _new_machine(level, target)
         machines[level, target] = machine
     return machine
+
+
+def _new_machine(level: int, target: Target | None) -> Any:
+    _initialize()
+    if target is None:
+        found = llvm.Target.from_default_triple()
+        cpu, features, abi = host_cpu(), host_features(), ""
+    else:
+        _initialize_all()
+        found = llvm.Target.from_triple(target.triple)
+        _, cpu, features, abi = target
+    return found.create_target_machine(
+        cpu=cpu, features=features, opt=level, reloc="pic", codemodel="small", abiname=abi
+    )
 
 
 def _parsed(text: str, context: Any) -> Any:
