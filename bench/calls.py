@@ -400,7 +400,9 @@ def memory_table(repeats: int, raw: dict[str, Samples]) -> str:
 
 def default_modules() -> list[Path]:
     """The largest modules that we have ourselves."""
-    modules = sorted(build.WASM.glob("*.wasm"), key=lambda path: path.stat().st_size)
+    modules = sorted(
+        (build.BENCH / "programs" / "wasm").glob("*.wasm"), key=lambda path: path.stat().st_size
+    )
     return modules[-2:]
 
 

@@ -170,6 +170,7 @@ ENGINES: dict[str, Engine] = {
     engine.name: engine
     for engine in (
         Native("native", "-O2 -march=native"),
+        Native("native-O3", "-O3 -march=native"),
         Native("generic", "-O2 -mcpu=baseline"),
         Wasmwright(),
         Wasmtime(),
@@ -177,7 +178,7 @@ ENGINES: dict[str, Engine] = {
     )
 }
 # Run only when asked for by name.
-OPTIONAL = {"generic"}
+OPTIONAL = {"native-O3", "generic"}
 
 
 def machine() -> dict[str, str]:

@@ -7,6 +7,7 @@ crash, is an error and not a number.
 
     python bench/run.py
     python bench/run.py --only nbody,lz --engines native,wasmwright --repeats 3
+    python bench/run.py --suite kernels --engines native,native-O3,wasmwright,wasmtime,node
     python bench/run.py --update-docs
 """
 
@@ -164,19 +165,19 @@ def choose_engines(names: str | None, also: list[str]) -> list[Engine]:
     return chosen
 
 
-def choose_programs(names: str | None) -> list[str]:
-    programs = list(build.sources())
-    if names is None:
-        return programs
-    chosen = names.split(",")
+def choose_programs(suite: str, names: str | None) -> list[Path]:
+    """The sources of the suite's programs asked for."""
+    programs = build.sources(suite)
+    chosen = list(programs) if names is None else names.split(",")
     unknown = sorted(set(chosen) - set(programs))
     if unknown:
         raise SystemExit(f"no such program: {', '.join(unknown)} (there are {', '.join(programs)})")
-    return chosen
+    return [programs[name] for name in chosen]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--suite", choices=build.SUITES, default="programs", help="the folder")
     parser.add_argument("--only", help="names of programs, separated by commas")
     parser.add_argument("--engines", help=f"of {','.join(ENGINES)}; default: all that are here")
     also = "one more engine; the command may hold {wasm}, {dir} and {args}"
@@ -194,8 +195,9 @@ def main() -> int:
     size = (str(options.size),) if options.size else ()
     results: list[Result] = []
     with tempfile.TemporaryDirectory() as scratch:
-        for program in choose_programs(options.only):
-            wasm = build.output_path("simd" if options.simd else "wasm", program)
+        for source in choose_programs(options.suite, options.only):
+            program = source.stem
+            wasm = build.output_path("simd" if options.simd else "wasm", source)
             # Programs take the directory as their second argument: the first must be there.
             arguments = size or (("0",) if program in TAKES_DIRECTORY else ())
             job = Job(program, wasm, arguments, Path(scratch), program in TAKES_DIRECTORY)
@@ -220,7 +222,7 @@ def main() -> int:
         }
         options.json.write_text(json.dumps(document, indent=1) + "\n")
     if options.update_docs:
-        report.update_docs("programs-simd" if options.simd else "programs", text)
+        report.update_docs(f"{options.suite}-simd" if options.simd else options.suite, text)
     return 1 if any(r.errors for r in results) else 0
 
 

@@ -22,8 +22,10 @@ from wasmwright.records import Record
 if TYPE_CHECKING:
     from wasmwright.api.instance import Instance
     from wasmwright.api.limits import Limits
+    from wasmwright.api.stream import Arriving, AsyncByteStream, ByteStream
     from wasmwright.codegen.cache import Pack
     from wasmwright.runtime.code import ModuleCode
+    from wasmwright.runtime.jobs import Progress
     from wasmwright.runtime.memory import Memory
     from wasmwright.runtime.snapshot import Snapshot
 
@@ -93,6 +95,15 @@ def wasm2wat(source: Source, *, fold: bool = False) -> str:
     return print_module(read_source(source), fold=fold)
 
 
+def refuse_ahead(data: bytes) -> None:
+    """Says of machine code that it is no module."""
+    if is_ahead(data):
+        raise MalformedError(
+            "magic header not detected: this is machine code, compiled ahead of time, which "
+            "Module.load runs if you trust who made it"
+        )
+
+
 class Module:
     """A validated module; immutable, picklable, and shareable between threads.
 
@@ -123,11 +134,7 @@ class Module:
         if tier not in TIERS:
             raise ValueError(f"a tier is one of {', '.join(TIERS)}, not {tier!r}")
         data = read_source(source)
-        if is_ahead(data):
-            raise MalformedError(
-                "magic header not detected: this is machine code, compiled ahead of time, which "
-                "Module.load runs if you trust who made it"
-            )
+        refuse_ahead(data)
         self._module = decode(data, features)
         self._set_up(Options(features, guard, level, fuel, deterministic, tier))
         if not self._has_code():
@@ -146,6 +153,80 @@ class Module:
 
         self._pack = find_pack(self._module, self._options.guard is not False, self._options)
         return not self._pack.empty
+
+    @classmethod
+    def from_stream(
+        cls,
+        source: ByteStream,
+        *,
+        features: int = DEFAULT,
+        guard: bool | None = None,
+        level: int | None = None,
+        fuel: bool = False,
+        deterministic: bool = False,
+        tier: str = OPTIMISED,
+        compile: bool = False,
+        jobs: int | None = None,
+        max_size: int = MAX_MODULE_SIZE,
+    ) -> Self:
+        """A module whose bytes are checked while they arrive, and with ``compile`` compiled, too.
+
+        ``source`` is a binary file or anything else with ``read``, a socket, or an iterable of
+        bytes; it is read to its end, and not closed. Sections before the code are decoded and
+        validated before more is read, function bodies one by one, so that what is wrong with the
+        beginning is known before the rest has come. ``compile=True`` compiles them meanwhile in
+        ``jobs`` threads, one a core by default, and returns when all are.
+
+        The other parameters and the errors are those of ``Module``; of several errors it is the
+        first to arrive. InvalidError for more than ``max_size`` bytes. Memory is bounded by a
+        few times the size of what has come.
+        """
+        from wasmwright.api import stream
+
+        options = Options(features, guard, level, fuel, deterministic, tier)
+        with stream.Arriving(options, compile, jobs, max_size) as arriving:
+            for piece in stream.pieces(source):
+                arriving.feed(piece)
+            return cls._arrived(arriving)
+
+    @classmethod
+    async def from_stream_async(
+        cls,
+        source: AsyncByteStream,
+        *,
+        features: int = DEFAULT,
+        guard: bool | None = None,
+        level: int | None = None,
+        fuel: bool = False,
+        deterministic: bool = False,
+        tier: str = OPTIMISED,
+        compile: bool = False,
+        jobs: int | None = None,
+        max_size: int = MAX_MODULE_SIZE,
+    ) -> Self:
+        """:meth:`from_stream` in asyncio, of an ``asyncio.StreamReader``, anything else whose
+        ``read`` is a coroutine, or an asynchronous iterable of bytes.
+
+        What takes longer than checking a piece runs in a thread. Cancelling it ends it.
+        """
+        import asyncio
+
+        from wasmwright.api import stream
+
+        options = Options(features, guard, level, fuel, deterministic, tier)
+        with stream.Arriving(options, compile, jobs, max_size) as arriving:
+            async for piece in stream.async_pieces(source):
+                arriving.feed(piece)
+            return await asyncio.to_thread(cls._arrived, arriving)
+
+    @classmethod
+    def _arrived(cls, arriving: Arriving) -> Self:
+        self = cls.__new__(cls)
+        self._module = arriving.finish()
+        self._set_up(arriving.options)
+        if arriving.compiles:
+            arriving.give(self.code(self._options.guard is not False))
+        return self
 
     @classmethod
     def load(cls, source: bytes | os.PathLike[str]) -> Self:
@@ -176,13 +257,21 @@ class Module:
         self._ahead = ahead
         take(ahead)
 
-    def serialize(self, *, target: str | None = None, cpu: str | None = None) -> bytes:
+    def serialize(
+        self,
+        *,
+        target: str | None = None,
+        cpu: str | None = None,
+        jobs: int | None = None,
+        progress: Progress | None = None,
+    ) -> bytes:
         """The module with the machine code of all its functions, for :meth:`load`.
 
         ``target`` is an architecture, this one by default: ``x86_64``, ``aarch64`` or ``riscv64``.
         ``cpu`` is for x86_64 a level, ``x86-64-v2`` (the default) to ``x86-64-v4``, or ``native``
         for machines like this one; for the others it is what LLVM calls it. ValueError for
-        others. There are no vectors for riscv64: a module that uses them is a WasmError.
+        others. There are no vectors for riscv64: a module that uses them is a WasmError. ``jobs``
+        and ``progress`` are as in :meth:`compile`; what comes out does not depend on them.
         """
         from wasmwright.codegen import cpu as cpus
         from wasmwright.codegen.ahead import dump
@@ -192,7 +281,8 @@ class Module:
         arch = architecture(cpus.machine() if target is None else target)
         chosen = cpus.DEFAULT[arch] if cpu is None else cpu
         guard = self._options.guard is not False
-        return dump(build(self._module, guard, self._options, arch, chosen))
+        made = build(self._module, guard, self._options, arch, chosen, jobs, progress)
+        return dump(made)
 
     @property
     def model(self) -> model.Module:
@@ -248,9 +338,15 @@ class Module:
         data = self._module.data
         return [data[s.start : s.end] for s in self._module.customs if s.name == name]
 
-    def compile(self) -> None:
-        """Compiles every function now instead of on its first call."""
-        self.code(self._options.guard is not False).compile_all()
+    def compile(self, *, jobs: int | None = None, progress: Progress | None = None) -> None:
+        """Compiles every function now instead of on its first call.
+
+        ``jobs`` is how many threads do it, one for each core by default (ValueError for less
+        than one). ``progress(done, total)`` is called in this thread, at first and whenever more
+        is done, in bytes of function bodies. Functions can be called meanwhile. What ends it early,
+        Ctrl-C or an exception from ``progress``, leaves a module that compiles the rest on call.
+        """
+        self.code(self._options.guard is not False).compile_all(jobs, progress)
 
     def restore(
         self,

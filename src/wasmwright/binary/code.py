@@ -25,7 +25,7 @@ def code_section(reader: Reader, imported: i64, codes: list[Code]) -> None:
     known: dict[bytes, tuple[tuple[int, int], ...]] = {}
     for index in range(count):
         try:
-            codes.append(_code(reader, known))
+            codes.append(code_entry(reader, known))
         except MalformedError as error:
             raise MalformedError(error.message, error.offset, imported + index) from None
         except InvalidError as error:
@@ -52,7 +52,8 @@ def check_body(data: bytes, code: Code, features: i64, func: int) -> None:
         )
 
 
-def _code(reader: Reader, known: dict[bytes, tuple[tuple[int, int], ...]]) -> Code:
+def code_entry(reader: Reader, known: dict[bytes, tuple[tuple[int, int], ...]]) -> Code:
+    """The body that the reader stands at; ``known`` are declarations of locals met before."""
     pos = reader.pos
     size = reader.length()
     if size > limit.MAX_FUNCTION_SIZE:

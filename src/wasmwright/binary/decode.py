@@ -75,7 +75,8 @@ def decode(data: bytes | bytearray | memoryview, features: int = feature.DEFAULT
     return _module(data if isinstance(data, bytes) else bytes(data), features)
 
 
-def _header(data: bytes) -> None:
+def check_header(data: bytes) -> None:
+    """That a module begins as it has to."""
     if data[:4] != MAGIC:
         if len(data) < 4:
             raise MalformedError("unexpected end: a module begins with 8 bytes", len(data))
@@ -104,7 +105,7 @@ def _check_section(reader: Reader, section: i64, place: i64, pos: i64) -> None:
         )
 
 
-class _Contents:
+class Contents:
     """What the sections that were read so far hold."""
 
     __slots__ = (
@@ -118,6 +119,7 @@ class _Contents:
         "globals",
         "groups",
         "imports",
+        "last",
         "memories",
         "sections",
         "start",
@@ -143,6 +145,7 @@ class _Contents:
         self.datas: list[Data] = []
         self.customs: list[Custom] = []
         self.sections: list[Section] = []
+        self.last: int = CUSTOM_SECTION  # the id of the last one that is no custom section
 
     def imported_funcs(self) -> i64:
         count: i64 = 0
@@ -155,15 +158,20 @@ class _Contents:
 def _module(data: bytes, features: i64) -> Module:
     if len(data) > limit.MAX_MODULE_SIZE:
         raise too_many("bytes", len(data), limit.MAX_MODULE_SIZE, "MAX_MODULE_SIZE", 0)
-    _header(data)
+    check_header(data)
     reader = Reader(data, _HEADER_SIZE, len(data), features)
-    contents = _Contents()
+    contents = Contents()
     try:
         _sections(reader, contents)
     except MalformedError:
         _check_last_body(reader, contents)
         raise
     _check_lengths(reader, contents)
+    return module_of(data, contents)
+
+
+def module_of(data: bytes, contents: Contents) -> Module:
+    """The module that the sections make."""
     module = index_spaces(
         Module(
             data=data,
@@ -190,36 +198,40 @@ def _module(data: bytes, features: i64) -> Module:
     return module
 
 
-def _sections(reader: Reader, contents: _Contents) -> None:
-    last: i64 = CUSTOM_SECTION
+def _sections(reader: Reader, contents: Contents) -> None:
     while reader.pos < reader.end:
-        pos = reader.pos
-        section = reader.byte()
-        if section != CUSTOM_SECTION:
-            place: i64 = SECTION_PLACE[last]
-            _check_section(reader, section, place, pos)
-            last = section
-        size = reader.length()
-        start = reader.pos
-        reader.skip(size)
-        end = reader.pos
-        reader.pos = start
-        contents.sections.append(Section(section, start, end))
-        if section == CUSTOM_SECTION:
-            contents.customs.append(custom_section(reader, end, last))
-        else:
-            _section(reader, section, contents)
-        # Content is read to the end of the input at most, not to that of the section, and the
-        # two are compared here: what is wrong is told as the reference interpreter tells it.
-        if reader.pos != end:
-            raise MalformedError(
-                f"section size mismatch: the {SECTION_NAMES[section]} section "
-                f"ends at 0x{end:x}, its content at 0x{reader.pos:x}",
-                start,
-            )
+        next_section(reader, contents)
 
 
-def _section(reader: Reader, section: i64, contents: _Contents) -> None:
+def next_section(reader: Reader, contents: Contents) -> None:
+    """Read the section that the reader stands at."""
+    pos = reader.pos
+    section = reader.byte()
+    if section != CUSTOM_SECTION:
+        place: i64 = SECTION_PLACE[contents.last]
+        _check_section(reader, section, place, pos)
+        contents.last = section
+    size = reader.length()
+    start = reader.pos
+    reader.skip(size)
+    end = reader.pos
+    reader.pos = start
+    contents.sections.append(Section(section, start, end))
+    if section == CUSTOM_SECTION:
+        contents.customs.append(custom_section(reader, end, contents.last))
+    else:
+        _section(reader, section, contents)
+    # Content is read to the end of the input at most, not to that of the section, and the
+    # two are compared here: what is wrong is told as the reference interpreter tells it.
+    if reader.pos != end:
+        raise MalformedError(
+            f"section size mismatch: the {SECTION_NAMES[section]} section "
+            f"ends at 0x{end:x}, its content at 0x{reader.pos:x}",
+            start,
+        )
+
+
+def _section(reader: Reader, section: i64, contents: Contents) -> None:
     """Read the content of a section that is not a custom one."""
     if section == TYPE_SECTION:
         contents.types, contents.groups = type_section(reader)
@@ -249,7 +261,7 @@ def _section(reader: Reader, section: i64, contents: _Contents) -> None:
         contents.datas = data_section(reader)
 
 
-def _check_last_body(reader: Reader, contents: _Contents) -> None:
+def _check_last_body(reader: Reader, contents: Contents) -> None:
     """Raise what is malformed in the last body read.
 
     Where what follows a body makes no sense, the body's size is what may be wrong.
@@ -259,7 +271,7 @@ def _check_last_body(reader: Reader, contents: _Contents) -> None:
         check_body(reader.data, contents.codes[-1], reader.features, func)
 
 
-def _check_lengths(reader: Reader, contents: _Contents) -> None:
+def _check_lengths(reader: Reader, contents: Contents) -> None:
     """That sections which speak of the same things speak of equally many."""
     if len(contents.funcs) != len(contents.codes):
         raise MalformedError(

@@ -7,6 +7,7 @@ import os
 import click
 
 from wasmwright.cli.inputs import InputError, errors_in, read_binary, write
+from wasmwright.cli.jobs import JOBS, compiling
 from wasmwright.errors import WasmError
 
 
@@ -33,6 +34,7 @@ from wasmwright.errors import WasmError
     "--explicit-checks", is_flag=True, help="Check bounds by comparison, not guard pages."
 )
 @click.option("--deterministic", is_flag=True, help="Follow the spec's deterministic profile.")
+@JOBS
 @click.argument("file", type=click.Path(dir_okay=False))
 def command(
     file: str,
@@ -42,12 +44,13 @@ def command(
     fuel: bool,
     explicit_checks: bool,
     deterministic: bool,
+    jobs: int | None,
 ) -> None:
     """Compile FILE ahead of time, to a file that runs without a compiler.
 
     `wasmwright run` and `ww.Module.load` run it, without llvmlite and without the cache. It is
     machine code for this version of wasmwright, this version of Python, and the CPU of --cpu or a
-    newer one. Like a shared library, run it only if you trust who made it.
+    newer one; -j does not change it. Like a shared library, run it only if you trust who made it.
 
     \b
     wasmwright compile prog.wasm
@@ -69,7 +72,8 @@ def command(
             deterministic=deterministic,
         )
     try:
-        made = module.serialize(target=target, cpu=cpu)
+        with compiling(file) as progress:
+            made = module.serialize(target=target, cpu=cpu, jobs=jobs, progress=progress)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     except WasmError as error:

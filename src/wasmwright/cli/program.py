@@ -23,6 +23,7 @@ def run(
     dirs: Sequence[str] = (),
     env: Sequence[str] = (),
     eager: bool = False,
+    jobs: int | None = None,
     explicit_checks: bool = False,
     deterministic: bool = False,
     tier: str = OPTIMISED,
@@ -41,7 +42,7 @@ def run(
     try:
         with _deadline(timeout):
             if eager:
-                module.compile()
+                _compile(module, file, jobs)
             return _run(module, file, args, invoke, dirs, env, watched)
     except (Trap, WasmException) as error:
         if coredump is not None and watched:
@@ -50,6 +51,13 @@ def run(
     finally:
         if stats:
             _report()
+
+
+def _compile(module: Any, file: str, jobs: int | None) -> None:
+    from wasmwright.cli.jobs import compiling
+
+    with compiling(file) as progress:
+        module.compile(jobs=jobs, progress=progress)
 
 
 def _count() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from wasmwright.cli import program
+from wasmwright.cli.jobs import JOBS
 from wasmwright.codegen.options import OPTIMISED, TIERS
 
 
@@ -29,6 +30,7 @@ from wasmwright.codegen.options import OPTIMISED, TIERS
     help="Set an environment variable, or pass the host's on.",
 )
 @click.option("--eager", is_flag=True, help="Compile all functions before anything runs.")
+@JOBS
 @click.option(
     "--explicit-checks", is_flag=True, help="Check bounds by comparison, not guard pages."
 )
@@ -72,6 +74,7 @@ def command(
     dirs: tuple[str, ...],
     env: tuple[str, ...],
     eager: bool,
+    jobs: int | None,
     explicit_checks: bool,
     deterministic: bool,
     tier: str,
@@ -102,6 +105,7 @@ def command(
         dirs=dirs,
         env=env,
         eager=eager,
+        jobs=jobs,
         explicit_checks=explicit_checks,
         deterministic=deterministic,
         tier=tier,

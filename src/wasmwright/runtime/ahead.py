@@ -6,6 +6,10 @@ takes that back.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterator
+from typing import Final
+
 from wasmwright import tuning
 from wasmwright.codegen import abi, cpu
 from wasmwright.codegen.ahead import Ahead
@@ -18,12 +22,25 @@ from wasmwright.model.module import KIND_FUNC, Module
 from wasmwright.model.types import FuncType
 from wasmwright.runtime import native, native_parts
 from wasmwright.runtime.code import eager_groups
+from wasmwright.runtime.jobs import Progress, Task, job_count, no_progress, run
+
+# What a native part counts among function bodies when progress is told, in bytes.
+_PART_SIZE: Final = 4096
 
 
-def build(module: Module, guard: bool, options: Options, arch: str, cpu_name: str) -> Ahead:
+def build(
+    module: Module,
+    guard: bool,
+    options: Options,
+    arch: str,
+    cpu_name: str,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> Ahead:
     """Compiles every function for a CPU of an architecture, and the native parts if they run there.
 
-    ``guard`` is the memory mode. Raises ValueError for an unknown CPU.
+    ``guard`` is the memory mode; ``jobs`` is how many threads work, one a core by default, and
+    does not change what comes out. Raises ValueError for an unknown CPU.
     """
     from wasmwright.codegen.llvm import lower
 
@@ -35,20 +52,45 @@ def build(module: Module, guard: bool, options: Options, arch: str, cpu_name: st
     how = lower.Options(
         guard=guard, fuel=options.fuel, deterministic=options.deterministic, arch=arch
     )
-    for group in eager_groups(module, bytes(len(module.funcs))):
-        text = lower.lower_unit(module, layout, group, how)
-        data = core.compile_ir(lambda text=text: text, level, target)  # type: ignore[misc]
+    groups = list(eager_groups(module, bytes(len(module.funcs))))
+    tasks: list[Task] = []
+    sizes: list[int] = []
+    for group in groups:
+
+        def unit(group: list[int] = group) -> bytes:
+            lowered = lower.lower(module, layout, group, how)
+            return core.compile_ir(lambda: lowered.text, level, target, lowered.plain)
+
+        tasks.append(unit)
+        codes = [module.codes[func - module.imported_funcs] for func in group]
+        sizes.append(sum(code.end - code.start for code in codes))
+    parts: list[str] = []
+    for name, ir in _parts(module) if arch == cpu.machine() else ():
+        parts.append(name)
+        tasks.append(functools.partial(core.compile_ir, ir, target=target))
+        sizes.append(_PART_SIZE)
+    made: list[bytes] = [b""] * len(tasks)
+    done, total = 0, sum(sizes)
+    report = progress or no_progress
+    report(done, total)
+    for number, data in run(tasks, sizes, job_count(jobs)):
+        made[number] = data
+        done += sizes[number]
+        report(done, total)
+    for group, data in zip(groups, made, strict=False):
         found.units.append((tuple(group), data))
-    if arch == cpu.machine():
-        found.parts[native_parts.CORE] = core.compile_ir(native_parts.core_ir, target=target)
-        if _needs_collector(module):
-            found.parts[native_parts.COLLECTOR] = core.compile_ir(native_parts.gc_ir, target=target)
-        for keys in _signatures(module):
-            if keys:
-                text = stubs.stub_ir(keys)
-                data = core.compile_ir(lambda text=text: text, target=target)  # type: ignore[misc]
-                found.parts[native_parts.stubs_name(keys)] = data
+    found.parts.update(zip(parts, made[len(groups) :], strict=True))
     return found
+
+
+def _parts(module: Module) -> Iterator[tuple[str, Callable[[], str]]]:
+    """The native parts that a module needs: their names and their IR."""
+    yield native_parts.CORE, native_parts.core_ir
+    if _needs_collector(module):
+        yield native_parts.COLLECTOR, native_parts.gc_ir
+    for keys in _signatures(module):
+        if keys:
+            yield native_parts.stubs_name(keys), functools.partial(stubs.stub_ir, keys)
 
 
 def take(ahead: Ahead) -> None:

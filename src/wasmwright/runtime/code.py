@@ -31,6 +31,7 @@ from wasmwright.codegen.unwind import ObjectFrames
 from wasmwright.model.module import Module
 from wasmwright.runtime import backtraces, compile_log, native, perf_map
 from wasmwright.runtime.compile_clock import Preparing
+from wasmwright.runtime.jobs import Progress, job_count, no_progress, run
 from wasmwright.runtime.resource import resource
 from wasmwright.runtime.symbols import Symbols
 
@@ -64,6 +65,23 @@ def eager_groups(module: Module, compiled: Sequence[int]) -> Iterable[list[int]]
             group, size = [], 0
     if group:
         yield group
+
+
+def made(
+    module: Module,
+    layout: abi.Layout,
+    wanted: Sequence[int],
+    guard: bool,
+    options: Options,
+    level: int,
+    entered: tuple[int, int, int] | None = None,
+) -> bytes:
+    """The object of functions, compiled now; ``entered`` is `lower.lower`'s."""
+    from wasmwright.codegen.llvm import lower
+
+    how = lower.Options(guard=guard, fuel=options.fuel, deterministic=options.deterministic)
+    lowered = lower.lower(module, layout, wanted, how, entered)
+    return native.get().compile_ir(lambda: lowered.text, level, plain=lowered.plain)
 
 
 class Unit:
@@ -282,20 +300,33 @@ class ModuleCode:
             instance.set_code(number, address, short)
         return address
 
-    def compile_all(self) -> None:
-        """Compiles every function that is not compiled yet."""
-        with Preparing(), self._lock:
+    def compile_all(self, jobs: int | None = None, progress: Progress | None = None) -> None:
+        """Compiles every function that is not compiled yet, in ``jobs`` threads (one a core)."""
+        with Preparing():
             if self._ahead:
                 for number in range(len(self._compiled)):
                     self.address(self._first + number)
+            level = self._level(tuning.EAGER_LEVEL)
+            groups: list[list[int]] = []
             for group in eager_groups(self.module, self._compiled):
-                if self.options.tier == OPTIMISED:
-                    self._compile(group, tuning.EAGER_LEVEL)
-                    continue
-                self._baseline(group)
+                with self._lock:
+                    if self._found(group, level) is not None:
+                        self._compile(group, level)
+                        continue
+                    self._baseline(group)
                 left = [func for func in group if not self._compiled[func - self._first]]
                 if left:
-                    self._compile(left, tuning.EAGER_LEVEL)
+                    groups.append(left)
+            sizes = [sum(self._body_size(func) for func in group) for group in groups]
+            tasks = [functools.partial(self._made, group, level) for group in groups]
+            done, total = 0, sum(sizes)
+            report = progress or no_progress
+            report(done, total)
+            # Not under the lock: functions may be called, and so compiled, meanwhile.
+            for number, data in run(tasks, sizes, job_count(jobs)):
+                self.adopt(groups[number], data)
+                done += sizes[number]
+                report(done, total)
 
     def _baseline(self, wanted: list[int]) -> bool:
         """Compiles with the baseline tier, if it is wanted, what that can.
@@ -352,7 +383,7 @@ class ModuleCode:
         began = time.perf_counter()
         level = self._level(tuning.LAZY_LEVEL)
         wanted = self._neighbours(func, self._optimised, tuning.LAZY_UNIT)
-        data = self._llvm(wanted, level, entered)
+        data = self._made(wanted, level, entered)
         self._cached(level).add(tuple(wanted), data)
         with self._lock:
             loaded = self._publish(wanted, data, began, compile_log.HOT)
@@ -396,21 +427,31 @@ class ModuleCode:
 
     def _object(self, wanted: list[int], level: int) -> tuple[str, Object]:
         """An object that has the wanted functions, and where it is from."""
-        found = self._ready(wanted[0], level)
-        if found is not None and (self._ahead or set(wanted) <= set(found[0])):
+        found = self._found(wanted, level)
+        if found is not None:
             return compile_log.AHEAD if self._ahead else compile_log.CACHED, found
-        data = self._llvm(wanted, level, None)
+        data = self._made(wanted, level)
         self._cached(level).add(tuple(wanted), data)
         return compile_log.OPTIMISED, (wanted, data)
 
-    def _llvm(self, wanted: list[int], level: int, entered: tuple[int, int, int] | None) -> bytes:
-        from wasmwright.codegen.llvm import lower
+    def _found(self, wanted: list[int], level: int) -> Object | None:
+        """An object that has all wanted functions, if they need not be compiled."""
+        found = self._ready(wanted[0], level)
+        if found is not None and (self._ahead or set(wanted) <= set(found[0])):
+            return found
+        return None
 
-        options = lower.Options(
-            guard=self.guard, fuel=self.options.fuel, deterministic=self.options.deterministic
-        )
-        text = lower.lower_unit(self.module, self.layout, wanted, options, entered)
-        return native.get().compile_ir(lambda: text, level)
+    def _made(
+        self, wanted: Sequence[int], level: int, entered: tuple[int, int, int] | None = None
+    ) -> bytes:
+        return made(self.module, self.layout, wanted, self.guard, self.options, level, entered)
+
+    def adopt(self, funcs: Sequence[int], data: bytes) -> None:
+        """Takes an object of functions that was :func:`made` for this code."""
+        began = time.perf_counter()
+        with self._lock:
+            self._cached(self._level(tuning.EAGER_LEVEL)).add(tuple(funcs), data)
+            self._publish(funcs, data, began, compile_log.OPTIMISED)
 
     def _ready(self, index: int, level: int) -> Object | None:
         """The object that has function ``index``, if it need not be compiled."""

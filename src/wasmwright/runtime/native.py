@@ -172,7 +172,11 @@ class Native:
         return load(data, self._arena, self._resolve)
 
     def compile_ir(
-        self, text: Callable[[], str], level: int = 2, target: Target | None = None
+        self,
+        text: Callable[[], str],
+        level: int = 2,
+        target: Target | None = None,
+        plain: bool = False,
     ) -> bytes:
         """The object that LLVM makes of IR; PlatformError where it is not installed."""
         try:
@@ -184,7 +188,7 @@ class Native:
                 "this needs compiling, and llvmlite is not installed: neither the cache nor a file "
                 "of `wasmwright compile` has the code"
             ) from error
-        return self.call_compiler(lambda: compiler.compile_ir(text(), level, target))
+        return self.call_compiler(lambda: compiler.compile_ir(text(), level, target, plain))
 
     def load_code(self, data: bytes) -> LoadedObject:
         """Loads a unit of compiled wasm into the code arena."""
@@ -373,21 +377,25 @@ class Native:
             finally:
                 done.set()
 
+        if not self.start_compiler_thread(run) or not begun.wait(tuning.COMPILER_START):
+            return call()
+        done.wait()
+        if failure:
+            raise failure[0]
+        return outcome[0]
+
+    def start_compiler_thread(self, run: Callable[[], None]) -> bool:
+        """Has a thread with a stack for LLVM call ``run``; False if the system refuses one."""
         # Not a threading.Thread: in want of memory its start waits for ever.
         with self._lock:
             usual = threading.stack_size(2 * tuning.COMPILER_STACK)
             try:
                 _thread.start_new_thread(run, ())
             except RuntimeError:
-                return call()
+                return False
             finally:
                 threading.stack_size(usual)
-        if not begun.wait(tuning.COMPILER_START):
-            return call()
-        done.wait()
-        if failure:
-            raise failure[0]
-        return outcome[0]
+        return True
 
     def _finish_compiling(self) -> None:
         # LLVM must not be at work in another thread while the process ends.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from librt.vecs import vec
@@ -20,6 +21,7 @@ from wasmwright.model.module import (
     Elem,
     Module,
 )
+from wasmwright.model.parts import Code
 from wasmwright.model.types import GlobalType, defaultable
 from wasmwright.validate.body import Body
 from wasmwright.validate.constexpr import ConstChecker
@@ -45,7 +47,6 @@ _GLOBALS: Final = 6
 _EXPORTS: Final = 7
 _START: Final = 8
 _ELEMS: Final = 9
-_CODES: Final = 10
 _DATAS: Final = 11
 _TAGS: Final = 13
 
@@ -76,12 +77,27 @@ class ModuleChecker:
 
     def check(self) -> None:
         """Check the module; errors without a place get that of their section."""
+        body = self.check_head()
+        self.check_codes(body, self.module.codes, self.module.imported_funcs)
+
+    def check_head(self) -> Body:
+        """Check everything but the function bodies; gives what they are checked with."""
         try:
-            self._check()
+            return self._check_head()
         except InvalidError as error:
-            if error.offset is not None:
-                raise
-            raise InvalidError(error.message, self._section_offset(), error.func) from None
+            raise self._placed(error) from None
+
+    def check_types(self) -> None:
+        """Check the types only."""
+        try:
+            check_types(self.module, self.features, Canon())
+        except InvalidError as error:
+            raise self._placed(error) from None
+
+    def _placed(self, error: InvalidError) -> InvalidError:
+        if error.offset is not None:
+            return error
+        return InvalidError(error.message, self._section_offset(), error.func)
 
     def _section_offset(self) -> int | None:
         imports: int | None = None  # where what is not in its own section is from
@@ -92,7 +108,7 @@ class ModuleChecker:
                 imports = section.start
         return imports
 
-    def _check(self) -> None:
+    def _check_head(self) -> Body:
         module = self.module
         canon = Canon()
         ids = check_types(module, self.features, canon)
@@ -112,7 +128,7 @@ class ModuleChecker:
         self._check_elems(context, constants)
         self._check_datas(context, constants)
         self._check_start(context)
-        self._check_codes(context, Body(context, body_signatures))
+        return Body(context, body_signatures)
 
     # Types of imports and definitions
 
@@ -237,10 +253,16 @@ class ModuleChecker:
         if (context.params[index] | context.results[index]) & COUNT_MASK != 0:
             raise InvalidError(f"start function {start} must not have parameters or results")
 
-    def _check_codes(self, context: Context, body: Body) -> None:
-        self.section = _CODES
-        func = self.module.imported_funcs
-        for code in self.module.codes:
+    # Function bodies
+
+    def check_codes(self, body: Body, codes: Sequence[Code], first: int) -> None:
+        """Check bodies of functions; ``first`` is the index of the first of them.
+
+        Their places are in the bytes that ``body`` reads.
+        """
+        context = body.context
+        func = first
+        for code in codes:
             index = context.funcs[func]
             try:
                 body.start(
@@ -253,6 +275,6 @@ class ModuleChecker:
             except MalformedError:
                 # What the suite says of a body that does not end where it should, depends on
                 # what comes after it.
-                check_encoding(self.module.data, code, self.features, func)
+                check_encoding(body.reader.data, code, self.features, func)
                 raise
             func += 1

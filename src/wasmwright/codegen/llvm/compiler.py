@@ -1,7 +1,9 @@
 """LLVM IR text to object bytes: the target machine and the pass pipeline.
 
-The only state is one target machine a thread and level; LLVM's global lock in llvmlite makes
-concurrent calls safe.
+The only state is one target machine a thread and level. llvmlite calls LLVM under one lock of the
+process, which would have threads compile one after another; the three calls that take time go
+around it. They are safe, as each compilation has a context of its own, and what LLVM shares between
+contexts it guards itself.
 """
 
 from __future__ import annotations
@@ -9,9 +11,12 @@ from __future__ import annotations
 import functools
 import platform
 import threading
+from ctypes import c_char_p, string_at
 from typing import Any, Final
 
 import llvmlite.binding as llvm
+from llvmlite.binding import ffi
+from llvmlite.binding.context import create_context
 from llvmlite.binding.newpassmanagers import NewPassManager
 
 from wasmwright import tuning
@@ -19,6 +24,23 @@ from wasmwright.codegen import vm
 from wasmwright.codegen.llvm.targets import Target
 
 _local: Final = threading.local()
+
+# LLVM is set up by one thread: it ends the process where an option is set a second time.
+_setting_up: Final = threading.Lock()
+
+# What each thread that compiles now has put here.
+_compiling: Final[list[None]] = []
+
+
+def _unlocked(name: str) -> Any:
+    """A function of llvmlite's library, without llvmlite's lock around it if it can be had so."""
+    locked = getattr(ffi.lib, name)
+    return getattr(locked, "_cfn", locked)
+
+
+_parse: Final = _unlocked("LLVMPY_ParseAssembly")
+_run_passes: Final = _unlocked("LLVMPY_RunNewModulePassManager")
+_emit: Final = _unlocked("LLVMPY_TargetMachineEmitToMemory")
 
 
 @functools.cache
@@ -49,9 +71,10 @@ def _drop_library() -> None:
     """Gives back the memory of LLVM's code that has run: what follows needs other parts of it.
 
     Of 55 MB after the import, 25; and the passes and the code generator share little. It is read
-    again at 3 ms a function, which a process that is large anyway is spared.
+    again at 3 ms a function, which a process that is large anyway is spared, and one that compiles
+    in several threads.
     """
-    if vm.resident() > tuning.SMALL_PROCESS:
+    if len(_compiling) > 1 or vm.resident() > tuning.SMALL_PROCESS:
         return
     for address, size in _library():
         vm.drop_pages(address, size)
@@ -75,24 +98,48 @@ def _machine(level: int, target: Target | None) -> Any:
     machines = _local.__dict__.setdefault("machines", {})
     machine = machines.get((level, target))
     if machine is None:
-        _initialize()
-        if target is None:
-            found = llvm.Target.from_default_triple()
-            cpu, features, abi = host_cpu(), host_features(), ""
-        else:
-            _initialize_all()
-            found = llvm.Target.from_triple(target.triple)
-            _, cpu, features, abi = target
-        machine = found.create_target_machine(
-            cpu=cpu, features=features, opt=level, reloc="pic", codemodel="small", abiname=abi
-        )
+        with _setting_up:
+            machine = _new_machine(level, target)
         machines[level, target] = machine
     return machine
 
 
-def _optimized(machine: Any, text: str, level: int) -> Any:
+def _new_machine(level: int, target: Target | None) -> Any:
+    _initialize()
+    if target is None:
+        found = llvm.Target.from_default_triple()
+        cpu, features, abi = host_cpu(), host_features(), ""
+    else:
+        _initialize_all()
+        found = llvm.Target.from_triple(target.triple)
+        _, cpu, features, abi = target
+    return found.create_target_machine(
+        cpu=cpu, features=features, opt=level, reloc="pic", codemodel="small", abiname=abi
+    )
+
+
+def _parsed(text: str, context: Any) -> Any:
+    with ffi.OutputString() as error:
+        pointer = _parse(context, c_char_p(text.encode()), error)
+        module = llvm.ModuleRef(pointer, context)
+        if error:
+            module.close()
+            raise RuntimeError(f"LLVM IR parsing error\n{error}")
+    return module
+
+
+def _pipeline(builder: Any, plain: bool) -> Any:
+    if not plain:
+        return builder.getModulePassManager()
+    manager = llvm.create_new_module_pass_manager()
+    for name in tuning.PLAIN_PASSES:
+        getattr(manager, f"add_{name}_pass")()
+    return manager
+
+
+def _optimized(machine: Any, text: str, level: int, plain: bool, context: Any) -> Any:
     """The parsed module after the pass pipeline."""
-    module = llvm.parse_assembly(text)
+    module = _parsed(text, context)
     # Without the target's layout the passes would work with LLVM's default one.
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
@@ -101,34 +148,56 @@ def _optimized(machine: Any, text: str, level: int) -> Any:
         options.loop_vectorization = level >= 2
         options.slp_vectorization = level >= 2
         builder = llvm.create_pass_builder(machine, options)
-        manager = builder.getModulePassManager()
-        manager.run(module, builder)
+        manager = _pipeline(builder, plain and level == tuning.PLAIN_LEVEL)
+        _run_passes(manager, module, builder)
         # llvmlite 0.50 means to, but inherits a `_dispose` that does nothing: 56 KB each.
         NewPassManager._dispose(manager)
     return module
 
 
-def compile_ir(text: str, level: int = 2, target: Target | None = None) -> bytes:
+def _emitted(machine: Any, module: Any) -> bytes:
+    with ffi.OutputString() as error:
+        buffer = _emit(machine, module, 1, error)
+        if not buffer:
+            raise RuntimeError(str(error))
+    try:
+        return string_at(
+            ffi.lib.LLVMPY_GetBufferStart(buffer), ffi.lib.LLVMPY_GetBufferSize(buffer)
+        )
+    finally:
+        ffi.lib.LLVMPY_DisposeMemoryBuffer(buffer)
+
+
+def compile_ir(
+    text: str, level: int = 2, target: Target | None = None, plain: bool = False
+) -> bytes:
     """Compiles IR text to a relocatable object; ``level`` is 0 to 3 as compilers count it.
 
-    Without a target it is for this very machine.
+    Of a text that is ``plain``, the whole pipeline gets no more than a few passes do. Without a
+    target it is for this very machine. Threads may do it at the same time.
     """
     machine = _machine(level, target)
-    _drop_library()
-    module = _optimized(machine, text, level)
-    _drop_library()
+    _compiling.append(None)
     try:
-        return bytes(machine.emit_object(module))
+        with create_context() as context:
+            _drop_library()
+            with _optimized(machine, text, level, plain, context) as module:
+                _drop_library()
+                return _emitted(machine, module)
     finally:
-        module.close()
+        _compiling.pop()
 
 
-def optimized_ir(text: str, level: int = 2) -> str:
+def optimized_ir(text: str, level: int = 2, plain: bool = False) -> str:
     """The IR after the pass pipeline, for people who look into it."""
-    return str(_optimized(_machine(level, None), text, level))
+    with create_context() as context:
+        with _optimized(_machine(level, None), text, level, plain, context) as module:
+            return str(module)
 
 
-def assembly(text: str, level: int = 2) -> str:
+def assembly(text: str, level: int = 2, plain: bool = False) -> str:
     """The machine code as assembler text, for people who look into it."""
     machine = _machine(level, None)
-    return str(machine.emit_assembly(_optimized(machine, text, level)))
+    with create_context() as context:
+        with _optimized(machine, text, level, plain, context) as module:
+            return str(machine.emit_assembly(module))

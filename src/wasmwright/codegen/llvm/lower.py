@@ -141,13 +141,26 @@ _DELEGATE: Final = slot("delegate")
 _CATCHES: Final = (slot("catch"), slot("catch_all"))
 
 
-def lower_unit(
+class Lowered:
+    """The LLVM IR of one unit, and whether a few passes get all out of it."""
+
+    def __init__(self, text: str, plain: bool) -> None:
+        self.text: str = text
+        self.plain: bool = plain
+
+
+def lower_unit(module: Module, layout: Layout, funcs: Sequence[int], options: Options) -> str:
+    """The text of :func:`lower`."""
+    return lower(module, layout, funcs, options).text
+
+
+def lower(
     module: Module,
     layout: Layout,
     funcs: Sequence[int],
     options: Options,
     entered: tuple[int, int, int] | None = None,
-) -> str:
+) -> Lowered:
     """The LLVM IR of one unit: the functions with these indices, which must be valid.
 
     ``entered`` has it define ``@o<index>``, too: a function that goes on at the head of a loop
@@ -164,7 +177,7 @@ def lower_unit(
     unit.resolve()
     lines = ["".join(function) for function in functions]
     lines.append(unit.epilogue())
-    return "".join(lines)
+    return Lowered("".join(lines), not unit.gains)
 
 
 def _function(unit: Unit, func: int, entry: i64, step: i64) -> list[str]:
@@ -215,6 +228,7 @@ def _function(unit: Unit, func: int, entry: i64, step: i64) -> list[str]:
         elif handler == _SELECT_TYPED:
             _select_typed(e)
         elif handler == _VECTOR:
+            unit.gains = True
             _need_vectors(e, opcode)
             vector(e, opcode)
         elif handler == _VECTOR_LOAD:
@@ -229,8 +243,10 @@ def _function(unit: Unit, func: int, entry: i64, step: i64) -> list[str]:
         elif handler == _REFERENCE:
             reference_instruction(e, opcode)
         elif handler == _AGGREGATE:
+            unit.gains = True
             aggregate_instruction(e, opcode)
         elif handler == _CAST:
+            unit.gains = True
             cast_instruction(e, opcode)
         elif handler == _EXCEPTION:
             exception_instruction(e, opcode)
@@ -299,4 +315,4 @@ def _select_typed(e: Emitter) -> None:
         e.types[-1] = valtype
 
 
-__all__ = ["Options", "Unsupported", "lower_unit"]
+__all__ = ["Lowered", "Options", "Unsupported", "lower", "lower_unit"]

@@ -167,6 +167,7 @@ def _start_loop(e: Emitter, frame: Frame) -> None:
 
 def _start_twice(e: Emitter, frame: Frame, plan: LoopPlan) -> None:
     """Start the copy of a loop that has no checks; the end of it will start the other."""
+    e.unit.gains = True
     frame.plan = plan
     frame.body = e.reader.pos
     frame.other = e.label()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from wasmwright import tuning
 from wasmwright.codegen.abi import CTX_RT, RT_FUEL, RT_STACK_LIMIT
 from wasmwright.codegen.llvm.lower_emitter import Emitter
 from wasmwright.codegen.llvm.lower_unit import (
@@ -40,6 +41,8 @@ def definition(e: Emitter) -> list[str]:
     name = f"f{e.func}"
     if e.entry >= 0:
         name, params = f"o{e.func}", ", ptr %frame"
+    if e.size <= tuning.INLINE_SIZE and not e.calls and not e.catches:
+        attributes = "alwaysinline "
     lines = [
         f"define {signature.ret} @{name}({context}{params}) #0 {attributes}"
         f"!dbg !{e.scope} {{\nentry:\n"

@@ -181,6 +181,7 @@ def widened(e: Emitter, operand: str, address64: bool) -> str:
 
 def checked(e: Emitter, memory: int, operand: str, offset: int, size: int) -> str:
     """The pointer of an access of ``size`` bytes, after its end was compared with the length."""
+    e.unit.gains = True
     address64 = e.unit.memories[memory].address64
     length = e.memory_length(memory)
     pointer = indexed(e, memory, operand)

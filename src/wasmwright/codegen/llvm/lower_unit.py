@@ -305,6 +305,9 @@ class Unit:
         # that (see `Emitter.hide_vector`): where it stands, hidden and plain.
         self.float_vectors: bool = False
         self.deferred: list[tuple[list[str], int, str, str]] = []
+        # Whether LLVM's whole pipeline may gain something here (see `tuning.PLAIN_PASSES`): loops
+        # to vectorise, checks to leave out, objects, vectors.
+        self.gains: bool = options.fuel
         # Whether anything here throws or catches, and whether anything makes objects.
         self.unwinds: bool = False
         self.allocates: bool = False
