@@ -160,7 +160,7 @@ OFFSETS = [0x33, 0x2C]
 def test_stats_say_what_was_compiled(tmp_path: Path) -> None:
     from click.testing import CliRunner
 
-    from wasmwright.cli import cli
+    from wasmwright.cli.commands import cli
 
     path = tmp_path / "fib.wat"
     path.write_text(FIBONACCI)
