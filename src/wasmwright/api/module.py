@@ -12,7 +12,7 @@ from wasmwright.binary.decode import decode
 from wasmwright.binary.preamble import is_text
 from wasmwright.codegen.ahead import Ahead, is_ahead
 from wasmwright.codegen.ahead import parse as parse_ahead
-from wasmwright.codegen.options import OPTIMISED, TIERS, Options
+from wasmwright.codegen.options import DEFAULT_TIER, TIERS, Options
 from wasmwright.errors import CompileError, MalformedError
 from wasmwright.features import DEFAULT
 from wasmwright.limits import MAX_MODULE_SIZE
@@ -129,7 +129,7 @@ class Module:
         level: int | None = None,
         fuel: bool = False,
         deterministic: bool = False,
-        tier: str = OPTIMISED,
+        tier: str = DEFAULT_TIER,
     ) -> None:
         if tier not in TIERS:
             raise ValueError(f"a tier is one of {', '.join(TIERS)}, not {tier!r}")
@@ -164,7 +164,7 @@ class Module:
         level: int | None = None,
         fuel: bool = False,
         deterministic: bool = False,
-        tier: str = OPTIMISED,
+        tier: str = DEFAULT_TIER,
         compile: bool = False,
         jobs: int | None = None,
         max_size: int = MAX_MODULE_SIZE,
@@ -199,7 +199,7 @@ class Module:
         level: int | None = None,
         fuel: bool = False,
         deterministic: bool = False,
-        tier: str = OPTIMISED,
+        tier: str = DEFAULT_TIER,
         compile: bool = False,
         jobs: int | None = None,
         max_size: int = MAX_MODULE_SIZE,

@@ -11,7 +11,7 @@ from typing import Any
 
 from wasmwright.cli.inputs import InputError, UsageError, errors_in, read, read_binary
 from wasmwright.codegen.ahead import SUFFIX
-from wasmwright.codegen.options import OPTIMISED
+from wasmwright.codegen.options import DEFAULT_TIER
 from wasmwright.errors import LinkError, Trap, WasmException
 
 
@@ -26,7 +26,7 @@ def run(
     jobs: int | None = None,
     explicit_checks: bool = False,
     deterministic: bool = False,
-    tier: str = OPTIMISED,
+    tier: str = DEFAULT_TIER,
     stats: bool = False,
     timeout: float | None = None,
     profile: str | None = None,

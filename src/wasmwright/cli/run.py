@@ -6,7 +6,7 @@ import click
 
 from wasmwright.cli import program
 from wasmwright.cli.jobs import JOBS
-from wasmwright.codegen.options import OPTIMISED, TIERS
+from wasmwright.codegen.options import DEFAULT_TIER, TIERS
 
 
 @click.command(
@@ -42,7 +42,7 @@ from wasmwright.codegen.options import OPTIMISED, TIERS
 @click.option(
     "--tier",
     type=click.Choice(TIERS),
-    default=OPTIMISED,
+    default=DEFAULT_TIER,
     show_default=True,
     help="Who compiles: stencils at once, LLVM, or LLVM what is hot.",
 )

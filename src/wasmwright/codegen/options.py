@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Final
 
 from wasmwright.features import DEFAULT
@@ -13,6 +14,9 @@ OPTIMISED: Final = "optimised"
 AUTO: Final = "auto"
 TIERS: Final = (BASELINE, OPTIMISED, AUTO)
 
+# Who does where nobody says; the environment may.
+DEFAULT_TIER: Final = os.environ.get("WASMWRIGHT_TIER", OPTIMISED)
+
 
 class Options(Record):
     """What ``api.Module`` was made with; it says what each option means."""
@@ -22,4 +26,4 @@ class Options(Record):
     level: int | None = None
     fuel: bool = False
     deterministic: bool = False
-    tier: str = OPTIMISED
+    tier: str = DEFAULT_TIER

@@ -120,9 +120,7 @@ class BaselineUnit:
 
     def frames_at(self, address: int, stopped: bool) -> list[errors.Frame]:
         """Implements CodeMap."""
-        place = address - self.address
-        # A return address may be that of the next function.
-        at = place if stopped else place - 1
+        at = address - self.address
         func = self.funcs[bisect.bisect_right(self._starts, at) - 1]
         offset = self._offsets[bisect.bisect_right(self._from, at) - 1]
         # Code that goes on in optimised code has a frame, but is not a call of the function.

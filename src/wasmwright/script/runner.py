@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wasmwright.api import Global, Instance, Module
-from wasmwright.codegen.options import OPTIMISED
+from wasmwright.codegen.options import DEFAULT_TIER
 from wasmwright.errors import (
     CompileError,
     ExhaustionError,
@@ -104,7 +104,7 @@ def run_script(
     features: int = DEFAULT,
     guard: bool = True,
     level: int = LEVEL,
-    tier: str = OPTIMISED,
+    tier: str = DEFAULT_TIER,
 ) -> Report:
     """Run a script; ``guard`` says whether memories have guard pages or explicit checks.
 
