@@ -24,6 +24,7 @@ _log: Final = logging.getLogger("wasmwright")
 
 _NUMBER_SIZE: Final = 8  # bytes of a message
 _BATCH: Final = 512
+_FEW: Final = 16
 
 
 class Optimiser(Protocol):
@@ -41,6 +42,7 @@ class Tiers:
         self._lock = threading.Lock()
         self._firsts: list[int] = []
         self._owners: list[tuple[weakref.ref[Optimiser], weakref.ref[BaselineUnit]]] = []
+        self._crowded = _FEW  # units from which on those are dropped that are gone
         self._next = 1
         self._thread: threading.Thread | None = None
         self._off = False
@@ -66,9 +68,19 @@ class Tiers:
 
     def add(self, owner: Optimiser, unit: BaselineUnit) -> None:
         """Announces code whose first number ``start`` gave."""
-        self._firsts.append(self._next)
-        self._owners.append((weakref.ref(owner), weakref.ref(unit)))
-        self._next += len(unit.sites)
+        with self._lock:
+            if len(self._owners) > self._crowded:
+                alive = [
+                    (first, pair)
+                    for first, pair in zip(self._firsts, self._owners, strict=True)
+                    if pair[1]() is not None
+                ]
+                self._firsts = [first for first, _ in alive]
+                self._owners = [pair for _, pair in alive]
+                self._crowded = 2 * len(alive) + _FEW
+            self._firsts.append(self._next)
+            self._owners.append((weakref.ref(owner), weakref.ref(unit)))
+            self._next += len(unit.sites)
 
     def abandon(self) -> None:
         """Has the process's end not wait for a compilation; it must not run the C library's."""
@@ -101,14 +113,18 @@ class Tiers:
                 self._handle(int.from_bytes(data[at : at + _NUMBER_SIZE], "little"))
 
     def _handle(self, number: int) -> None:
-        at = bisect.bisect_right(self._firsts, number) - 1
-        owner, unit = self._owners[at][0](), self._owners[at][1]()
-        if owner is None or unit is None or self._off:
+        with self._lock:
+            at = bisect.bisect_right(self._firsts, number) - 1
+            if at < 0:
+                return
+            first, (one, other) = self._firsts[at], self._owners[at]
+        owner, unit = one(), other()
+        if owner is None or unit is None or self._off or number - first >= len(unit.sites):
             return
         self.busy = True
         try:
             with self._working:
-                owner.optimise(unit, number - self._firsts[at])
+                owner.optimise(unit, number - first)
         except WasmError as error:
             _log.warning("no optimised code from here on: %s", error)
             self._off = True
