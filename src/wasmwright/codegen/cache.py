@@ -64,8 +64,12 @@ def directory() -> str | None:
         return None
     path = setting or _user_directory()
     try:
-        os.makedirs(path, mode=0o700, exist_ok=True)
-        return path if _private(os.stat(path)) else None
+        try:
+            status = os.stat(path)
+        except FileNotFoundError:
+            os.makedirs(path, mode=0o700, exist_ok=True)
+            status = os.stat(path)
+        return path if _private(status) else None
     except OSError:
         return None
 
