@@ -170,7 +170,8 @@ def main() -> int:
     from wasmwright import _build_info
 
     built = f"wasmwright {_build_info.VERSION}, {_build_info.describe()}"
-    text = f"{table}\n\n{report.provenance([built, f'wasmtime {version("wasmtime")}'])}"
+    made = report.provenance([built, f"wasmtime {version('wasmtime')}"])
+    text = f"{table}\n\n{made}"
     if options.update_docs:
         report.update_docs(name, text)
     return 0
