@@ -339,7 +339,8 @@ class Module:
         return [data[s.start : s.end] for s in self._module.customs if s.name == name]
 
     def compile(self, *, jobs: int | None = None, progress: Progress | None = None) -> None:
-        """Compiles every function now instead of on its first call.
+        """Compiles every function now instead of on its first call; with LLVM, unless the tier is
+        ``"baseline"``.
 
         ``jobs`` is how many threads do it, one for each core by default (ValueError for less
         than one). ``progress(done, total)`` is called in this thread, at first and whenever more

@@ -26,7 +26,7 @@ from wasmwright.codegen.heap_layout import HeapNeeds
 from wasmwright.codegen.lines import Place
 from wasmwright.codegen.llvm import native_calls
 from wasmwright.codegen.objects import LoadedObject, ObjectError
-from wasmwright.codegen.options import AUTO, OPTIMISED, Options
+from wasmwright.codegen.options import AUTO, BASELINE, OPTIMISED, Options
 from wasmwright.codegen.unwind import ObjectFrames
 from wasmwright.model.module import Module
 from wasmwright.runtime import backtraces, compile_log, native, perf_map
@@ -307,21 +307,25 @@ class ModuleCode:
                 for number in range(len(self._compiled)):
                     self.address(self._first + number)
             level = self._level(tuning.EAGER_LEVEL)
+            every = list(eager_groups(self.module, self._compiled))
+            done, total = 0, sum(sum(map(self._body_size, group)) for group in every)
+            report = progress or no_progress
+            report(done, total)
             groups: list[list[int]] = []
-            for group in eager_groups(self.module, self._compiled):
+            for group in every:
                 with self._lock:
                     if self._found(group, level) is not None:
                         self._compile(group, level)
-                        continue
-                    self._baseline(group)
+                    elif self.options.tier == BASELINE:
+                        self._baseline(group)
                 left = [func for func in group if not self._compiled[func - self._first]]
                 if left:
                     groups.append(left)
-            sizes = [sum(self._body_size(func) for func in group) for group in groups]
+                if len(left) < len(group):
+                    done += sum(map(self._body_size, set(group) - set(left)))
+                    report(done, total)
+            sizes = [sum(map(self._body_size, group)) for group in groups]
             tasks = [functools.partial(self._made, group, level) for group in groups]
-            done, total = 0, sum(sizes)
-            report = progress or no_progress
-            report(done, total)
             # Not under the lock: functions may be called, and so compiled, meanwhile.
             for number, data in run(tasks, sizes, job_count(jobs)):
                 self.adopt(groups[number], data)

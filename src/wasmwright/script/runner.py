@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wasmwright.api import Global, Instance, Module
-from wasmwright.codegen.options import DEFAULT_TIER
+from wasmwright.codegen.options import AUTO, DEFAULT_TIER
 from wasmwright.errors import (
     CompileError,
     ExhaustionError,
@@ -136,7 +136,8 @@ def describe(error: Exception) -> str:
 class _Instance:
     """An instance with its functions; the first one that is called has the module compiled."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, tier: str) -> None:
+        self._tier = tier
         self.exports: Mapping[str, Any] = instance.exports
         self._module: Module | None = instance.module
         self._functions: dict[str, Function] = {}
@@ -161,7 +162,7 @@ class _Instance:
     def _compile(self) -> None:
         # In one go, which is cheaper than function by function.
         module, self._module = self._module, None
-        if module is not None:
+        if module is not None and self._tier != AUTO:
             module.compile()
 
 
@@ -249,7 +250,7 @@ class _Runner:
         )
 
     def instantiate(self, module: Module) -> _Instance:
-        return _Instance(Instance(module, self.registry))
+        return _Instance(Instance(module, self.registry), self.tier)
 
     def bind_instance(self, id: str | None, instance: _Instance | None) -> None:
         self.instances[id] = self.instances[None] = instance
