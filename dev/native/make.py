@@ -2,7 +2,8 @@
 
     python dev/native/make.py [--check]
 
-The file's layout is `codegen.prebuilt.image`'s. It takes LLVM some ten seconds.
+The file's layout is `codegen.prebuilt.image`'s. It takes LLVM some ten seconds. With another LLVM
+than the file was made by, the check is whether it was made of the same IR.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import struct
 import sys
 from pathlib import Path
 
+import llvmlite.binding as llvm
 from link import Linked, link
 from signatures import signatures
 
@@ -34,6 +36,20 @@ def sources() -> list[str]:
     ]
 
 
+def llvm_version() -> str:
+    """The version of LLVM that is here."""
+    return ".".join(map(str, llvm.llvm_version_info))
+
+
+def is_current(data: bytes) -> bool:
+    """Whether a file is what would be made now."""
+    found = image.Image(data)
+    if found.llvm != llvm_version():
+        print(f"(made by LLVM {found.llvm}; this is {llvm_version()})")
+        return found.digest == image.digest(sources())
+    return data == build()
+
+
 def build() -> bytes:
     """The file for x86-64."""
     texts = sources()
@@ -53,6 +69,7 @@ def _file(linked: Linked, texts: list[str]) -> bytes:
         "\n".join(linked.slots).encode(),
         "\n".join(linked.symbols).encode(),
         CPU.encode(),
+        llvm_version().encode(),
     ]
     assert len(parts) == image.PARTS
     return image.HEAD.pack(image.MAGIC, *(len(part) for part in parts)) + b"".join(parts)
@@ -63,11 +80,11 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="only say whether it is current")
     check = parser.parse_args().check
     target = Path(image.path(ARCH))
-    made = build()
     if check:
-        current = target.exists() and target.read_bytes() == made
+        current = target.exists() and is_current(target.read_bytes())
         print(f"{target.relative_to(ROOT)} is {'current' if current else 'not current'}")
         return 0 if current else 1
+    made = build()
     target.write_bytes(made)
     print(f"{target.relative_to(ROOT)}: {len(made)} bytes, {len(signatures())} signatures")
     return 0

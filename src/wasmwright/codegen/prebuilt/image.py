@@ -1,11 +1,11 @@
 """The file of native parts that are linked already: its layout, and placing it in memory.
 
-Nine parts follow the header, which has their sizes in bytes. They are the image, which runs at any
+Ten parts follow the header, which has their sizes in bytes. They are the image, which runs at any
 address; a ``WORD`` for each symbol of others, where a pointer to it goes; a ``PAIR`` for each
 pointer to a place in the image, where it goes and that place; a ``PAIR`` for each symbol, its
 offset and size; the offset and size of the frames' description (``.eh_frame``); a hash of the IR
 that all of it was made of; the names of the symbols of others; those of the symbols; the CPU that
-it is for.
+it is for; the version of LLVM that compiled it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from wasmwright.codegen.digest import blake2b
 from wasmwright.codegen.objects import Arena, LoadedObject
 
 MAGIC: Final = b"WWNAT\x00\x00\x01"
-PARTS: Final = 9
+PARTS: Final = 10
 HEAD: Final = struct.Struct(f"<8s{PARTS}I")
 WORD: Final = struct.Struct("<I")
 PAIR: Final = struct.Struct("<II")
@@ -39,7 +39,7 @@ class Image:
         for size in sizes:
             parts.append(data[at : at + size])
             at += size
-        self._code, slots, pointers, symbols, frames, digest, needed, names, cpu = parts
+        self._code, slots, pointers, symbols, frames, digest, needed, names, cpu, llvm = parts
         self._slots = [place for (place,) in WORD.iter_unpack(slots)]
         self._pointers = list(PAIR.iter_unpack(pointers))
         self._frames = PAIR.unpack(frames)
@@ -50,6 +50,7 @@ class Image:
         )
         self.digest: bytes = digest
         self.cpu: str = cpu.decode()
+        self.llvm: str = llvm.decode()
 
     def place(self, arena: Arena, resolve: Callable[[str], int]) -> LoadedObject:
         """The image in memory; ``resolve`` gives the address of each symbol that others have."""
