@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from wasmwright.codegen import cpu
 from wasmwright.codegen.llvm import stubs
 from wasmwright.codegen.llvm.stub_signature import describe
 from wasmwright.codegen.prebuilt import image
@@ -58,17 +59,27 @@ def test_another_version_is_refused() -> None:
         image.Image(b"?" + data[1:])
 
 
-@pytest.mark.parametrize("lacks", ["cpu", "file"])
-def test_where_nothing_fits_llvm_compiles(monkeypatch: pytest.MonkeyPatch, lacks: str) -> None:
-    if lacks == "cpu":
-        monkeypatch.setattr(cpu, "describe", lambda: b"flags : fpu sse sse2")
-    else:
-        monkeypatch.setattr(cpu, "machine", lambda: "pdp11")
-    native_parts.prebuilt.cache_clear()
-    assert native_parts.prebuilt() is None
-    monkeypatch.undo()
-    native_parts.prebuilt.cache_clear()
-    assert native_parts.prebuilt() is not None
+@pytest.mark.parametrize(
+    "lacks", ['cpu.describe = lambda: b"flags : fpu sse"', 'image.path = lambda _: "none"']
+)
+def test_where_nothing_fits_llvm_compiles(
+    script: Callable[..., subprocess.CompletedProcess[str]], lacks: str
+) -> None:
+    code = f"""
+        from wasmwright.codegen import cpu
+        from wasmwright.codegen.prebuilt import image
+        from wasmwright.runtime import native, native_parts
+        {lacks}
+        assert native_parts.prebuilt() is None
+        instance = ww.Instance(module, {{"h": {{"f": lambda number, _: (number + 1, 2.5)}}}})
+        print(instance.exports.f(41, "thing"), native.get().stubs.prebuilt)
+    """
+    text = """(module
+      (import "h" "f" (func $h (param i32 externref) (result i64 f32)))
+      (func (export "f") (param i32 externref) (result i64 f32)
+        (call $h (local.get 0) (local.get 1))))"""
+    done = script(code, module=text)
+    assert (done.stdout, done.stderr) == ("(42, 2.5) set()\n", "")
 
 
 def test_a_signature_says_where_values_are_passed() -> None:
