@@ -12,10 +12,11 @@ from wasmwright.api.exports import Exports
 from wasmwright.api.host import CallingInstance
 from wasmwright.api.limits import Limits
 from wasmwright.api.module import Module
+from wasmwright.codegen.options import OPTIMISED
 from wasmwright.errors import LinkError
 from wasmwright.model.module import KIND_FUNC, KIND_GLOBAL, KIND_MEMORY, KIND_TABLE, Export
 from wasmwright.runtime import instance as runtime
-from wasmwright.runtime import interrupts, linking, snapshot
+from wasmwright.runtime import interrupts, linking, native, snapshot
 from wasmwright.runtime.block import Block
 from wasmwright.runtime.heap import Heap
 from wasmwright.runtime.snapshot import Snapshot
@@ -57,6 +58,8 @@ class Instance:
         """Everything but running it."""
         if limits is not None:
             limits.check(module.model)
+        if module.tier == OPTIMISED:
+            native.get().stubs.use_compiler()
         caller = CallingInstance(type(self), module)
         externs = linking.resolve(module.model, imports, caller.adapt)
         try:

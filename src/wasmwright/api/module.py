@@ -302,6 +302,11 @@ class Module:
         return self._options.fuel
 
     @property
+    def tier(self) -> str:
+        """Who compiles its functions."""
+        return self._options.tier
+
+    @property
     def imports(self) -> list[ImportType]:
         """What the module imports, in order."""
         return [
@@ -430,6 +435,7 @@ def _unpickle(data: bytes, options: Options, ahead: bytes | None) -> Module:
         level=options.level,
         fuel=options.fuel,
         deterministic=options.deterministic,
+        tier=options.tier,
     )
 
 

@@ -1,7 +1,7 @@
 """Files of code that was compiled ahead of time (``.wwc``): the format, and what is checked.
 
-Reads and writes one file for a module: its bytes, the objects of all its functions, the objects of
-the native parts that running it takes, and for what all of that was made. Needs no LLVM.
+Reads and writes one file for a module: its bytes, the objects of all its functions, those of the
+stubs that do not come with this package, and for what all of that was made. Needs no LLVM.
 
 A file is machine code, and like a shared library it is trusted because of who made it. What is
 checked keeps accidents away, not malice: that the file is whole (a hash at its end), made by this
@@ -11,7 +11,6 @@ version of the package, and for this machine.
 from __future__ import annotations
 
 import struct
-import sys
 from typing import Final
 
 from wasmwright.codegen import cpu
@@ -48,11 +47,6 @@ class Ahead:
         return {func: unit for unit in self.units for func in unit[0]}
 
 
-def python_tag() -> str:
-    """What the native parts depend on of this interpreter."""
-    return f"{sys.implementation.cache_tag}-{struct.calcsize('P') * 8}"
-
-
 def is_ahead(data: bytes) -> bool:
     """Whether bytes begin as such a file does."""
     return data.startswith(MAGIC)
@@ -62,7 +56,6 @@ def dump(ahead: Ahead) -> bytes:
     """The bytes of a file."""
     info = {
         "made-by": source_identity().hex(),
-        "python": python_tag(),
         "arch": ahead.arch,
         "cpu": ahead.cpu,
         "machine": cpu.fingerprint() if ahead.cpu == cpu.NATIVE else "",
@@ -145,8 +138,6 @@ def _parse(body: bytes) -> Ahead:
         at += length
         found.parts[name] = _piece(parts, at, size)
         at += size
-    if info["python"] != python_tag():
-        found.parts.clear()  # made anew, or from the cache
     return found
 
 

@@ -91,10 +91,10 @@ def _private(status: os.stat_result) -> bool:
 
 def open_pack(identity: bytes) -> Pack:
     """The pack of an identity: the same one for everybody in this process who uses it now."""
-    digest = blake2b(identity + compiler_identity(), digest_size=20)
     folder = directory()
     if folder is None:
         return Pack(None)
+    digest = blake2b(identity + compiler_identity(), digest_size=20)
     path = os.path.join(folder, digest.hexdigest() + _SUFFIX)
     with _packs_lock:
         pack = _open_packs.get(path)

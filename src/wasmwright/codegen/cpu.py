@@ -6,6 +6,7 @@ compiled ahead of time asks for; code for exactly one machine (``native``) asks 
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import Final
 
@@ -35,6 +36,7 @@ def machine() -> str:
     return platform.machine().replace("AMD64", "x86_64")
 
 
+@functools.cache
 def describe() -> bytes:
     """What /proc/cpuinfo says of the first processor that code depends on."""
     wanted = (b"model name", b"flags", b"cpu family", b"model\t", b"stepping")

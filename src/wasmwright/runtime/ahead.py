@@ -1,4 +1,4 @@
-"""Compiling a module ahead of time, with all that running it without LLVM takes.
+"""Compiling a module ahead of time, with the stubs that did not come with this package.
 
 Reads a module's code in one memory mode; produces what ``codegen.ahead`` writes to a file, and
 takes that back.
@@ -13,10 +13,8 @@ from typing import Final
 from wasmwright import tuning
 from wasmwright.codegen import abi, cpu
 from wasmwright.codegen.ahead import Ahead
-from wasmwright.codegen.heap_layout import HeapNeeds
 from wasmwright.codegen.llvm import stub_values, stubs, targets
 from wasmwright.codegen.options import Options
-from wasmwright.model import types
 from wasmwright.model.canon import CANON, canonicalize
 from wasmwright.model.module import KIND_FUNC, Module
 from wasmwright.model.types import FuncType
@@ -24,7 +22,7 @@ from wasmwright.runtime import native, native_parts
 from wasmwright.runtime.code import eager_groups
 from wasmwright.runtime.jobs import Progress, Task, job_count, no_progress, run
 
-# What a native part counts among function bodies when progress is told, in bytes.
+# What stubs count among function bodies when progress is told, in bytes.
 _PART_SIZE: Final = 4096
 
 
@@ -37,7 +35,7 @@ def build(
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> Ahead:
-    """Compiles every function for a CPU of an architecture, and the native parts if they run there.
+    """Compiles every function for a CPU of an architecture, and stubs if they run there.
 
     ``guard`` is the memory mode; ``jobs`` is how many threads work, one a core by default, and
     does not change what comes out. Raises ValueError for an unknown CPU.
@@ -84,10 +82,7 @@ def build(
 
 
 def _parts(module: Module) -> Iterator[tuple[str, Callable[[], str]]]:
-    """The native parts that a module needs: their names and their IR."""
-    yield native_parts.CORE, native_parts.core_ir
-    if _needs_collector(module):
-        yield native_parts.COLLECTOR, native_parts.gc_ir
+    """The stubs that a module needs and this package lacks: their names and their IR."""
     for keys in _signatures(module):
         if keys:
             yield native_parts.stubs_name(keys), functools.partial(stubs.stub_ir, keys)
@@ -100,7 +95,9 @@ def take(ahead: Ahead) -> None:
 
 
 def _signatures(module: Module) -> tuple[list[str], list[str]]:
-    """Keys of stubs: those that imports and exports need, and those that references may need."""
+    """Keys of stubs that did not come with this package: those that imports and exports need, and
+    those that references may need.
+    """
     ids = canonicalize(module)
 
     def key(type_index: int) -> str:
@@ -109,18 +106,8 @@ def _signatures(module: Module) -> tuple[list[str], list[str]]:
         return stub_values.signature_key(comp, CANON.kinds)
 
     funcs = module.all_funcs
+    ready = native.get().stubs.prebuilt
     used = {key(index) for index in funcs[: module.imported_funcs]}
     used |= {key(funcs[each.index]) for each in module.exports if each.kind == KIND_FUNC}
     every = {key(i) for i, each in enumerate(module.types) if isinstance(each.comp, FuncType)}
-    return sorted(used), sorted(every - used)
-
-
-def _needs_collector(module: Module) -> bool:
-    if HeapNeeds(module).heap or module.all_tags:
-        return True
-    held = [each.valtype for each in module.all_globals]
-    held += [each.element for each in module.all_tables]
-    for each in module.types:
-        if isinstance(each.comp, FuncType):
-            held += each.comp.params + each.comp.results
-    return any(types.is_ref(each) and each != types.FUNCREF for each in held)
+    return sorted(used - ready), sorted(every - used - ready)

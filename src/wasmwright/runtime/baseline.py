@@ -59,6 +59,13 @@ def _c_function(name: str) -> int:
 
 
 @functools.cache
+def fits() -> bool:
+    """Whether there are stencils for this machine."""
+    name = cpu.DEFAULT.get(cpu.machine(), "")
+    return cpu.machine() == "x86_64" and not cpu.missing(name)
+
+
+@functools.cache
 def shared() -> Shared:
     """The shared places, made on first use; OSError if there are no stencils for this machine."""
     return Shared(open_library(cpu.machine()))

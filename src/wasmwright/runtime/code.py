@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from wasmwright import errors, tuning
 from wasmwright.binary.bodies import callees, is_short
 from wasmwright.codegen import abi, vm
-from wasmwright.codegen.cache import Pack, open_pack
+from wasmwright.codegen.cache import Pack, directory, open_pack
 from wasmwright.codegen.digest import blake2b
 from wasmwright.codegen.heap_layout import HeapNeeds
 from wasmwright.codegen.lines import Place
@@ -29,7 +29,7 @@ from wasmwright.codegen.objects import LoadedObject, ObjectError
 from wasmwright.codegen.options import AUTO, BASELINE, OPTIMISED, Options
 from wasmwright.codegen.unwind import ObjectFrames
 from wasmwright.model.module import Module
-from wasmwright.runtime import backtraces, compile_log, native, perf_map
+from wasmwright.runtime import backtraces, compile_log, llvm, native, perf_map
 from wasmwright.runtime.compile_clock import Preparing
 from wasmwright.runtime.jobs import Progress, job_count, no_progress, run
 from wasmwright.runtime.resource import resource
@@ -332,22 +332,30 @@ class ModuleCode:
                 done += sizes[number]
                 report(done, total)
 
+    def _uses_stencils(self) -> bool:
+        """Whether the baseline tier compiles: if it is wanted, or there is no LLVM."""
+        options = self.options
+        if options.fuel or options.deterministic:
+            return False
+        return options.tier != OPTIMISED or not llvm.available()
+
     def _baseline(self, wanted: list[int]) -> bool:
         """Compiles with the baseline tier, if it is wanted, what that can.
 
         Whether it did the first function.
         """
-        options = self.options
-        if options.tier == OPTIMISED or options.fuel or options.deterministic:
+        if not self._uses_stencils():
             return False
         from wasmwright.runtime import baseline, tiering
 
+        if not baseline.fits():
+            return False
         began = time.perf_counter()
         tiers = tiering.get()
         if self._view is None:
             self._view = baseline.view(self.module, self.layout, self.guard)
         with tiers.announcing:
-            told = tiers.start() if options.tier == AUTO else None
+            told = tiers.start() if self.options.tier == AUTO else None
             unit = baseline.compile_unit(self._view, wanted, self.symbols, told)
             if unit is None:
                 return False
@@ -467,25 +475,27 @@ class ModuleCode:
     def _cached(self, level: int) -> Pack:
         pack = self._packs.get(level)
         if pack is None:
-            pack = self._packs[level] = _open(self.digest, self.guard, self.options, level)
+            pack = self._packs[level] = _open(lambda: self.digest, self.guard, self.options, level)
         return pack
 
 
 def find_pack(module: Module, guard: bool, options: Options) -> Pack:
     """The cached code of a module's functions that were compiled on their first calls."""
     level = tuning.LAZY_LEVEL if options.level is None else options.level
-    return _open(_digest(module), guard, options, level)
+    return _open(lambda: _digest(module), guard, options, level)
 
 
 def _digest(module: Module) -> bytes:
     return blake2b(module.data, digest_size=20).digest()
 
 
-def _open(digest: bytes, guard: bool, options: Options, level: int) -> Pack:
+def _open(digest: Callable[[], bytes], guard: bool, options: Options, level: int) -> Pack:
+    if directory() is None:
+        return Pack(None)  # hashing yosys would take 60 ms
     made_with = struct.pack(
         "<3?BQ", guard, options.fuel, options.deterministic, level, options.features
     )
-    return open_pack(digest + made_with)
+    return open_pack(digest() + made_with)
 
 
 def _compiler(address: int) -> Callable[[int], int]:
@@ -507,13 +517,9 @@ def _make_thunks(count: int, compiler: Callable[[int], int]) -> tuple[int, int]:
     # The arenas may be further apart than a relative jump reaches, so the thunks share one
     # absolute jump at the front.
     bridge = native_calls.lazy_bridge(id(compiler), core.core_symbol("ww_lazy_entry"))
-    parts = [bridge.ljust(native_calls.LAZY_BRIDGE_SIZE, b"\xcc")]
     first = base + native_calls.LAZY_BRIDGE_SIZE
-    for number in range(count):
-        parts.append(
-            native_calls.lazy_thunk(number, first + size * number, base).ljust(size, b"\xcc")
-        )
-    vm.write(base, b"".join(parts))
+    vm.write(base, bridge.ljust(native_calls.LAZY_BRIDGE_SIZE, b"\xcc"))
+    vm.write(first, native_calls.lazy_thunks(count, first, base))
     vm.protect(base, vm.round_up(total), vm.READ | vm.EXECUTE)
     return first, total
 

@@ -48,7 +48,7 @@ def make(record: int, info: FuncInfo) -> Any:
     core.watch_signals()
     canonical = CANON.comps[native.read32(record + abi.FUNCREF_TYPE)]
     assert isinstance(canonical, FuncType)
-    entry, _ = core.stubs(stub_values.signature_key(canonical, CANON.kinds))
+    entry, _ = core.stubs.find(stub_values.signature_key(canonical, CANON.kinds))
     return core.new_func(entry, record, info)
 
 
@@ -59,7 +59,7 @@ class HostFunction:
         core = native.get()
         canonical = CANON.comps[type_id]
         assert isinstance(canonical, FuncType)
-        _, stub = core.stubs(stub_values.signature_key(canonical, CANON.kinds))
+        _, stub = core.stubs.find(stub_values.signature_key(canonical, CANON.kinds))
         self.func_type = func_type
         self.callable = callable_
         # The context and, behind it, the one funcref record.

@@ -1,7 +1,8 @@
 """The native parts in this process: loaded once, with the Python helpers that they call.
 
-Produces the stubs of each signature, the fault and interrupt handlers, and a registry of reserved
-memory regions; fills the slots of the Python types in :mod:`runtime.native_types`.
+Produces the fault and interrupt handlers, a registry of reserved memory regions, and the stubs of
+each signature (:mod:`runtime.native_stubs`); fills the slots of the Python types in
+:mod:`runtime.native_types`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import _thread
 import atexit
 import ctypes
+import functools
 import gc
 import signal
 import sys
@@ -18,16 +20,17 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from wasmwright import tuning
 from wasmwright.codegen import cpu, vm
-from wasmwright.codegen.cache import open_pack
+from wasmwright.codegen.cache import Pack, open_pack
 from wasmwright.codegen.digest import blake2b
 from wasmwright.codegen.llvm import native as ir
 from wasmwright.codegen.llvm import native_throw
 from wasmwright.codegen.objects import Arena, LoadedObject, ObjectError, load
 from wasmwright.errors import PlatformError
+from wasmwright.runtime import llvm, native_types
 from wasmwright.runtime import native_parts as parts
-from wasmwright.runtime import native_types
 from wasmwright.runtime.arena import HeapArena
 from wasmwright.runtime.compile_clock import Preparing
+from wasmwright.runtime.native_stubs import Stubs
 from wasmwright.runtime.unwind import Unwinder
 
 if TYPE_CHECKING:
@@ -76,14 +79,20 @@ def write32(address: int, value: int) -> None:
 
 def symbol(name: str) -> int:
     """The address of a function or variable of the C library or of CPython; KeyError if none."""
-    for library in (ctypes.pythonapi, _libc, _libm()):
+    # (What Python has loaded for itself is the C library's, too, but not always all of it.)
+    for library in (_python, _libm):
         try:
-            return ctypes.addressof(ctypes.c_char.in_dll(library, name))
+            return ctypes.addressof(ctypes.c_char.in_dll(library(), name))
         except ValueError:
             continue
     raise KeyError(name)
 
 
+def _python() -> ctypes.CDLL:
+    return ctypes.pythonapi
+
+
+@functools.cache
 def _libm() -> ctypes.CDLL:
     return ctypes.CDLL("libm.so.6")
 
@@ -97,6 +106,8 @@ def check_platform() -> None:
         )
     if sys.implementation.name != "cpython" or "t" in sys.abiflags:
         raise PlatformError("wasmwright needs CPython with its global interpreter lock")
+    if object.__basicsize__ != ir.OBJECT_HEAD:
+        raise PlatformError("wasmwright needs CPython without Py_TRACE_REFS")
 
 
 class Native:
@@ -104,7 +115,6 @@ class Native:
 
     def __init__(self) -> None:
         check_platform()
-        self._pack = open_pack(f"native {sys.version}".encode())
         self._state = vm.reserve(vm.PAGE)
         vm.protect(self._state, vm.PAGE, vm.READ | vm.WRITE)
         self.code_arena = Arena(tuning.CODE_ARENA)
@@ -116,11 +126,16 @@ class Native:
         atexit.register(self._finish_compiling)
         # None before there is code to ask.
         self._stack_pointer: Callable[[], int] | None = None
-        self._stubs: dict[str, tuple[int, int]] = {}
         # Reentrant: what a finaliser does may interrupt the thread that holds it.
         self._lock = threading.RLock()
         self.unwinder = Unwinder(self._state + ir.STATE_UNWIND)
-        self._core = self._load(parts.CORE, parts.core_ir)
+        prebuilt = parts.prebuilt()
+        if prebuilt is not None:
+            self._core = self._gc = prebuilt.place(self._arena, self._resolve)
+            self.unwinder.add(self._core, stubs=True)
+        else:
+            self._core = self._load(parts.CORE, parts.core_ir)
+        self.stubs = Stubs(self._arena, self._core.symbols, self._load_stubs)
         self._set_up_state()
         self.watch_signals()
         self.stop_signal = self._install_stop()
@@ -142,6 +157,10 @@ class Native:
         )(self._core.symbols["ww_new_resource"])
 
     # -- loading -------------------------------------------------------------------------
+
+    @functools.cached_property
+    def _pack(self) -> Pack:
+        return open_pack(b"native")
 
     def _resolve(self, name: str) -> int:
         if name == "ww_state":
@@ -179,16 +198,9 @@ class Native:
         plain: bool = False,
     ) -> bytes:
         """The object that LLVM makes of IR; PlatformError where it is not installed."""
-        try:
-            from wasmwright.codegen.llvm import compiler
-        except ModuleNotFoundError as error:
-            if error.name is None or error.name.partition(".")[0] != "llvmlite":
-                raise
-            raise PlatformError(
-                "this needs compiling, and llvmlite is not installed: neither the cache nor a file "
-                "of `wasmwright compile` has the code"
-            ) from error
-        return self.call_compiler(lambda: compiler.compile_ir(text(), level, target, plain))
+        compiler = llvm.compiler()
+        made: bytes = self.call_compiler(lambda: compiler.compile_ir(text(), level, target, plain))
+        return made
 
     def load_code(self, data: bytes) -> LoadedObject:
         """Loads a unit of compiled wasm into the code arena."""
@@ -211,29 +223,10 @@ class Native:
                 self._gc = self._load(parts.COLLECTOR, parts.gc_ir)
         return self._gc.symbols[name]
 
-    def stubs(self, key: str) -> tuple[int, int]:
-        """The entry stub and the host stub of a signature key."""
-        found = self._stubs.get(key)
-        if found is None:
-            self.prepare_stubs([key])
-            found = self._stubs[key]
-        return found
-
-    def prepare_stubs(self, keys: list[str]) -> None:
-        """Compiles the stubs of several signatures at once, which is cheaper than one by one."""
-        with self._lock:
-            wanted = sorted({key for key in keys if key not in self._stubs})
-            if not wanted:
-                return
-            for name in parts.shipped_stubs(wanted):
-                self._load_stubs(name, name.split()[1:])
-
-    def _load_stubs(self, name: str, keys: list[str]) -> None:
+    def _load_stubs(self, name: str, keys: list[str]) -> LoadedObject:
         loaded = self._load(name, lambda: parts.stub_ir(keys))
         self.unwinder.add(loaded, stubs=True)
-        symbols = loaded.symbols
-        for key in keys:
-            self._stubs[key] = (symbols[f"entry_{key}"], symbols[f"host_{key}"])
+        return loaded
 
     # -- state ---------------------------------------------------------------------------
 

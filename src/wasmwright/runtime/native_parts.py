@@ -1,11 +1,16 @@
-"""The native parts by name: their IR, and those that came compiled with a module.
+"""The native parts by name: compiled beforehand, with a module, or from their IR.
 
-What writes IR is imported where it is wanted: a start from the cache wants none.
+What writes IR is imported where it is wanted: a start wants none.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Final
+
+from wasmwright.codegen import cpu
+from wasmwright.codegen.prebuilt import image
+from wasmwright.codegen.prebuilt.image import Image
 
 # What the native parts are called, in the cache and in `shipped`.
 CORE: Final = "core"
@@ -13,6 +18,17 @@ COLLECTOR: Final = "collector"
 
 # Those that came with a module that was compiled ahead of time, by name.
 shipped: Final[dict[str, bytes]] = {}
+
+
+@functools.cache
+def prebuilt() -> Image | None:
+    """The native parts that came with this package, if they run here."""
+    try:
+        with open(image.path(cpu.machine()), "rb") as file:
+            found = Image(file.read())
+    except FileNotFoundError:
+        return None
+    return None if cpu.missing(found.cpu) else found
 
 
 def core_ir() -> str:
@@ -41,9 +57,6 @@ def stubs_name(keys: list[str]) -> str:
     return " ".join(["stubs", *keys])
 
 
-def shipped_stubs(wanted: list[str]) -> list[str]:
-    """The names of objects that together have the stubs of these signatures."""
-    names = [name for name in shipped if not {*name.split()[1:]}.isdisjoint(wanted)]
-    found = {key for name in names for key in name.split()[1:]}
-    missing = [key for key in wanted if key not in found]
-    return names + ([stubs_name(missing)] if missing else [])
+def shipped_stubs(key: str) -> str | None:
+    """The name of a shipped object that has the stubs of a signature."""
+    return next((name for name in shipped if key in name.split()[1:]), None)

@@ -11,16 +11,16 @@ from __future__ import annotations
 import atexit
 import bisect
 import contextlib
-import logging
 import os
 import threading
 import weakref
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from wasmwright.errors import WasmError
 from wasmwright.runtime.baseline import BaselineUnit
 
-_log: Final = logging.getLogger("wasmwright")
+if TYPE_CHECKING:
+    from logging import Logger
 
 _NUMBER_SIZE: Final = 8  # bytes of a message
 _BATCH: Final = 512
@@ -126,13 +126,19 @@ class Tiers:
             with self._working:
                 owner.optimise(unit, number - first)
         except WasmError as error:
-            _log.warning("no optimised code from here on: %s", error)
+            _log().warning("no optimised code from here on: %s", error)
             self._off = True
         except Exception:
             # The program goes on as it is.
-            _log.exception("optimising failed")
+            _log().exception("optimising failed")
         finally:
             self.busy = False
+
+
+def _log() -> Logger:
+    import logging  # rarely needed, and not cheap
+
+    return logging.getLogger("wasmwright")
 
 
 _tiers: Final = Tiers()

@@ -144,7 +144,7 @@ class Emitter:
         out = self.out
         at = number * RECORD_SIZE
         start: i64 = len(out)
-        out.write(library.codes[number])
+        out.write(library.code(number))
         places = i64(read_i32_le(records, at + _PLACES_AT))
         if places != 0:
             place = places & 0xFF

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from librt.strings import read_i16_le
+from librt.strings import read_i16_le, read_i32_le
 from librt.vecs import vec
 from mypy_extensions import i64
 
@@ -68,12 +68,9 @@ class Library:
         self.pool: bytes = file.pool
         self.targets: list[str] = file.targets
         self.cell_target: i64 = file.targets.index("ww_cell")
-        code = file.code
-        self.codes: list[bytes] = []
-        for at in range(0, len(file.records), RECORD_SIZE):
-            start = int.from_bytes(file.records[at : at + 4], "little")
-            size = int.from_bytes(file.records[at + 4 : at + 6], "little")
-            self.codes.append(code[start : start + size])
+        self._code: bytes = file.code
+        # A program uses some hundred of them.
+        self._codes: list[bytes | None] = [None] * (len(file.records) // RECORD_SIZE)
         self._families: dict[str, Family] = {}
         for name, (first, ints, floats) in file.families.items():
             self._families[name] = Family(first, ints, floats)
@@ -154,6 +151,16 @@ class Library:
     def first(self, name: str) -> i64:
         """Where a family begins in the index."""
         return self._families[name].first
+
+    def code(self, number: i64) -> bytes:
+        """The machine code of a stencil."""
+        found = self._codes[number]
+        if found is None:
+            at = number * RECORD_SIZE
+            start = i64(read_i32_le(self.records, at))
+            size = i64(read_i16_le(self.records, at + 4)) & 0xFFFF
+            found = self._codes[number] = self._code[start : start + size]
+        return found
 
     def number(self, at: i64) -> i64:
         """The number of a stencil, by its place in the index; NONE if there is none."""

@@ -8,8 +8,8 @@ families' names; the names of the shared places that code refers to; constants.
 
 from __future__ import annotations
 
+import os
 import struct
-from pathlib import Path
 from typing import Final
 
 MAGIC: Final = b"WWSTEN\x00\x01"
@@ -33,7 +33,9 @@ class StencilFile:
     """The parts of the file for an architecture; OSError if there is none."""
 
     def __init__(self, arch: str) -> None:
-        data = Path(__file__).with_name(f"stencils_{arch}.bin").read_bytes()
+        path = os.path.join(os.path.dirname(__file__), f"stencils_{arch}.bin")
+        with open(path, "rb") as file:
+            data = file.read()
         magic, *sizes = HEAD.unpack_from(data)
         if magic != MAGIC:
             raise ValueError(f"the stencils for {arch} are not of this version")

@@ -80,6 +80,10 @@ HELPER_NAMED: Final = (
 )
 HELPER_COUNT: Final = 16
 
+# PyObject_HEAD, as it is in every CPython that has a GIL and does not trace references; the type
+# comes last in it. Nothing else is known of the inside of Python's objects.
+OBJECT_HEAD: Final = 16
+
 # Fields of the exported-function object (after PyObject_HEAD) and of the buffer object.
 FUNC_VECTORCALL: Final = 16
 FUNC_RECORD: Final = 24

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Final
 
 from wasmwright.codegen import abi
@@ -179,15 +180,26 @@ def _lazy_entry() -> str:
     return "\n" + "".join(f'module asm "{line}"\n' for line in body)
 
 
-def lazy_thunk(number: int, at: int, entry: int) -> bytes:
-    """The machine code, to stand at address ``at``, of an uncompiled function's entry."""
-    distance = entry - (at + 10)
-    return (
-        b"\xb8"
-        + number.to_bytes(4, "little")
-        + b"\xe9"
-        + distance.to_bytes(4, "little", signed=True)
-    )
+# Of a thunk's four words, those that are not its number and its distance: a nop of three bytes and
+# then `mov eax, number` and `jmp distance`.
+_MOV: Final = 0xB8001F0F
+_JMP: Final = 0xE9001F0F
+
+
+def lazy_thunks(count: int, at: int, entry: int) -> bytes:
+    """The machine code, to stand at address ``at``, of the entries of uncompiled functions.
+
+    Each is ``LAZY_THUNK_SIZE`` bytes; they lead to ``entry``, which is at a lower address.
+    """
+    size = LAZY_THUNK_SIZE
+    words = array("I", bytes(size * count))
+    words[0::4] = array("I", [_MOV]) * count
+    words[1::4] = array("I", range(count))
+    words[2::4] = array("I", [_JMP]) * count
+    # Distances count from the end of a thunk; they are negative.
+    first = (1 << 32) + entry - (at + size)
+    words[3::4] = array("I", range(first, first - size * count, -size))
+    return words.tobytes()
 
 
 LAZY_THUNK_SIZE: Final = 16

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from wasmwright.codegen import abi
 from wasmwright.codegen.llvm.native import (
     ACT_FRAME,
@@ -43,21 +45,44 @@ def entry_stub(key: str, params: str, results: str) -> str:
         else:
             spilled.append(store(f"area{i}", LLVM[kind], f"%p{i}", "%rt", places[i]))
     returned, unpack = return_type(results)
-    leave = "  call void @ww_leave(ptr %rt, ptr %act, ptr %outer)\n"
     if any(kind in TRACED for kind in results):
         # Before this thread leaves, what it has in its hands is safe.
-        finish = _results_to_python(results, leave)
+        finish = _results_to_python(results, LEAVE)
     else:
-        finish = leave + _results_to_python(results, "")
+        finish = LEAVE + _results_to_python(results, "")
     call = f"call {returned} %code({', '.join(arguments)})"
     if returned != "void":
         call = f"%result = {call}"
+    return entering(
+        f"ptr @entry_{key}(ptr %self, ptr %args, i64 %nargsf, ptr %kwnames)",
+        SCRATCH,
+        str(len(params)),
+        "".join(converts),
+        "".join(pins),
+        f"{''.join(spilled)}\n  {call}\n{unpack}",
+        finish,
+    )
+
+
+# Gives back the runtime block.
+LEAVE: Final = "  call void @ww_leave(ptr %rt, ptr %act, ptr %outer)\n"
+
+
+def entering(
+    prototype: str, begin: str, count: str, convert: str, pins: str, call: str, finish: str
+) -> str:
+    """A vectorcall function that enters wasm, from the IR of its parts.
+
+    ``begin`` is the first of all, ``count`` of parameters; ``convert`` makes native values of
+    ``%args`` or goes to ``fail``; ``pins`` keeps objects among them alive or goes to ``unpinned``;
+    ``call`` calls ``%code``; ``finish`` returns what it returned.
+    """
     return f"""
-define ptr @entry_{key}(ptr %self, ptr %args, i64 %nargsf, ptr %kwnames) #0 {{
+define {prototype} #0 {{
   %act = alloca [{ACT_SIZE} x i8], align 16
-{SCRATCH}
+{begin}
   %nargs = and i64 %nargsf, 9223372036854775807
-  %right = icmp eq i64 %nargs, {len(params)}
+  %right = icmp eq i64 %nargs, {count}
   %plain = icmp eq ptr %kwnames, null
   %good = and i1 %right, %plain
   br i1 %good, label %convert, label %arity
@@ -75,7 +100,7 @@ convert:
 {load("%record", "ptr", "%self", FUNC_RECORD)}
 {load("%ctx", "ptr", "%record", abi.FUNCREF_CTX)}
   %record.int = ptrtoint ptr %record to i64
-{"".join(converts)}
+{convert}
   %frame = call ptr @llvm.frameaddress.p0(i32 0)
 {store("frame", "ptr", "%frame", "%act", ACT_FRAME)}
   %key = load i32, ptr @ww_state
@@ -85,7 +110,7 @@ convert:
   br i1 %refused, label %fail, label %mark
 mark:
   %rt = load ptr, ptr %ctx
-{"".join(pins)}
+{pins}
   %how = call i32 @_setjmp(ptr %act) returns_twice
   %first = icmp eq i32 %how, 0
   br i1 %first, label %run, label %landed
@@ -99,9 +124,7 @@ release:
   %saved = call ptr @PyEval_SaveThread()
   br label %go
 go:
-{"".join(spilled)}
-  {call}
-{unpack}
+{call}
   br i1 %kept, label %finish, label %acquire
 acquire:
   call void @PyEval_RestoreThread(ptr %ts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from wasmwright import errors
 from wasmwright.codegen import abi
 from wasmwright.codegen.llvm.native import (
@@ -57,13 +59,48 @@ def host_stub(key: str, params: str, results: str) -> str:
     for i, kind in enumerate(results):
         if kind in TRACED:
             convert += pin(f"n{i}", "unpinned")
+    argv = f"  %argv = alloca [{count + 2} x ptr], align 16\n{SCRATCH}"
+    return leaving(
+        f"{returned} @host_{key}({', '.join(native)})",
+        argv,
+        "".join(taken),
+        "".join(boxes) + checks,
+        bad,
+        drops,
+        str(count - OFFSET_FLAG),
+        convert,
+        leave,
+    )
+
+
+# Tells a vectorcall function that it may use the place before the arguments.
+OFFSET_FLAG: Final = 1 << 63
+
+
+def leaving(
+    prototype: str,
+    begin: str,
+    take: str,
+    box: str,
+    bad: str,
+    drops: str,
+    flags: str,
+    convert: str,
+    leave: str,
+) -> str:
+    """A function that calls a Python callable, from the IR of its parts.
+
+    ``begin`` is the first of all, with ``%argv``; ``take`` reads the argument area; ``box`` puts
+    Python objects into ``%argv`` from its second place on, and ``bad`` is then whether one is
+    null; ``drops`` gives them back; ``flags`` has the count of arguments. ``convert`` makes native
+    values of ``%returned``, pinned, or goes to ``spoiled`` or ``unpinned``; ``leave`` returns them.
+    """
     return f"""
-define {returned} @host_{key}({", ".join(native)}) #1 {{
-  %argv = alloca [{count + 2} x ptr], align 16
-{SCRATCH}
+define {prototype} #1 {{
+{begin}
   %rt = load ptr, ptr %ctx
   %ctx.int = ptrtoint ptr %ctx to i64
-{"".join(taken)}
+{take}
 {load("%act", "ptr", "%rt", abi.RT_ACTIVATION)}
 {load("%ts", "ptr", "%act", ACT_THREAD)}
 {load("%callable", "ptr", "%ctx", HOST_CALLABLE)}
@@ -78,15 +115,14 @@ exhausted:
 enter:
   %record.int = add i64 %ctx.int, {HOST_SIZE}
   call void @PyEval_RestoreThread(ptr %ts)
-{"".join(boxes)}
-{checks}
+{box}
   br i1 {bad}, label %unboxed, label %call
 unboxed:
 {drops}
   br label %fail
 call:
 {at("%argv.first", "%argv", 8)}
-  %returned = call ptr @PyObject_Vectorcall(ptr %callable, ptr %argv.first, i64 {count - (1 << 63)}, ptr null)
+  %returned = call ptr @PyObject_Vectorcall(ptr %callable, ptr %argv.first, i64 {flags}, ptr null)
 {drops}
   %raised = icmp eq ptr %returned, null
   br i1 %raised, label %fail, label %convert

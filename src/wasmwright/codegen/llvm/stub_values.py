@@ -97,7 +97,7 @@ def return_type(results: str) -> tuple[str, str]:
     return whole, "".join(parts)
 
 
-def to_native(kind: str, tag: str, obj: str, position: int, bad: str, owner: str) -> str:
+def to_native(kind: str, tag: str, obj: str, position: int | str, bad: str, owner: str) -> str:
     """IR that converts the Python object ``obj`` to ``%tag``, or goes to the label ``bad`` with
     an error set. Falls through in a new block. ``owner`` is the context that the value enters.
     """
@@ -159,7 +159,7 @@ def to_native(kind: str, tag: str, obj: str, position: int, bad: str, owner: str
     return _reference(kind, tag, obj, position, bad, owner)
 
 
-def _reference(kind: str, tag: str, obj: str, position: int, bad: str, owner: str) -> str:
+def _reference(kind: str, tag: str, obj: str, position: int | str, bad: str, owner: str) -> str:
     """`to_native` for references. A Python object's address may not be kept before it is pinned
     (`pin`). The helper is asked whenever more than identity is at stake.
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from wasmwright.codegen.llvm import stub_generic
 from wasmwright.codegen.llvm.native import ATTRIBUTES, DECLARATIONS
 from wasmwright.codegen.llvm.stub_entry import entry_stub
 from wasmwright.codegen.llvm.stub_host import host_stub
@@ -40,3 +41,8 @@ def stub_ir(keys: list[str]) -> str:
         parts.append(host_stub(key, params, results))
     parts.append(ATTRIBUTES)
     return "".join(parts)
+
+
+def generic_stub_ir() -> str:
+    """The IR of the stubs that serve every signature."""
+    return "".join((DECLARATIONS, _STUB_DECLARATIONS, stub_generic.generic_ir(), ATTRIBUTES))

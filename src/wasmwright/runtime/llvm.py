@@ -1,0 +1,51 @@
+"""LLVM in this process, if it is there: imported when something is first compiled with it."""
+
+from __future__ import annotations
+
+import functools
+from types import ModuleType
+
+from wasmwright.errors import PlatformError
+
+
+@functools.cache
+def _find() -> ModuleType | Exception:
+    try:
+        from wasmwright.codegen.llvm import compiler
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "llvmlite":
+            raise
+        return error
+    except OSError as error:  # its shared library does not load
+        return error
+    return compiler
+
+
+def compiler() -> ModuleType:
+    """The module ``codegen.llvm.compiler``; PlatformError where llvmlite is not installed."""
+    found = _find()
+    if isinstance(found, ModuleNotFoundError):
+        raise PlatformError(
+            "this needs compiling, and llvmlite is not installed: neither the cache nor a file "
+            "of `wasmwright compile` has the code"
+        ) from found
+    if isinstance(found, Exception):
+        raise PlatformError(f"this needs compiling, and LLVM does not load: {found}") from found
+    return found
+
+
+def available() -> bool:
+    """Whether there is a compiler. The first answer that there is none is logged."""
+    found = _find()
+    if isinstance(found, Exception):
+        _log_absence(found)
+        return False
+    return True
+
+
+@functools.cache
+def _log_absence(error: Exception) -> None:
+    import logging  # rarely needed, and not cheap
+
+    log = logging.getLogger("wasmwright")
+    log.warning("wasmwright has no LLVM (%s): the baseline tier compiles instead", error)
