@@ -1,6 +1,6 @@
 // What a module that was translated ahead of time needs when it runs; see ahead.js. There is no `eval`.
 import { bitsOfFloat, copysign, ctz, divS, divU, doubleOfBits, floatOfBits, nearest, popcnt, remS, remU, rotl, truncS, truncSatS, truncSatU, truncU } from "./arithmetic.js";
-import { DROPPED_DATA, DROPPED_ELEMENTS, memoryCopy, memoryFill, memoryInit, tableCopy, tableFill, tableGet, tableSet } from "./bulk.js";
+import { DROPPED_DATA, DROPPED_ELEMENTS, memoryCopy, memoryFill, memoryInit, noByte, tableCopy, tableFill, tableGet, tableSet } from "./bulk.js";
 import { callee, codeOf, nonNull, referred, referredFunc, tailCall, tailCaller, target } from "./calls.js";
 import { fromReference, toReference } from "./convert.js";
 import { decode } from "./decode.js";

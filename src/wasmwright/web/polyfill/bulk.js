@@ -8,6 +8,11 @@ function memoryTrap() {
   return trap("out of bounds memory access");
 }
 
+/** In the place of a byte that is outside of the memory. */
+export function noByte() {
+  throw trap("out of bounds memory access");
+}
+
 function tableTrap() {
   return trap("out of bounds table access");
 }

@@ -1,6 +1,6 @@
 // Where generated source is evaluated: in the scope of everything that it names.
 import { bitsOfFloat, copysign, ctz, divS, divU, doubleOfBits, floatOfBits, nearest, popcnt, remS, remU, rotl, truncS, truncSatS, truncSatU, truncU } from "./arithmetic.js";
-import { DROPPED_DATA, DROPPED_ELEMENTS, memoryCopy, memoryFill, memoryInit, tableCopy, tableFill, tableGet, tableSet } from "./bulk.js";
+import { DROPPED_DATA, DROPPED_ELEMENTS, memoryCopy, memoryFill, memoryInit, noByte, tableCopy, tableFill, tableGet, tableSet } from "./bulk.js";
 import { callee, codeOf, nonNull, referred, referredFunc, tailCall, tailCaller, target } from "./calls.js";
 import { fromReference, toReference } from "./convert.js";
 import { CompileError, fault, hostError, trap } from "./errors.js";
@@ -30,7 +30,7 @@ export const shared = {
   CompileError, DROPPED_DATA, DROPPED_ELEMENTS, OUT, VECTOR, bitsOfDouble, bitsOfFloat, callee, caught,
   codeOf, convertS64, convertU64, copysign, ctz, divS, divS64, divU, divU64, doubleOfBits,
   exportedFunction, fault, floatOfBits, fromBigInt, fromReference, hostError, listOf, memoryCopy,
-  memoryFill, memoryInit, nearest, nonNull, popcnt, raise, referred, referredFunc, remS, remS64, remU,
+  memoryFill, memoryInit, nearest, noByte, nonNull, popcnt, raise, referred, referredFunc, remS, remS64, remU,
   remU64, rethrow, rotl, rotl64, rotr64, tableCopy, tableFill, tableGet, tableSet, tailCall, tailCaller,
   target, toBigInt, toReference, trap, truncS, truncS64, truncSatS, truncSatS64, truncSatU, truncSatU64,
   truncU, truncU64,
