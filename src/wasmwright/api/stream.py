@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Iterator
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from wasmwright import tuning
 from wasmwright.api.module import refuse_ahead, wat2wasm
@@ -13,11 +13,12 @@ from wasmwright.binary.preamble import is_text
 from wasmwright.binary.reader import too_many
 from wasmwright.codegen.options import Options
 from wasmwright.model.module import Module
-from wasmwright.runtime.code import ModuleCode
-from wasmwright.runtime.jobs import job_count
-from wasmwright.runtime.stream import StreamCompiler
 from wasmwright.validate.module import validate
 from wasmwright.validate.stream import StreamChecker
+
+if TYPE_CHECKING:
+    from wasmwright.runtime.code import ModuleCode
+    from wasmwright.runtime.stream import StreamCompiler
 
 _BEGINNING = 8  # bytes that tell a module from machine code, and from most texts
 _BLANK = 4096  # bytes of white space before which a text must begin
@@ -108,7 +109,7 @@ class Arriving:
     def __init__(self, options: Options, compiles: bool, jobs: int | None, most: int) -> None:
         self.options = options
         self.compiles = compiles
-        self._jobs = job_count(jobs)
+        self._jobs = jobs
         self._most = most
         self._checker = StreamChecker(options.features, most)
         self._compiler: StreamCompiler | None = None
@@ -118,8 +119,13 @@ class Arriving:
 
     def __enter__(self) -> Self:
         if self.compiles:
+            # Only now: checking a module needs nothing of what runs one.
+            from wasmwright.runtime.jobs import job_count
+            from wasmwright.runtime.stream import StreamCompiler
+
             guard = self.options.guard is not False
-            self._compiler = StreamCompiler(self._checker, guard, self.options, self._jobs)
+            count = job_count(self._jobs)
+            self._compiler = StreamCompiler(self._checker, guard, self.options, count)
         return self
 
     def __exit__(

@@ -35,7 +35,9 @@ def no_progress(done: int, total: int, /) -> None:
 
 def usable_cores() -> int:
     """How many CPUs this process may run on."""
-    return len(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def job_count(jobs: int | None) -> int:
