@@ -41,13 +41,13 @@ def llvm_version() -> str:
     return ".".join(map(str, llvm.llvm_version_info))
 
 
-def is_current(data: bytes) -> bool:
+def is_current(target: Path) -> bool:
     """Whether a file is what would be made now."""
-    found = image.Image(data)
+    found = image.Image(str(target))
     if found.llvm != llvm_version():
         print(f"(made by LLVM {found.llvm}; this is {llvm_version()})")
         return found.digest == image.digest(sources())
-    return data == build()
+    return target.read_bytes() == build()
 
 
 def build() -> bytes:
@@ -60,7 +60,6 @@ def build() -> bytes:
 def _file(linked: Linked, texts: list[str]) -> bytes:
     pack = image.PAIR.pack
     parts = [
-        bytes(linked.code),
         struct.pack(f"<{len(linked.slots)}I", *linked.slots.values()),
         b"".join(pack(at, target) for target, at in linked.pointers.items()),
         b"".join(pack(*symbol) for symbol in linked.symbols.values()),
@@ -70,6 +69,7 @@ def _file(linked: Linked, texts: list[str]) -> bytes:
         "\n".join(linked.symbols).encode(),
         CPU.encode(),
         llvm_version().encode(),
+        bytes(linked.code),
     ]
     assert len(parts) == image.PARTS
     return image.HEAD.pack(image.MAGIC, *(len(part) for part in parts)) + b"".join(parts)
@@ -81,7 +81,7 @@ def main() -> int:
     check = parser.parse_args().check
     target = Path(image.path(ARCH))
     if check:
-        current = target.exists() and is_current(target.read_bytes())
+        current = target.exists() and is_current(target)
         print(f"{target.relative_to(ROOT)} is {'current' if current else 'not current'}")
         return 0 if current else 1
     made = build()
