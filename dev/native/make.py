@@ -24,6 +24,8 @@ from wasmwright.runtime import native_parts
 ROOT = Path(__file__).resolve().parents[2]
 ARCH = "x86_64"
 CPU = "x86-64-v2"
+# (That of the sources, wherever the package comes from.)
+TARGET = ROOT / "src/wasmwright/codegen/prebuilt" / Path(image.path(ARCH)).name
 
 
 def sources() -> list[str]:
@@ -41,13 +43,13 @@ def llvm_version() -> str:
     return ".".join(map(str, llvm.llvm_version_info))
 
 
-def is_current(data: bytes) -> bool:
-    """Whether a file is what would be made now."""
-    found = image.Image(data)
+def is_current() -> bool:
+    """Whether the file is what would be made now."""
+    found = image.Image(str(TARGET))
     if found.llvm != llvm_version():
         print(f"(made by LLVM {found.llvm}; this is {llvm_version()})")
         return found.digest == image.digest(sources())
-    return data == build()
+    return TARGET.read_bytes() == build()
 
 
 def build() -> bytes:
@@ -60,7 +62,6 @@ def build() -> bytes:
 def _file(linked: Linked, texts: list[str]) -> bytes:
     pack = image.PAIR.pack
     parts = [
-        bytes(linked.code),
         struct.pack(f"<{len(linked.slots)}I", *linked.slots.values()),
         b"".join(pack(at, target) for target, at in linked.pointers.items()),
         b"".join(pack(*symbol) for symbol in linked.symbols.values()),
@@ -70,6 +71,7 @@ def _file(linked: Linked, texts: list[str]) -> bytes:
         "\n".join(linked.symbols).encode(),
         CPU.encode(),
         llvm_version().encode(),
+        bytes(linked.code),
     ]
     assert len(parts) == image.PARTS
     return image.HEAD.pack(image.MAGIC, *(len(part) for part in parts)) + b"".join(parts)
@@ -79,14 +81,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="only say whether it is current")
     check = parser.parse_args().check
-    target = Path(image.path(ARCH))
     if check:
-        current = target.exists() and is_current(target.read_bytes())
-        print(f"{target.relative_to(ROOT)} is {'current' if current else 'not current'}")
+        current = TARGET.exists() and is_current()
+        print(f"{TARGET.relative_to(ROOT)} is {'current' if current else 'not current'}")
         return 0 if current else 1
     made = build()
-    target.write_bytes(made)
-    print(f"{target.relative_to(ROOT)}: {len(made)} bytes, {len(signatures())} signatures")
+    TARGET.write_bytes(made)
+    print(f"{TARGET.relative_to(ROOT)}: {len(made)} bytes, {len(signatures())} signatures")
     return 0
 
 

@@ -20,7 +20,7 @@ DEV = Path(__file__).parents[2] / "dev" / "native"
 
 @pytest.fixture(scope="module")
 def found() -> image.Image:
-    return image.Image(Path(image.path("x86_64")).read_bytes())
+    return image.Image(image.path("x86_64"))
 
 
 def test_the_file_is_made_of_the_present_ir(
@@ -53,10 +53,16 @@ def test_it_is_used(found: image.Image) -> None:
     assert core.gc_symbol("ww_gc_create") == core.core_symbol("ww_gc_create")
 
 
-def test_another_version_is_refused() -> None:
+def test_a_file_of_another_version_or_cut_short_is_refused(tmp_path: Path) -> None:
     data = Path(image.path("x86_64")).read_bytes()
+    path = tmp_path / "native.bin"
+    path.write_bytes(b"?" + data[1:])
     with pytest.raises(ValueError, match="not of this version"):
-        image.Image(b"?" + data[1:])
+        image.Image(str(path))
+    path.write_bytes(data[:-1])
+    core = native.get()
+    with pytest.raises(OSError, match="truncated"):
+        image.Image(str(path)).place(core._arena, core._resolve)
 
 
 @pytest.mark.parametrize(

@@ -125,3 +125,27 @@ def test_all_that_an_instance_can_do() -> None:
     stopped, fuel = done.stdout.splitlines()
     assert stopped == "stopped"
     assert fuel.startswith("this needs compiling, and llvmlite is not installed")
+
+
+HOT = """
+import time
+import wasmwright as ww
+
+module = ww.Module('''(module (func (export "sum") (param i32) (result i32) (local i32)
+  (loop
+    (local.set 1 (i32.add (local.get 1) (local.get 0)))
+    (local.set 0 (i32.sub (local.get 0) (i32.const 1)))
+    (br_if 0 (local.get 0)))
+  (local.get 1)))''', tier="auto")
+f = ww.Instance(module).exports.sum
+for _ in range(50):
+    assert f(2_000_000) % (1 << 32) == 2_000_000 * 2_000_001 // 2 % (1 << 32)
+    time.sleep(0.01)
+"""
+
+
+def test_what_is_hot_goes_on_in_baseline_code_with_one_line() -> None:
+    done = run(HOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("wasmwright has no LLVM (No module named 'llvmlite")
+    assert done.stderr.count("\n") == 1

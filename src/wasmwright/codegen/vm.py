@@ -88,6 +88,11 @@ def write(address: int, data: bytes) -> None:
     ctypes.memmove(address, data, len(data))
 
 
+def view(address: int, size: int) -> memoryview:
+    """Writable memory at ``address``, as long as it is mapped."""
+    return memoryview((ctypes.c_ubyte * size).from_address(address)).cast("B")
+
+
 def _hex(digits: str) -> int:
     return int(digits, 16)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 import ctypes
 import functools
-import struct
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,6 +15,7 @@ from wasmwright.codegen.baseline import x86_64 as arch
 from wasmwright.codegen.baseline.compiler import Compiled, compile_functions
 from wasmwright.codegen.baseline.emitter import CELL_SIZE, Counting
 from wasmwright.codegen.baseline.library import Library, open_library
+from wasmwright.codegen.baseline.relocate import relocated
 from wasmwright.codegen.baseline.view import View
 from wasmwright.model.module import Module
 from wasmwright.runtime import native
@@ -25,7 +25,6 @@ _PUSHED: Final = 1  # bytes of a function's head after which the caller's rbp is
 _FRAMED: Final = 4  # and after which rbp points to it
 _RETURN: Final = b"\xc3"
 _PLACE: Final = 16
-_TRIPLE: Final = struct.Struct("<iii")
 _CELL_CODE: Final = 8  # where a cell has what code to go on in
 
 
@@ -75,26 +74,22 @@ class BaselineUnit:
     """Baseline code of several functions, in memory. Implements ``backtraces.CodeMap``."""
 
     def __init__(self, symbols: Symbols, compiled: Compiled, first_site: int = 0) -> None:
-        places = shared().targets
-        library = shared().library
-        code = bytearray(compiled.code)
+        size = len(compiled.code)
         # Behind the code, on pages that stay writable, the cells of what it counts.
-        self._code_size = vm.round_up(len(code))
-        self._end = len(code)
+        self._code_size = vm.round_up(size)
+        self._end = size
         self.sites = compiled.sites
         self.size = self._code_size + CELL_SIZE * len(self.sites)
         arena = native.get().code_arena
         self.address = arena.allocate(self.size)
         cells = self.address + self._code_size
-        for place, target, addend in _TRIPLE.iter_unpack(compiled.shared):
-            origin = cells if target == library.cell_target else places[target]
-            distance = origin + addend - (self.address + place)
-            code[place : place + 4] = distance.to_bytes(4, "little", signed=True)
+        origins = shared().targets.copy()
+        origins[shared().library.cell_target] = cells
+        vm.write(self.address, relocated(compiled.code, self.address, compiled.shared, origins))
         for number, site in enumerate(self.sites):
-            code[site.number_at : site.number_at + 4] = (first_site + number).to_bytes(4, "little")
+            native.write32(self.address + int(site.number_at), first_site + number)
             rounds = tuning.HOT_CALLS if site.offset < 0 else tuning.HOT_ROUNDS
             native.write32(cells + CELL_SIZE * number, rounds)
-        vm.write(self.address, bytes(code))
         vm.protect(self.address, self._code_size, vm.READ | vm.EXECUTE)
         self._arena = arena
         self._symbols = symbols

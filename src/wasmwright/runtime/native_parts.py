@@ -24,8 +24,7 @@ shipped: Final[dict[str, bytes]] = {}
 def prebuilt() -> Image | None:
     """The native parts that came with this package, if they run here."""
     try:
-        with open(image.path(cpu.machine()), "rb") as file:
-            found = Image(file.read())
+        found = Image(image.path(cpu.machine()))
     except FileNotFoundError:
         return None
     return None if cpu.missing(found.cpu) else found

@@ -17,6 +17,7 @@ import weakref
 from typing import TYPE_CHECKING, Final, Protocol
 
 from wasmwright.errors import WasmError
+from wasmwright.runtime import llvm
 from wasmwright.runtime.baseline import BaselineUnit
 
 if TYPE_CHECKING:
@@ -124,7 +125,10 @@ class Tiers:
         self.busy = True
         try:
             with self._working:
-                owner.optimise(unit, number - first)
+                if llvm.available():  # or says in the log that it is not
+                    owner.optimise(unit, number - first)
+                else:
+                    self._off = True
         except WasmError as error:
             _log().warning("no optimised code from here on: %s", error)
             self._off = True

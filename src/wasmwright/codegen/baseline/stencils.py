@@ -35,15 +35,10 @@ class StencilFile:
     def __init__(self, arch: str) -> None:
         path = os.path.join(os.path.dirname(__file__), f"stencils_{arch}.bin")
         with open(path, "rb") as file:
-            data = file.read()
-        magic, *sizes = HEAD.unpack_from(data)
-        if magic != MAGIC:
-            raise ValueError(f"the stencils for {arch} are not of this version")
-        parts = []
-        at = HEAD.size
-        for size in sizes:
-            parts.append(data[at : at + size])
-            at += size
+            magic, *sizes = HEAD.unpack(file.read(HEAD.size))
+            if magic != MAGIC:
+                raise ValueError(f"the stencils for {arch} are not of this version")
+            parts = [file.read(size) for size in sizes]
         self.code, self.records, self.index, families, self.fixups, names, targets, pool = parts
         self.pool: bytes = pool
         self.targets: list[str] = targets.decode().split("\n")
