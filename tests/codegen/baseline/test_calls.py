@@ -123,3 +123,15 @@ def test_a_branch_carries_a_constant_that_no_stencil_has_room_for():
     )
     run = ww.Instance(module).exports.run
     assert [run(1), run(0)] == [0x123456789ABCDEF, -2]
+
+
+def test_a_branch_carries_values_over_operands_that_are_in_registers():
+    module = ww.Module(
+        """(module (func (export "run") (param f64 f64) (result f64 f64)
+          (block $out (result f64 f64)
+            (f64.neg (local.get 0)) (f64.neg (local.get 0)) (f64.neg (local.get 0))
+            (local.get 1) (f64.const 2.5)
+            (br $out))))""",
+        tier="baseline",
+    )
+    assert ww.Instance(module).exports.run(7.0, 3.0) == (3.0, 2.5)

@@ -195,13 +195,12 @@ def _place(e: Emitter, frame: Frame, count: i64) -> None:
         if first != frame.height:
             move_slots(e, e.slot(frame.height), e.slot(first), count)
         return
-    for i in range(count):
-        at = first + i
-        if e.kinds[at] & 15 == CONSTANT and not e.fits(at):
-            e.to_register(at)
-        if e.kinds[at] & 15 == REGISTER:
+    # All that may need a register first: making room for it writes to slots, which may be the label's.
+    for at in range(first, e.height):
+        if e.kinds[at] & 15 == REGISTER or (e.kinds[at] & 15 == CONSTANT and not e.fits(at)):
             e.put(at)
-        e.store(at, e.slot(frame.height + i))
+    for i in range(count):
+        e.store(first + i, e.slot(frame.height + i))
 
 
 def _store_aside(e: Emitter, frame: Frame, count: i64) -> None:
