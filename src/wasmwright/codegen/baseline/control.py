@@ -195,7 +195,7 @@ def _place(e: Emitter, frame: Frame, count: i64) -> None:
         if first != frame.height:
             move_slots(e, e.slot(frame.height), e.slot(first), count)
         return
-    # All that may need a register first: making room for it writes to slots, which may be the label's.
+    # First what may need a register: making room writes to slots, which may be the label's.
     for at in range(first, e.height):
         if e.kinds[at] & 15 == REGISTER or (e.kinds[at] & 15 == CONSTANT and not e.fits(at)):
             e.put(at)
