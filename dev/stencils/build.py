@@ -14,8 +14,11 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import between
+import calls
 import families
 import lowered
+import objects
 from compile import Code, Compiler, Hole
 from families import Family, Variant
 
@@ -37,8 +40,8 @@ class Builder:
         self.records: list[bytes] = []
         self.fixups: list[bytes] = []
         self._known: dict[tuple[bytes, tuple[Hole, ...]], int] = {}
-        # By family: its size in numbers, the counts of registers below, and the stencils.
-        self.families: dict[str, tuple[int, tuple[int, int], dict[int, int]]] = {}
+        # By family: its size in numbers, the rest of its record, and the stencils.
+        self.families: dict[str, tuple[int, tuple[int, int, bool], dict[int, int]]] = {}
 
     def add(self, made: Iterable[tuple[Variant, Code]]) -> None:
         """Takes stencils of families that are known."""
@@ -89,7 +92,8 @@ class Builder:
             variants: list[Variant] = []
             for number, (family, functype) in enumerate(zip(part, types, strict=True)):
                 family.number, family.functype = number, functype
-                self.families[family.name] = family.size(), family.counts(), {}
+                record = (*family.counts(), family.stored())
+                self.families[family.name] = family.size(), record, {}
                 variants += families.variants_of(family)
             codes = self.compiler.compile(text, [each.text for each in variants])
             self.add(zip(variants, codes, strict=True))
@@ -98,17 +102,27 @@ class Builder:
         """Stencils of what goes on between instructions."""
         every = list(variants)
         for family, group in itertools.groupby(sorted(every, key=_family), key=_family):
-            self.families[family] = max(each.number for each in group) + 1, (1, 1), {}
+            self.families[family] = max(each.number for each in group) + 1, (1, 1, False), {}
         codes = self.compiler.compile("", [each.text for each in every])
         self.add(zip(every, codes, strict=True))
 
     def calls(self) -> None:
         """Stencils of calls."""
-        ops = families.call_ops()
+        ops = calls.call_ops()
         text, types = lowered.lower_ops(ops)
-        every = list(families.calls(ops, list(range(len(ops))), types))
+        every = list(calls.calls(ops, list(range(len(ops))), types))
         for op in ops:
-            self.families[op.key] = 4, (1, 1), {}
+            self.families[op.key] = 4, (1, 1, False), {}
+        codes = self.compiler.compile(text, [each.text for each in every])
+        self.add(zip(every, codes, strict=True))
+
+    def tail_calls(self) -> None:
+        """Stencils of tail calls."""
+        ops = calls.tail_ops()
+        text, types = lowered.lower_ops(ops)
+        every = list(calls.tail_calls(ops, list(range(len(ops))), types))
+        for op in ops:
+            self.families[op.key] = 1, (1, 1, False), {}
         codes = self.compiler.compile(text, [each.text for each in every])
         self.add(zip(every, codes, strict=True))
 
@@ -117,7 +131,7 @@ class Builder:
         index: list[int] = []
         table = []
         for size, counts, numbers in self.families.values():
-            table.append(struct.pack("<IBBH", len(index), *counts, 0))
+            table.append(file.FAMILY.pack(len(index), *counts))
             index += [numbers.get(number, file.NONE) for number in range(size)]
         names = "\n".join(self.families).encode()
         parts = [
@@ -146,15 +160,22 @@ def build() -> bytes:
     builder.instructions(list(families.branches()))
     builder.instructions(list(families.others()))
     builder.instructions(list(families.simd()))
+    builder.instructions(list(families.atomics()))
+    builder.instructions(list(objects.objects()))
+    builder.instructions(list(objects.casts()))
+    builder.instructions(list(objects.exceptions()))
     builder.calls()
+    builder.tail_calls()
     for each in (
-        families.moves,
-        families.constants,
-        families.entries,
-        families.leaving,
-        families.arguments,
-        families.addresses,
-        families.counters,
+        between.moves,
+        between.constants,
+        between.entries,
+        between.leaving,
+        between.many,
+        between.arguments,
+        between.addresses,
+        between.counters,
+        objects.handlers,
     ):
         builder.between(each())
     return builder.file()

@@ -41,12 +41,13 @@ _HOLES = {
 _64, _PC32, _PLT32, _32, _32S = 1, 2, 4, 10, 11
 
 _DECLARATIONS = f"""\
-{"".join(f"@{name} = extern_weak dso_local global i8" + chr(10) for name in (*ir.HOLES, "more"))}
+{"".join(f"@{name} = extern_weak dso_local global i8" + chr(10) for name in ir.HOLES)}
 declare preserve_nonecc void @next({ir.PROTOTYPE})
 declare preserve_nonecc void @taken({ir.PROTOTYPE})
 @ww_cell = external dso_local global i64, align 16
 declare preserve_nonecc void @ww_trap(ptr, i32) noreturn cold
 declare i64 @write(i32, ptr, i64)
+declare preserve_nonecc void @ww_throw(ptr, ptr) noreturn cold
 """
 
 

@@ -7,14 +7,14 @@ for what goes on between instructions. Its variants are numbered as `codegen.bas
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import ir
-from ir import go, hole, operand, pack, register, slot
-from lowered import ANY_PARAMS, ANY_RESULTS, OFFSET, Op, global_name, signature
+from ir import go, hole, operand, pack, register
+from lowered import OFFSET, Op, global_name, signature
 
-from wasmwright.codegen.abi import CTX_MEMORIES, CTX_RT, RT_STACK_LIMIT
 from wasmwright.codegen.baseline.places import (
     CONSTANT,
     FRAME,
@@ -24,8 +24,9 @@ from wasmwright.codegen.baseline.places import (
     REGISTER,
     REGISTERS,
 )
+from wasmwright.codegen.llvm.lower_numeric import OPS
+from wasmwright.codegen.llvm.lower_simd_ops import EXACT, FUSED, VECTOR_OPS
 from wasmwright.codegen.llvm.lower_unit import llvm_type
-from wasmwright.errors import TRAP_STACK
 from wasmwright.isa import INSTRUCTIONS, Instruction
 from wasmwright.model.types import F32, F64, I32, I64, V128, FuncType
 
@@ -35,8 +36,11 @@ VARIABLE = (REGISTER, *PINS, FRAME)
 FEW = (REGISTER, FRAME)
 STORED = (FRAME,)
 
-_TYPES = {"i32": I32, "i64": I64, "f32": F32, "f64": F64, "v128": V128}
-_NAMES = {code: name for name, code in _TYPES.items()}
+# The registers that a callee gives back as they were.
+KEPT = ("ctx", "fr", "mem", "l0")
+
+TYPES = {"i32": I32, "i64": I64, "f32": F32, "f64": F64, "v128": V128}
+_NAMES = {code: name for name, code in TYPES.items()}
 
 
 @dataclass
@@ -74,10 +78,15 @@ class Family:
         floats = any(ir.is_float(each) for each in types)
         return REGISTERS if ints else 1, REGISTERS if floats else 1
 
+    def stored(self) -> bool:
+        """Whether all operands come from the frame."""
+        return all(kinds == STORED for kinds in self.kinds)
+
     def size(self) -> int:
         """How many numbers the variants have."""
         ints, floats = self.counts()
-        return int(KINDS ** len(self.params)) * ints * floats
+        places = 1 if self.stored() else int(KINDS ** len(self.params))
+        return places * ints * floats
 
 
 def table_ops(guard: bool) -> Iterator[Family]:
@@ -87,6 +96,8 @@ def table_ops(guard: bool) -> Iterator[Family]:
             continue
         if row.family in ("testop", "relop", "unop", "binop", "cvtop") and guard:
             yield _numeric(row)
+            if _is_open(row.slot):
+                yield _exact(_numeric(row))
         elif row.family in ("load", "store"):
             yield from _access(row, guard)
 
@@ -104,6 +115,23 @@ def _numeric(row: Instruction) -> Family:
     return Family(
         row.name, row.params, row.results, tuple(kinds), Op(row.name, names, results, text)
     )
+
+
+def _is_open(number: int) -> bool:
+    """Whether the deterministic profile makes something else of an instruction."""
+    numeric, vector = OPS[number], VECTOR_OPS[number]
+    if numeric is not None:
+        return numeric.any_nan
+    return vector is not None and (vector.any_nan or number in EXACT or vector.kind == FUSED)
+
+
+def _exact(family: Family) -> Family:
+    """The same family in the deterministic profile."""
+    assert family.op is not None
+    family.name = f"{family.name}.exact"
+    family.op = replace(family.op, key=family.name, deterministic=True)
+    family.kinds = tuple(FEW if REGISTER in kinds else STORED for kinds in family.kinds)
+    return family
 
 
 def _access(row: Instruction, guard: bool) -> Iterator[Family]:
@@ -127,11 +155,51 @@ def _access(row: Instruction, guard: bool) -> Iterator[Family]:
                 kinds[1] = VARIABLE
         yield Family(
             row.name + suffix,
-            (_TYPES[at], *row.params[1:]),
+            (TYPES[at], *row.params[1:]),
             row.results,
             tuple(kinds),
             Op(row.name + suffix, (at, *values), results, text, guard, edits),
         )
+
+
+# What waits and wakes is checked in either mode of memories, by the same stencils: on any memory,
+# one that is not shared, and those of 64 bits.
+_WAITING = (("", "$s0"), (".u", "$m2"), (".q", "$sq"), (".uq", "$q0"))
+
+
+def atomics() -> Iterator[Family]:
+    """Atomic instructions."""
+    yield make("atomic.fence", "", "", "(atomic.fence)")
+    for row in INSTRUCTIONS:
+        if not row.family.startswith("atomic.") or row.params is None or row.results is None:
+            continue
+        if row.params:
+            waits = row.family in ("atomic.wait", "atomic.notify")
+            yield from _waiting(row) if waits else _atomic(row)
+
+
+def _atomic(row: Instruction) -> Iterator[Family]:
+    assert row.params is not None
+    assert row.results is not None
+    values = " ".join(_NAMES[each] for each in row.params[1:])
+    results = " ".join(_NAMES[each] for each in row.results)
+    gets = " ".join(f"(local.get {i})" for i in range(len(row.params)))
+    forms = (("", "$m0", True), (".m", "$m2", True), (".c", "$m0", False), (".cm", "$m2", False),
+             (".q", "$q0", False))  # fmt: skip
+    for suffix, memory, guard in forms:
+        at = "i64" if suffix == ".q" else "i32"
+        text = f"({row.name} {memory} offset={OFFSET} {gets})"
+        yield make(row.name + suffix, f"{at} {values}", results, text, guard)
+
+
+def _waiting(row: Instruction) -> Iterator[Family]:
+    assert row.params is not None
+    values = " ".join(_NAMES[each] for each in row.params[1:])
+    gets = " ".join(f"(local.get {i})" for i in range(len(row.params)))
+    for suffix, memory in _WAITING:
+        at = "i64" if "q" in suffix else "i32"
+        text = f"({row.name} {memory} offset={OFFSET} {gets})"
+        yield make(row.name + suffix, f"{at} {values}", "i32", text, calls=True)
 
 
 def branches() -> Iterator[Family]:
@@ -182,13 +250,16 @@ def simd() -> Iterator[Family]:
                 name = row.name + (f"/{lane}" if lane else "") + suffix
                 few = len(names) < 3 and not suffix and not (lane and memory)
                 kinds = (FEW if few else STORED,) * len(names)
-                yield Family(
+                family = Family(
                     name,
-                    tuple(_TYPES[each] for each in types),
+                    tuple(TYPES[each] for each in types),
                     row.results,
                     kinds,
                     Op(name, types, results, text, guard),
                 )
+                yield family
+                if _is_open(row.slot):
+                    yield _exact(replace(family))
     shuffle = (
         "(v128.or (i8x16.swizzle (local.get 0) (local.get 2)) (i8x16.swizzle (local.get 1)"
         " (i8x16.sub (local.get 2) (i8x16.splat (i32.const 16)))))"
@@ -214,76 +285,100 @@ def _lanes(name: str) -> int:
 _CALLING = frozenset(("grow", "fill", "init", "copy"))
 
 
+def make(
+    name: str,
+    params: str,
+    results: str,
+    text: str,
+    guard: bool = True,
+    edits: tuple[tuple[str, str], ...] = (),
+    kinds: tuple[int, ...] = STORED,
+    calls: bool = False,
+    ends: str = "",
+) -> Family:
+    """A family whose middle is a function with this body; types are names, with spaces between."""
+    types = tuple(_type_names(params))
+    made = tuple(_type_names(results))
+    return Family(
+        name,
+        tuple(value_type(each) for each in types),
+        tuple(value_type(each) for each in made),
+        (kinds,) * len(types),
+        Op(name, types, () if ends else made, text, guard, edits, ends=ends),
+        calls=calls or name.partition(".")[2].split(".")[0] in _CALLING,
+    )
+
+
+def _type_names(text: str) -> list[str]:
+    """Names of types, some of which are in parentheses."""
+    return re.findall(r"\([^)]*\)|\S+", text)
+
+
 def others() -> Iterator[Family]:
     """Memory, table, global and reference instructions; operands come from the frame."""
-
-    def op(
-        name: str,
-        params: str,
-        results: str,
-        text: str,
-        guard: bool = True,
-        edits: tuple[tuple[str, str], ...] = (),
-        kinds: tuple[int, ...] = STORED,
-    ) -> Family:
-        types = tuple(params.split())
-        made = tuple(results.split())
-        return Family(
-            name,
-            tuple(_value_type(each) for each in types),
-            tuple(_value_type(each) for each in made),
-            (kinds,) * len(types),
-            Op(name, types, made, text, guard, edits),
-            calls=name.partition(".")[2].removesuffix(".q") in _CALLING,
-        )
-
     first, second, third = "(local.get 0)", "(local.get 1)", "(local.get 2)"
     every = f"{first} {second} {third}"
     # `.q`: addresses of 64 bits. The memory is `$m1` or `$q1`: any.
     for suffix, at, memory, number in (("", "i32", "$m1", 1), (".q", "i64", "$q1", 4)):
         grow = ((f"i32 {number}, i64", f"i32 trunc (i64 {hole('more')} to i32), i64"),)
-        yield op(f"memory.size{suffix}", "", at, f"(memory.size {memory})")
-        yield op(f"memory.grow{suffix}", at, at, f"(memory.grow {memory} {first})", edits=grow)
-        yield op(f"memory.fill{suffix}", f"{at} i32 {at}", "", f"(memory.fill {memory} {every})")
-        yield op(
+        yield make(f"memory.size{suffix}", "", at, f"(memory.size {memory})")
+        yield make(f"memory.grow{suffix}", at, at, f"(memory.grow {memory} {first})", edits=grow)
+        yield make(f"memory.fill{suffix}", f"{at} i32 {at}", "", f"(memory.fill {memory} {every})")
+        yield make(
             f"memory.init{suffix}", f"{at} i32 i32", "", f"(memory.init {memory} $data {every})"
         )
-    yield op("memory.copy", "i32 i32 i32", "", f"(memory.copy $m1 $m2 {every})")
-    yield op("data.drop", "", "", "(data.drop $data)")
-    yield op("elem.drop", "", "", "(elem.drop $elem)")
+    yield make("memory.copy", "i32 i32 i32", "", f"(memory.copy $m1 $m2 {every})")
+    yield make("memory.copy.q", "i64 i64 i64", "", f"(memory.copy $q1 $q0 {every})")
+    yield make("memory.copy.to", "i64 i32 i32", "", f"(memory.copy $q1 $m2 {every})")
+    yield make("memory.copy.from", "i32 i64 i32", "", f"(memory.copy $m1 $q0 {every})")
+    yield make("memory.size.b", "", "i32", "(memory.size $b0)")
+    yield make("memory.size.bq", "", "i64", "(memory.size $bq)")
+    yield make("data.drop", "", "", "(data.drop $data)")
+    yield make("elem.drop", "", "", "(elem.drop $elem)")
     for imported in (False, True):
-        for name in (*_TYPES, "externref"):
+        for name in (*TYPES, "externref"):
             where = "i" if imported else "d"
             place = global_name(imported, name)
-            yield op(f"global.get.{where}.{name}", "", name, f"(global.get {place})")
-            yield op(
+            yield make(f"global.get.{where}.{name}", "", name, f"(global.get {place})")
+            yield make(
                 f"global.set.{where}.{name}",
                 name,
                 "",
                 f"(global.set {place} {first})",
                 kinds=VARIABLE,
             )
-    yield op("table.get", "i32", "externref", f"(table.get $t0 {first})")
-    yield op("table.set", "i32 externref", "", f"(table.set $t0 {first} {second})")
-    yield op("table.size", "", "i32", "(table.size $t0)")
-    grow = (("i32 0, ptr", f"i32 trunc (i64 {hole('more')} to i32), ptr"),)
-    yield op("table.grow", "externref i32", "i32", f"(table.grow $t0 {first} {second})", edits=grow)
-    yield op("table.fill", "i32 externref i32", "", f"(table.fill $t0 {every})")
-    yield op("table.copy", "i32 i32 i32", "", f"(table.copy $t0 $t1 {every})")
-    yield op("table.init", "i32 i32 i32", "", f"(table.init $t0 $elem {every})")
-    yield op("ref.func.d", "", "funcref", "(ref.func $defined)")
-    yield op("ref.func.i", "", "funcref", "(ref.func $imported)")
-    yield op("ref.is_null", "externref", "i32", f"(ref.is_null {first})", kinds=VARIABLE)
-    yield op("ref.as_non_null", "externref", "externref", f"(ref.as_non_null {first})")
-    yield op("unreachable", "", "", "(unreachable)")
+    for suffix, at, table, other, number in (
+        ("", "i32", "$t0", "$t1", 0), (".q", "i64", "$q0", "$q1", 2)
+    ):  # fmt: skip
+        two, three = f"{at} externref", f"{at} externref {at}"
+        grow = ((f"i32 {number}, ptr", f"i32 trunc (i64 {hole('more')} to i32), ptr"),)
+        yield make(f"table.get{suffix}", at, "externref", f"(table.get {table} {first})")
+        yield make(f"table.set{suffix}", two, "", f"(table.set {table} {first} {second})")
+        yield make(f"table.size{suffix}", "", at, f"(table.size {table})")
+        text = f"(table.grow {table} {first} {second})"
+        yield make(f"table.grow{suffix}", f"externref {at}", at, text, edits=grow)
+        yield make(f"table.fill{suffix}", three, "", f"(table.fill {table} {every})")
+        text = f"(table.copy {table} {other} {every})"
+        yield make(f"table.copy{suffix}", f"{at} {at} {at}", "", text)
+        text = f"(table.init {table} $elem {every})"
+        yield make(f"table.init{suffix}", f"{at} i32 i32", "", text)
+    yield make("table.copy.to", "i64 i32 i32", "", f"(table.copy $q0 $t1 {every})")
+    yield make("table.copy.from", "i32 i64 i32", "", f"(table.copy $t0 $q1 {every})")
+    yield make("ref.func.d", "", "funcref", "(ref.func $defined)")
+    yield make("ref.func.i", "", "funcref", "(ref.func $imported)")
+    yield make("ref.is_null", "externref", "i32", f"(ref.is_null {first})", kinds=VARIABLE)
+    yield make("ref.as_non_null", "externref", "externref", f"(ref.as_non_null {first})")
+    yield make("unreachable", "", "", "(unreachable)")
     for name in ("i64.add128", "i64.sub128"):
         gets = " ".join(f"(local.get {i})" for i in range(4))
-        yield op(name, "i64 i64 i64 i64", "i64 i64", f"({name} {gets})")
+        yield make(name, "i64 i64 i64 i64", "i64 i64", f"({name} {gets})")
     for name in ("i64.mul_wide_s", "i64.mul_wide_u"):
-        yield op(name, "i64 i64", "i64 i64", f"({name} {first} {second})")
-    for name in _TYPES:
+        yield make(name, "i64 i64", "i64 i64", f"({name} {first} {second})")
+    for name in TYPES:
         kinds = (REGISTER, *PINS, FRAME, CONSTANT) if name in ("i32", "i64") else VARIABLE
-        family = op(f"select.{name}", f"{name} {name} i32", name, f"(select {every})", kinds=kinds)
+        family = make(
+            f"select.{name}", f"{name} {name} i32", name, f"(select {every})", kinds=kinds
+        )
         if name == "v128":
             family.kinds = (STORED, STORED, (FRAME,))
         else:
@@ -291,8 +386,8 @@ def others() -> Iterator[Family]:
         yield family
 
 
-def _value_type(name: str) -> int:
-    return _TYPES.get(name, I64)  # references are integers of 64 bits here
+def value_type(name: str) -> int:
+    return TYPES.get(name, I64)  # references are integers of 64 bits here
 
 
 def variants_of(family: Family) -> Iterator[Variant]:
@@ -307,8 +402,9 @@ def variants_of(family: Family) -> Iterator[Variant]:
                 if places is None or not _room(family.results, ints, floats):
                     continue
                 number = 0
-                for kind in kinds:
-                    number = number * KINDS + kind
+                if not family.stored():
+                    for kind in kinds:
+                        number = number * KINDS + kind
                 number = (number * count_ints + ints) * count_floats + floats
                 yield Variant(family.name, number, _body(family, kinds, places, ints, floats))
 
@@ -334,9 +430,9 @@ def _body(family: Family, kinds: tuple[int, ...], places: list[int], ints: int, 
             lines.append(f"%o{i}.r = inttoptr i64 %o{i} to ptr\n")
             name = f"%o{i}.r"
         arguments.append(f"{real} {name}")
-    returned = signature(family.functype)
+    returned = "ptr" if family.op.ends else signature(family.functype)
     call = f"call {returned} @op{family.number}({', '.join(arguments)})\n"
-    used = _lost() if family.calls else _used(family.params, kinds, places)
+    used = lost() if family.calls else _used(family.params, kinds, places)
     if family.branch:
         lines.append(f"%c = {call}%t = icmp ne i32 %c, 0\nbr i1 %t, label %yes, label %no\n")
         lines.append(f"yes:\n{go('taken', **used)}no:\n{go('next', **used)}")
@@ -350,7 +446,7 @@ def _body(family: Family, kinds: tuple[int, ...], places: list[int], ints: int, 
         if len(family.results) > 1:
             lines.append(f"%v{i} = extractvalue {returned} %v, {i}\n")
             value = f"%v{i}"
-        if llvm_type(family.functype.results[i]) == "ptr":
+        if family.op.ends or llvm_type(family.functype.results[i]) == "ptr":
             lines.append(f"%v{i}.r = ptrtoint ptr {value} to i64\n")
             value = f"%v{i}.r"
         lines.append(pack(value, valtype, f"w{i}"))
@@ -364,7 +460,7 @@ def _body(family: Family, kinds: tuple[int, ...], places: list[int], ints: int, 
     return "".join(lines)
 
 
-def _lost() -> dict[str, str]:
+def lost() -> dict[str, str]:
     """The registers that a callee may use."""
     return {name: "poison" for name in ir.NAMES if name not in KEPT}
 
@@ -373,264 +469,3 @@ def _used(params: tuple[int, ...], kinds: tuple[int, ...], places: list[int]) ->
     """The registers whose operands are taken: nobody needs them any more."""
     pairs = zip(params, kinds, places, strict=True)
     return {register(t, place): "poison" for t, kind, place in pairs if kind == REGISTER}
-
-
-# What goes on between instructions
-
-# The registers that a callee gives back as they were.
-KEPT = ("ctx", "fr", "mem", "l0")
-
-
-def moves() -> Iterator[Variant]:
-    """Values from one place to another."""
-    for name, valtype in _TYPES.items():
-        floats = ir.is_float(valtype)
-        llvm = llvm_type(valtype)
-        for index in range(REGISTERS):
-            for kind in (*PINS, FRAME) if floats else (*PINS, FRAME, CONSTANT):
-                body = operand(0, valtype, kind, index) + pack("%o0", valtype, "w")
-                body += go("next", **{register(valtype, index): "%w"})
-                yield Variant(f"move.{name}", kind * REGISTERS + index, body)
-            for kind in VARIABLE if floats else ANYWHERE:
-                body = operand(0, valtype, kind, index) + slot("p", "extra")
-                body += f"store {llvm} %o0, ptr %p, align 8\n"
-                if kind == REGISTER:
-                    yield Variant(
-                        f"put.{name}",
-                        kind * REGISTERS + index,
-                        body + go("next", **{register(valtype, index): "poison"}),
-                    )
-                    yield Variant(f"copy.{name}", kind * REGISTERS + index, body + go("next"))
-                elif index == 0:
-                    for same in range(REGISTERS):
-                        yield Variant(f"put.{name}", kind * REGISTERS + same, body + go("next"))
-                for pin in range(PINNED):
-                    if kind != REGISTER and index:
-                        continue
-                    local = f"{'g' if floats else 'l'}{pin}"
-                    whole = body + pack("%o0", valtype, "w")
-                    values = {local: "%w"}
-                    if kind == REGISTER:
-                        values[register(valtype, index)] = "poison"
-                    number = (kind * REGISTERS + index) * PINNED + pin
-                    yield Variant(f"pin.{name}", number, whole + go("next", **values))
-        for pin in range(PINNED):
-            local = f"{'g' if floats else 'l'}{pin}"
-            body = operand(0, valtype, FRAME, 0) + pack("%o0", valtype, "w")
-            yield Variant(f"reload.{name}", pin, body + go("next", **{local: "%w"}))
-
-
-def _joined(low: str, high: str, name: str) -> str:
-    """An i64 from two holes of 32 bits."""
-    return (
-        f"%{name}.l = trunc i64 {hole(low)} to i32\n%{name}.lw = zext i32 %{name}.l to i64\n"
-        f"%{name}.h = trunc i64 {hole(high)} to i32\n%{name}.hw = zext i32 %{name}.h to i64\n"
-        f"%{name}.hs = shl i64 %{name}.hw, 32\n%{name} = or disjoint i64 %{name}.hs, %{name}.lw\n"
-    )
-
-
-def constants() -> Iterator[Variant]:
-    """Constants that are no operand: of 64 bits, floats, vectors."""
-    for index in range(REGISTERS):
-        body = _joined("h0", "h1", "w")
-        yield Variant("const.i64", index, body + go("next", **{f"r{index}": "%w"}))
-        body += "%d = bitcast i64 %w to double\n" + pack("%d", F64, "f")
-        yield Variant("const.f64", index, body + go("next", **{f"f{index}": "%f"}))
-        body = f"%b = trunc i64 {hole('h0')} to i32\n%d = bitcast i32 %b to float\n"
-        body += pack("%d", F32, "f")
-        yield Variant("const.f32", index, body + go("next", **{f"f{index}": "%f"}))
-        body = _joined("h0", "h1", "low") + _joined("h2", "extra", "high")
-        body += "%a = insertelement <2 x i64> poison, i64 %low, i64 0\n"
-        body += "%v = insertelement <2 x i64> %a, i64 %high, i64 1\n"
-        yield Variant("const.v128", index, body + go("next", **{f"f{index}": "%v"}))
-
-
-_SIZES = (("64", "i64", "double"), ("128", "<2 x i64>", "<2 x i64>"))
-
-
-def entries() -> Iterator[Variant]:
-    """What a function begins with."""
-    runtime = f"%ra = getelementptr i8, ptr %ctx, i64 {CTX_RT}\n%rt = load ptr, ptr %ra\n"
-    every = {name: f"%{name}" for name in ir.SCRATCH}
-    for i, name in enumerate(ir.C_PARAMS):
-        body = slot("p", "h0") + f"store i64 %{name}, ptr %p\n"
-        yield Variant("enter.int", i, body + go("next", **every))
-    for i, name in enumerate(ir.FLOATS):
-        body = slot("p", "h0") + ir.unpack(name, F64, "d") + "store double %d, ptr %p\n"
-        yield Variant("enter.float", i, body + go("next", **every))
-        body = slot("p", "h0") + f"store <2 x i64> %{name}, ptr %p, align 8\n"
-        yield Variant("enter.vector", i, body + go("next", **every))
-    body = f"%ba = getelementptr i8, ptr %ctx, i64 {CTX_MEMORIES}\n%b = load ptr, ptr %ba\n"
-    yield Variant("base", 0, body + go("next", mem="%b", **every))
-    body = (
-        runtime + f"%la = getelementptr i8, ptr %rt, i64 {RT_STACK_LIMIT}\n%l = load i64, ptr %la\n"
-        f"%f = ptrtoint ptr %fr to i64\n%n = sub i64 %f, {hole('h0')}\n%o = icmp ult i64 %n, %l\n"
-        "br i1 %o, label %over, label %on, !prof !1\n"
-        f"over:\ncall preserve_nonecc void @ww_trap(ptr %ctx, i32 {TRAP_STACK}) noreturn cold\n"
-        f"unreachable\non:\n{go('next', **every)}"
-    )
-    yield Variant("check", 0, body)
-    yield Variant("zero", 0, slot("p", "h0") + "store i64 0, ptr %p\n" + go("next", **every))
-    body = slot("p", "h0") + (
-        f"call void @llvm.memset.p0.i64(ptr align 8 %p, i8 0, i64 {hole('h1')}, i1 false)\n"
-    )
-    yield Variant("zeros", 0, body + go("next"))
-    for i, (_, word, _) in enumerate(_SIZES):
-        area = runtime + f"%a = getelementptr i8, ptr %rt, i64 {hole('extra')}\n"
-        body = area + slot("p", "h0") + f"%v = load {word}, ptr %p, align 8\n"
-        body += f"store {word} %v, ptr %a, align 8\n"
-        yield Variant("area.put", i, body + go("next", **every))
-        body = area + slot("p", "h0") + f"%v = load {word}, ptr %a, align 8\n"
-        body += f"store {word} %v, ptr %p, align 8\n"
-        yield Variant("area.get", i, body + go("next", **every))
-
-
-def leaving() -> Iterator[Variant]:
-    """Results to where the caller takes them: two integers, and two floats."""
-    for i, name in enumerate(("y", "r2")):
-        keep = {"y": "%y"}
-        for kind in ANYWHERE:
-            for index in range(REGISTERS):
-                body = operand(0, I64, kind, index)
-                number = (i * KINDS + kind) * REGISTERS + index
-                yield Variant("result.i64", number, body + go("next", **(keep | {name: "%o0"})))
-                if kind == CONSTANT:
-                    body = operand(0, I32, kind, index) + pack("%o0", I32, "w")
-                    yield Variant("result.i32", number, body + go("next", **(keep | {name: "%w"})))
-    for i in range(2):
-        keep = {"y": "%y"}
-        body = slot("p", "h0") + "%d = load double, ptr %p\n" + pack("%d", F64, "w")
-        yield Variant("result.float", i, body + go("next", **(keep | {f"f{i}": "%w"})))
-        body = slot("p", "h0") + "%w = load <2 x i64>, ptr %p, align 8\n"
-        yield Variant("result.vector", i, body + go("next", **(keep | {f"f{i}": "%w"})))
-
-
-def counters() -> Iterator[Variant]:
-    """Counting down in a cell, and what is done where that has come to its end.
-
-    A cell is {i32 left, i32 told, ptr code}. Who finds no rounds left enters the code, which goes
-    on from here to the function's end, if there is any; else it tells the number of the cell, once,
-    and goes on for some rounds. No register survives that.
-    """
-    body = (
-        "%n = load i32, ptr @ww_cell\n%m = add i32 %n, -1\nstore i32 %m, ptr @ww_cell\n"
-        "%hot = icmp slt i32 %m, 0\nbr i1 %hot, label %slow, label %on, !prof !1\n"
-        f"slow:\n{go('taken')}on:\n{go('next')}"
-    )
-    yield Variant("count", 0, body)
-    told = "getelementptr (i8, ptr @ww_cell, i64 4)"
-    tell = (
-        f"tell:\n%more = trunc i64 {hole('h1')} to i32\nstore i32 %more, ptr @ww_cell\n"
-        f"%told = load i32, ptr {told}\n%known = icmp ne i32 %told, 0\n"
-        "br i1 %known, label %again, label %first\n"
-        f"first:\nstore i64 {hole('h0')}, ptr %message\n%file = trunc i64 {hole('h2')} to i32\n"
-        "%written = call i64 @write(i32 %file, ptr %message, i64 8)\n"
-        # Nothing is written where the pipe is full.
-        "%all = icmp eq i64 %written, 8\n%done = zext i1 %all to i32\n"
-        f"store i32 %done, ptr {told}\n"
-        f"{go('next', **_lost())}again:\n{go('next', **_lost())}"
-    )
-    results = "{ i64, i64, <2 x i64>, <2 x i64> }"
-    lines = [
-        "%message = alloca i64\n%code = load ptr, ptr getelementptr (i8, ptr @ww_cell, i64 8)\n",
-        "%there = icmp ne ptr %code, null\nbr i1 %there, label %enter, label %tell\n",
-        f"enter:\n%v = call {results} %code(ptr %ctx, ptr %fr)\n",
-        *[f"%v{i} = extractvalue {results} %v, {i}\n" for i in range(4)],
-        go("taken", **(_lost() | {"y": "%v0", "r2": "%v1", "f0": "%v2", "f1": "%v3"})),
-    ]
-    yield Variant("hot", 0, "".join([*lines, tell]))
-
-
-def addresses() -> Iterator[Variant]:
-    """An address with an offset that no hole has room for: both are in registers."""
-    for index in range(REGISTERS - 1):
-        body = f"%w = call i64 @llvm.uadd.sat.i64(i64 %r{index}, i64 %r{index + 1})\n"
-        values = {f"r{index}": "%w", f"r{index + 1}": "poison"}
-        yield Variant("address.far", index, body + go("next", **values))
-
-
-def arguments() -> Iterator[Variant]:
-    """Arguments to where a callee takes them."""
-    every = {name: f"%{name}" for name in ir.SCRATCH}
-    for i, name in enumerate(ir.C_PARAMS):
-        body = slot("p", "h0") + "%v = load i64, ptr %p\n"
-        yield Variant("argument.int", 2 * i, body + go("next", **(every | {name: "%v"})))
-        body = operand(0, I32, CONSTANT, 0) + pack("%o0", I32, "w")
-        yield Variant("argument.int", 2 * i + 1, body + go("next", **(every | {name: "%w"})))
-    for i, name in enumerate(ir.FLOATS):
-        body = slot("p", "h0") + "%d = load double, ptr %p\n" + pack("%d", F64, "w")
-        yield Variant("argument.float", i, body + go("next", **(every | {name: "%w"})))
-        body = slot("p", "h0") + "%w = load <2 x i64>, ptr %p, align 8\n"
-        yield Variant("argument.vector", i, body + go("next", **(every | {name: "%w"})))
-
-
-_FORWARD = " ".join(f"(local.get {i})" for i in range(len(ANY_PARAMS)))
-_SHIFTED = " ".join(f"(local.get {i + 1})" for i in range(len(ANY_PARAMS)))
-
-
-def call_ops() -> list[Op]:
-    """The middles of calls: they pass all registers that parameters can be in."""
-
-    def op(name: str, first: tuple[str, ...], text: str) -> Op:
-        return Op(name, (*first, *ANY_PARAMS), ANY_RESULTS, text)
-
-    through = f"(type $any) {_SHIFTED} (local.get 0)"
-    return [
-        op("call.d", (), f"(call $defined {_FORWARD})"),
-        op("call.i", (), f"(call $imported {_FORWARD})"),
-        op("call_indirect", ("i32",), f"(call_indirect $u0 {through})"),
-        op("call_indirect.q", ("i64",), f"(call_indirect $u1 {through})"),
-        op("call_ref", ("(ref null $any)",), f"(call_ref $any {_SHIFTED} (local.get 0))"),
-    ]
-
-
-def calls(ops: list[Op], numbers: list[int], types: list[FuncType]) -> Iterator[Variant]:
-    """Calls. An operand (an index, a reference) is in the first register; so are the results.
-
-    By number: bit 0 and 1 say that the first and second integer result is an i32.
-    """
-    passed = [f"i64 %{name}" for name in ir.C_PARAMS] + [f"<2 x i64> %{name}" for name in ir.FLOATS]
-    for op, number, functype in zip(ops, numbers, types, strict=True):
-        lines, arguments = [], ["ptr %ctx", "ptr %mem"]
-        if len(op.params) > len(ANY_PARAMS):
-            first = llvm_type(functype.params[0])
-            lines.append(operand(0, _value_type(op.params[0]), REGISTER, 0))
-            if first == "ptr":
-                lines.append("%o0.r = inttoptr i64 %o0 to ptr\n")
-            arguments.append(f"{first} %o0{'.r' if first == 'ptr' else ''}")
-        returned = signature(functype)
-        call = f"%v = call {returned} @op{number}({', '.join(arguments + passed)})\n"
-        lines.append(call)
-        lines += [f"%v{i} = extractvalue {returned} %v, {i}\n" for i in range(4)]
-        for bits in range(4):
-            ends = []
-            for i in range(2):
-                if bits >> i & 1:
-                    ends.append(f"%t{i} = trunc i64 %v{i} to i32\n%w{i} = zext i32 %t{i} to i64\n")
-                else:
-                    ends.append(f"%w{i} = add i64 %v{i}, 0\n")
-            # The other registers are lost; all of them: a callee may use them.
-            lost = _lost()
-            lost |= {"r0": "%w0", "r1": "%w1", "f0": "%v2", "f1": "%v3"}
-            yield Variant(op.key, bits, "".join([*lines, *ends, go("next", **lost)]))
-
-
-__all__ = [
-    "F32",
-    "Family",
-    "Variant",
-    "addresses",
-    "arguments",
-    "branches",
-    "call_ops",
-    "calls",
-    "constants",
-    "counters",
-    "entries",
-    "leaving",
-    "moves",
-    "others",
-    "simd",
-    "table_ops",
-    "variants_of",
-]

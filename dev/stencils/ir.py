@@ -35,7 +35,7 @@ PROTOTYPE = ", ".join(_TYPES[name] for name in NAMES)
 PARAMETERS = ", ".join(f"{_TYPES[name]} %{name}" for name in NAMES)
 ATTRIBUTES = 'attributes #0 = { nounwind optsize "frame-pointer"="reserved" }\n'
 
-HOLES = ("h0", "h1", "h2", "extra")
+HOLES = ("h0", "h1", "h2", "extra", "more")
 
 
 def is_float(valtype: int) -> bool:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from unittest import mock
 
 import wasmwright as ww
-from wasmwright.codegen.abi import CTX_MEMORIES, Layout
+from wasmwright.codegen.abi import CTX_MEMORIES, RT_GC_ALLOC, Layout
+from wasmwright.codegen.heap_layout import TYPE_DISPLAY
 from wasmwright.codegen.llvm import lower, lower_unit
 from wasmwright.codegen.llvm.lower_unit import Signature
 from wasmwright.features import ALL
@@ -22,7 +23,11 @@ from wasmwright.model.types import FuncType
 # Numbers that become holes, and the distance up to which they may have something added.
 _EXTRA = 0x3E000000
 _MORE = 0x3F000000
+_RTT = 0x3A000000
+_DEPTH = 0x07000000
+_DISPLAY = TYPE_DISPLAY + 8 * _DEPTH
 _SPAN = 0x100
+_NUMBER = re.compile(r"\b\d{9,10}\b")
 
 # What a memory access has as its offset.
 OFFSET = _EXTRA
@@ -32,7 +37,9 @@ OFFSET = _EXTRA
 class Op:
     """A stencil's middle: ``text`` is the body of a wasm function with these types.
 
-    ``key`` says what it is for. ``guard`` is of memories; ``edits`` are replaced in the IR.
+    ``key`` says what it is for. ``guard`` is of memories; ``edits`` are replaced in the IR. The
+    offset of a runtime type goes into the hole ``rtt``. ``ends``: what the function ends with is
+    instead given as its results. ``deterministic`` is as in ``Options``.
     """
 
     key: str
@@ -41,16 +48,20 @@ class Op:
     text: str
     guard: bool = True
     edits: tuple[tuple[str, str], ...] = ()
+    rtt: str = "extra"
+    ends: str = ""
+    deterministic: bool = False
 
 
 class _Layout(Layout):
     __slots__ = ()
 
     def memory(self, index: int) -> int:
-        return (CTX_MEMORIES, _EXTRA, _MORE, _MORE, _EXTRA)[index]
+        first = (CTX_MEMORIES, _EXTRA, _MORE, _MORE, _EXTRA)
+        return first[index] if index < len(first) else _MORE
 
     def table(self, index: int) -> int:
-        return (_EXTRA, _MORE, _EXTRA, _EXTRA)[index]
+        return (_EXTRA, _MORE, _EXTRA, _MORE)[index] if index < 4 else _EXTRA
 
     def data(self, index: int) -> int:
         return _MORE
@@ -62,7 +73,7 @@ class _Layout(Layout):
         return _MORE
 
     def rtt(self, index: int) -> int:
-        return _MORE
+        return _RTT
 
     def tag(self, index: int) -> int:
         return _EXTRA
@@ -71,28 +82,50 @@ class _Layout(Layout):
         return _EXTRA
 
 
+class _Fields:
+    """The layout of a structure, all of whose fields are at the hole ``extra``."""
+
+    def __init__(self) -> None:
+        self.offsets = [_EXTRA]
+        self.size = _MORE
+
+
 # The globals: by type, imported and defined. Memories: 0 and 1 guarded (where there are guards), 2
-# any other, 3 and 4 of 64 bits.
+# any other, 3 and 4 of 64 bits; shared ones; ones with pages of one byte.
 _TYPES = ("i32", "i64", "f32", "f64", "v128", "externref")
 _ZERO = {name: f"{name}.const 0" for name in _TYPES} | {
     "v128": "v128.const i64x2 0 0",
     "externref": "ref.null extern",
 }
 
+# What objects have in them.
+STORAGES = ("i8", "i16", "i32", "i64", "f32", "f64", "v128", "anyref")
+
 # What calls pass and get: all registers that there are for it.
 ANY_PARAMS = ("i64",) * 5 + ("v128",) * 8
 ANY_RESULTS = ("i64", "i64", "v128", "v128")
 
 _HEAD = f"""(module
+(type $leave (func))
 (type $any (func (param {" ".join(ANY_PARAMS)}) (result {" ".join(ANY_RESULTS)})))
 (import "" "" (func $imported (type $any)))
+(import "" "" (func $imported_left (type $leave)))
 {"".join(f'(import "" "" (global $i{t} (mut {t})))' for t in _TYPES)}
 {"".join(f"(global $d{t} (mut {t}) ({_ZERO[t]}))" for t in _TYPES)}
 (memory $m0 1) (memory $m1 1) (memory $m2 1) (memory $q0 i64 1) (memory $q1 i64 1)
-(table $t0 1 externref) (table $t1 1 externref)
-(table $u0 1 funcref) (table $u1 i64 1 funcref)
+(memory $s0 1 2 shared) (memory $sq i64 1 2 shared)
+(memory $b0 1 (pagesize 1)) (memory $bq i64 1 (pagesize 1))
+(table $t0 1 externref) (table $t1 1 externref) (table $q0 i64 1 externref)
+(table $q1 i64 1 externref) (table $u0 1 funcref) (table $u1 i64 1 funcref)
+{"".join(f"(type $s_{t} (sub (struct (field (mut {t})))))" for t in STORAGES)}
+{"".join(f"(type $a_{t} (sub (array (mut {t}))))" for t in STORAGES)}
+(type $final (struct)) (type $open (sub (struct)))
+(type $leave_open (sub (func)))
+(type $any_open (sub (func (param {" ".join(ANY_PARAMS)}) (result {" ".join(ANY_RESULTS)}))))
+(tag $tag) (elem $anys anyref)
 (data $data "") (elem $elem externref)
 (func $defined (type $any) unreachable)
+(func $left (type $leave) unreachable)
 (elem declare func $defined $imported)
 """
 
@@ -117,20 +150,38 @@ def lower_ops(ops: list[Op]) -> tuple[str, list[FuncType]]:
     layout.global_offsets = [_EXTRA] * len(layout.global_offsets)
     first = len(module.all_funcs) - len(ops)
     types = [module.types[module.all_funcs[first + i]].comp for i in range(len(ops))]
-    lines = []
+    lines = [_ALLOCATE]
     for guard in (True, False):
-        members = [first + i for i, op in enumerate(ops) if op.guard == guard]
-        if members:
-            lines.append(_unit(module, layout, members, guard, first, ops))
+        for exact in (False, True):
+            members = [
+                first + i
+                for i, op in enumerate(ops)
+                if op.guard == guard and op.deterministic == exact
+            ]
+            if members:
+                options = lower.Options(
+                    guard=guard, deterministic=exact, double_loops=False, arch="x86_64"
+                )
+                lines.append(_unit(module, layout, members, options, first, ops))
     return "".join(lines), [each for each in types if isinstance(each, FuncType)]
 
 
 def _unit(
-    module: Module, layout: Layout, members: list[int], guard: bool, first: int, ops: list[Op]
+    module: Module,
+    layout: Layout,
+    members: list[int],
+    options: lower.Options,
+    first: int,
+    ops: list[Op],
 ) -> str:
-    options = lower.Options(guard=guard, double_loops=False, arch="x86_64")
     # An operand of a stencil never comes through the argument area.
-    with mock.patch.multiple(lower_unit, PARAM_INTS=16, PARAM_FLOATS=16, RESULT_INTS=4):
+    registers = mock.patch.multiple(lower_unit, PARAM_INTS=16, PARAM_FLOATS=16, RESULT_INTS=4)
+    types = mock.patch.multiple(
+        lower_unit.Unit,
+        struct_layout=lambda unit, index: _Fields(),
+        type_depth=lambda unit, index: _DEPTH,
+    )
+    with registers, types:
         text = lower.lower_unit(module, layout, members, options)
     functions = re.findall(r"^define [^\n]*@f\d+\(.*?^}\n", text, re.M | re.S)
     done = []
@@ -166,23 +217,68 @@ def _function(text: str, number: int, op: Op) -> str:
         r"call preserve_nonecc void @ww_trap(ptr %ctx, i32 \1) #2",
         text,
     )
+    text = text.replace("call void @throw(", "call preserve_nonecc void @ww_throw(")
+    text = text.replace("call preserve_mostcc ptr @allocate(", "call ptr @allocate(")
+    if op.ends:
+        text = _ending(text, op.ends)
     for old, new in op.edits:
         assert old in text, (op.key, old, text)
         text = text.replace(old, new)
-    return re.sub(r"\b\d{10}\b", _hole, text)
+    return _NUMBER.sub(lambda found: _hole(found, op.rtt), text)
+
+
+# Makes room for an object: a call, in a stencil that keeps no registers.
+_ALLOCATE = f"""\
+define internal ptr @allocate(ptr %rt, ptr %type, i64 %size, i64 %length) alwaysinline nounwind {{
+  %slot = getelementptr i8, ptr %rt, i64 {RT_GC_ALLOC}
+  %f = load ptr, ptr %slot
+  %found = call ptr %f(ptr %rt, ptr %type, i64 %size, i64 %length)
+  ret ptr %found
+}}
+"""
+
+# By what a function ends with: its pattern, and what is given instead.
+TAIL_CALL = "tail call"
+THROW = "throw"
+_ENDINGS = {
+    TAIL_CALL: (
+        r"tail call void (%\d+)\(ptr (%\w+)\)\nret void\n",
+        "{ ptr, ptr }",
+        "%end.0 = insertvalue { ptr, ptr } poison, ptr \\1, 0\n"
+        "%end.1 = insertvalue { ptr, ptr } %end.0, ptr \\2, 1\n"
+        "ret { ptr, ptr } %end.1\n",
+    ),
+    THROW: (
+        r"call preserve_nonecc void @ww_throw\(ptr %ctx, ptr (%\d+)\)[^\n]*\nunreachable\n",
+        "ptr",
+        "ret ptr \\1\n",
+    ),
+}
+
+
+def _ending(text: str, kind: str) -> str:
+    """A function that gives what it would pass on at its end."""
+    pattern, results, instead = _ENDINGS[kind]
+    text, count = re.subn(pattern, instead, text)
+    assert count == 1, text
+    return text.replace("define internal void", f"define internal {results}", 1)
 
 
 def _kept(found: re.Match[str]) -> str:
     return found[0] if found[1] == "prof" else ""
 
 
-def _hole(found: re.Match[str]) -> str:
+def _hole(found: re.Match[str], rtt: str) -> str:
     number = int(found[0])
-    for name, base in (("extra", _EXTRA), ("more", _MORE)):
+    bases = (("extra", _EXTRA), ("more", _MORE), (rtt, _RTT), ("h1", _DISPLAY), ("h2", _DEPTH))
+    for name, base in bases:
         if base <= number < base + _SPAN:
-            if number == base:
-                return f"ptrtoint (ptr @{name} to i64)"
-            return f"ptrtoint (ptr getelementptr (i8, ptr @{name}, i64 {number - base}) to i64)"
+            whole = f"ptrtoint (ptr @{name} to i64)"
+            if number != base:
+                whole = (
+                    f"ptrtoint (ptr getelementptr (i8, ptr @{name}, i64 {number - base}) to i64)"
+                )
+            return f"trunc (i64 {whole} to i32)" if base == _DEPTH else whole
     return found[0]
 
 

@@ -104,6 +104,18 @@ def test_conversions_and_what_copies_bits(exports):
     assert exports.constant() == CANONICAL["f32"]
 
 
+@pytest.mark.parametrize("tier", ["baseline", "optimised"])
+@pytest.mark.parametrize("level", [0, 2])
+def test_a_square_root_has_the_canonical_nan_wherever_it_goes(tier, level):
+    text = """(module
+      (func (export "f32") (param f32) (result f32) (f32.sqrt (local.get 0)))
+      (func (export "f64") (param f64) (result f64) (f64.sqrt (local.get 0))))"""
+    module = ww.Module(text, tier=tier, level=level, deterministic=True)
+    exports = ww.Instance(module).exports
+    assert struct.pack("<d", exports.f32(-1.5)) == struct.pack("<Q", CANONICAL["f64"])
+    assert struct.pack("<d", exports.f64(-1.5)) == struct.pack("<Q", CANONICAL["f64"])
+
+
 def test_relaxed_instructions(exports):
     # (1 + e)(1 - e) is 1 - e², which rounds to 1 unless the multiplication is fused.
     e = 2.0**-30

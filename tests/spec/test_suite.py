@@ -1,4 +1,4 @@
-"""The official test suite, one test a script and memory mode.
+"""The official test suite, one test a script, memory mode and tier.
 
 The suite is looked for in $WASM_TESTSUITE, then in ../shared/testsuite. What is known to fail is
 in ``expected_failures.txt``; what fails beyond it fails, and so does what is in it and passes.
@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from wasmwright.codegen.baseline.view import View
+from wasmwright.runtime import baseline
 from wasmwright.runtime.heap import STRESS_VARIABLE
+from wasmwright.runtime.symbols import Symbols
 from wasmwright.script import Report, run_script
 from wasmwright.script.suite import features_of
 
@@ -60,6 +64,19 @@ def read_expected() -> dict[tuple[str, str], list[Expected]]:
 EXPECTED = read_expected()
 
 
+_compile_unit = baseline.compile_unit
+
+
+def compile_whole_unit(
+    view: View, funcs: Sequence[int], symbols: Symbols, told: tuple[int, int] | None = None
+) -> baseline.BaselineUnit | None:
+    """As ``baseline.compile_unit``, but nothing may be left to the other tier."""
+    unit = _compile_unit(view, funcs, symbols, told)
+    assert unit is not None
+    assert list(unit.funcs) == list(funcs)
+    return unit
+
+
 def differences(report: Report, expected: list[Expected]) -> list[str]:
     """What a report has beyond the expected failures, and what they have beyond it."""
     failed = {failure.line for failure in report.failures}
@@ -85,12 +102,28 @@ def test_script(script: str, mode: str) -> None:
     assert not found, "\n" + "\n".join(found)
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_script_in_the_baseline_tier(
+    script: str, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(baseline, "compile_unit", compile_whole_unit)
+    guard = mode == "guard"
+    source = (SUITE / script).read_bytes()
+    report = run_script(source, features=features_of(script), guard=guard, tier="baseline")
+    assert report.passed.total() + report.failed.total() > 0
+    found = differences(report, EXPECTED.get((script, mode), []))
+    assert not found, "\n" + "\n".join(found)
+
+
+@pytest.mark.parametrize("tier", ["baseline", "optimised"])
 @pytest.mark.parametrize("script", [path for path in SCRIPTS if path.startswith(COLLECTED)])
 def test_script_with_a_collection_at_every_allocation(
-    script: str, monkeypatch: pytest.MonkeyPatch
+    script: str, tier: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(STRESS_VARIABLE, "1")
-    report = run_script((SUITE / script).read_bytes(), features=features_of(script))
+    source = (SUITE / script).read_bytes()
+    report = run_script(source, features=features_of(script), tier=tier)
     assert report.passed.total() > 0
     assert not differences(report, EXPECTED.get((script, "guard"), []))
 

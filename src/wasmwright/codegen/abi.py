@@ -44,7 +44,7 @@ from typing import Final
 
 from wasmwright.limits import MAX_PARAMS, MAX_RESULTS
 from wasmwright.model.module import Module
-from wasmwright.model.types import F32, F64, V128
+from wasmwright.model.types import F32, F64, V128, FuncType, StructType
 
 # What is passed in registers, the context besides: numbers and references, floats and vectors.
 PARAM_INTS: Final = 5
@@ -153,6 +153,25 @@ def _align(offset: int, alignment: int) -> int:
     return (offset + alignment - 1) & -alignment
 
 
+def _has_vectors(module: Module) -> bool:
+    """Whether a global, a signature, or an object's field is a vector."""
+    for each in module.all_globals:
+        if each.valtype == V128:
+            return True
+    for subtype in module.types:
+        comp = subtype.comp
+        if isinstance(comp, FuncType):
+            if V128 in comp.params or V128 in comp.results:
+                return True
+        elif isinstance(comp, StructType):
+            for field in comp.fields:
+                if field.storage == V128:
+                    return True
+        elif comp.element.storage == V128:
+            return True
+    return False
+
+
 class Layout:
     """Where a module's things are in its instances' contexts, in bytes from ``ctx``."""
 
@@ -170,6 +189,7 @@ class Layout:
         "tables",
         "tags",
         "type_ids",
+        "vectors",
     )
 
     def __init__(self, module: Module) -> None:
@@ -189,6 +209,8 @@ class Layout:
         self.global_offsets += [cells + GLOBAL_CELL * i for i in range(len(module.globals))]
         self.funcs = cells + GLOBAL_CELL * len(module.globals)
         self.size = self.funcs + FUNCREF_SIZE * len(module.funcs)
+        # Whether a function that has no vector instructions may get vectors from elsewhere.
+        self.vectors = _has_vectors(module)
 
     def memory(self, index: int) -> int:
         """Offset of the entry of memory ``index``."""

@@ -17,6 +17,7 @@ from wasmwright.codegen.baseline.emitter import CELL_SIZE, Counting
 from wasmwright.codegen.baseline.library import Library, open_library
 from wasmwright.codegen.baseline.relocate import relocated
 from wasmwright.codegen.baseline.view import View
+from wasmwright.codegen.unwind import CallSite
 from wasmwright.model.module import Module
 from wasmwright.runtime import native
 from wasmwright.runtime.symbols import Symbols
@@ -24,6 +25,7 @@ from wasmwright.runtime.symbols import Symbols
 _PUSHED: Final = 1  # bytes of a function's head after which the caller's rbp is on the stack
 _FRAMED: Final = 4  # and after which rbp points to it
 _RETURN: Final = b"\xc3"
+_LEFT: Final = arch.LEAVE[-3:]  # and where a tail call jumps, of which the first byte is before
 _PLACE: Final = 16
 _CELL_CODE: Final = 8  # where a cell has what code to go on in
 
@@ -36,6 +38,7 @@ class Shared:
         parts = {
             "pool": library.pool,
             "ww_trap": arch.TRAP,
+            "ww_throw": arch.THROW,
             "memset": arch.jump_to(_c_function("memset")),
             "memmove": arch.jump_to(_c_function("memmove")),
             "write": arch.jump_to(_c_function("write")),
@@ -71,7 +74,10 @@ def shared() -> Shared:
 
 
 class BaselineUnit:
-    """Baseline code of several functions, in memory. Implements ``backtraces.CodeMap``."""
+    """Baseline code of several functions, in memory.
+
+    Implements ``backtraces.CodeMap`` and ``unwind.Frames``.
+    """
 
     def __init__(self, symbols: Symbols, compiled: Compiled, first_site: int = 0) -> None:
         size = len(compiled.code)
@@ -99,6 +105,9 @@ class BaselineUnit:
         numbers = memoryview(compiled.map).cast("i")
         self._from = numbers[0::2]
         self._offsets = numbers[1::2]
+        pads = compiled.pads
+        self._guarded = pads[0::4]
+        self._pads = list(zip(pads[1::4], pads[2::4], pads[3::4], strict=True))
 
     def entries(self) -> list[tuple[int, int, int]]:
         """Each function's index, and its code's address and size in bytes."""
@@ -120,6 +129,21 @@ class BaselineUnit:
         """Gives the memory back; nothing may run in it any more."""
         self._arena.release(self.address, self.size)
 
+    def frames(self) -> BaselineUnit:
+        """What knows the unit's frames."""
+        return self
+
+    def call_site(self, return_address: int) -> CallSite:
+        """Implements Frames."""
+        place = return_address - self.address - 1
+        at = bisect.bisect_right(self._guarded, place) - 1
+        pad = slots = 0
+        if at >= 0:
+            end, target, size = self._pads[at]
+            if place < end:
+                pad, slots = self.address + target, size
+        return CallSite(arch.FRAME_ADDRESS, arch.SAVED, pad, arch.FIRST_SLOT - slots)
+
     def frames_at(self, address: int, stopped: bool) -> list[errors.Frame]:
         """Implements CodeMap."""
         at = address - self.address
@@ -134,12 +158,14 @@ class BaselineUnit:
         inside = place - self._starts[bisect.bisect_right(self._starts, place) - 1]
         if inside < _FRAMED:
             return 0 if inside < _PUSHED else 8
-        return 0 if ctypes.string_at(address, 1) == _RETURN else None
+        if ctypes.string_at(address, 1) == _RETURN:
+            return 0
+        return 0 if ctypes.string_at(address - 1, len(_LEFT)) == _LEFT else None
 
 
-def view(module: Module, layout: Layout, guard: bool) -> View:
-    """What `compile_unit` needs of a module, for one memory mode."""
-    return View(shared().library, module, layout, guard)
+def view(module: Module, layout: Layout, guard: bool, exact: bool) -> View:
+    """What `compile_unit` needs of a module; the modes are `View`'s."""
+    return View(shared().library, module, layout, guard, exact)
 
 
 def compile_unit(

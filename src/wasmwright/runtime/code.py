@@ -335,7 +335,7 @@ class ModuleCode:
     def _uses_stencils(self) -> bool:
         """Whether the baseline tier compiles: if it is wanted, or there is no LLVM."""
         options = self.options
-        if options.fuel or options.deterministic:
+        if options.fuel:
             return False
         return options.tier != OPTIMISED or not llvm.available()
 
@@ -353,7 +353,9 @@ class ModuleCode:
         began = time.perf_counter()
         tiers = tiering.get()
         if self._view is None:
-            self._view = baseline.view(self.module, self.layout, self.guard)
+            self._view = baseline.view(
+                self.module, self.layout, self.guard, self.options.deterministic
+            )
         with tiers.announcing:
             told = tiers.start() if self.options.tier == AUTO else None
             unit = baseline.compile_unit(self._view, wanted, self.symbols, told)
@@ -362,7 +364,9 @@ class ModuleCode:
             if told is not None:
                 tiers.add(self, unit)
         self._baseline_units.append(unit)
-        backtraces.register(unit.address, unit.address + unit.size, unit)
+        end = unit.address + unit.size
+        backtraces.register(unit.address, end, unit)
+        native.get().unwinder.add(unit.address, end, unit.frames)
         perf_map.loaded(self.symbols, unit.entries())
         for func, address, _ in unit.entries():
             number = func - self._first
@@ -428,7 +432,8 @@ class ModuleCode:
         unit = Unit(self.symbols, loaded, funcs)
         self._units.append(unit)
         backtraces.register(loaded.address, loaded.address + loaded.size, unit)
-        native.get().unwinder.add(loaded)
+        frames = functools.partial(ObjectFrames, loaded)
+        native.get().unwinder.add(loaded.address, loaded.address + loaded.size, frames)
         perf_map.loaded(unit.symbols, unit.entries())
         for func in funcs:
             number = func - self._first
@@ -525,11 +530,14 @@ def _make_thunks(count: int, compiler: Callable[[int], int]) -> tuple[int, int]:
 
 
 def _unload(units: list[Unit], baseline: list[BaselineUnit], thunks: int, size: int) -> None:
-    for each in baseline:
-        backtraces.unregister(each.address)
-        each.close()
+    unwinder = native.get().unwinder
     for unit in units:
-        backtraces.unregister(unit.loaded.address)
-        native.get().unwinder.remove(unit.loaded)
-        unit.loaded.close()
+        loaded = unit.loaded
+        backtraces.unregister(loaded.address)
+        unwinder.remove(loaded.address, loaded.address + loaded.size)
+        loaded.close()
+    for made in baseline:
+        backtraces.unregister(made.address)
+        unwinder.remove(made.address, made.address + made.size)
+        made.close()
     native.get().code_arena.release(thunks - native_calls.LAZY_BRIDGE_SIZE, size)

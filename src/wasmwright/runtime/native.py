@@ -25,6 +25,7 @@ from wasmwright.codegen.digest import blake2b
 from wasmwright.codegen.llvm import native as ir
 from wasmwright.codegen.llvm import native_throw
 from wasmwright.codegen.objects import Arena, LoadedObject, ObjectError, load
+from wasmwright.codegen.unwind import ObjectFrames
 from wasmwright.errors import PlatformError
 from wasmwright.runtime import llvm, native_types
 from wasmwright.runtime import native_parts as parts
@@ -132,7 +133,7 @@ class Native:
         prebuilt = parts.prebuilt()
         if prebuilt is not None:
             self._core = self._gc = prebuilt.place(self._arena, self._resolve)
-            self.unwinder.add(self._core, stubs=True)
+            self._announce_stubs(self._core)
         else:
             self._core = self._load(parts.CORE, parts.core_ir)
         self.stubs = Stubs(self._arena, self._core.symbols, self._load_stubs)
@@ -225,8 +226,12 @@ class Native:
 
     def _load_stubs(self, name: str, keys: list[str]) -> LoadedObject:
         loaded = self._load(name, lambda: parts.stub_ir(keys))
-        self.unwinder.add(loaded, stubs=True)
+        self._announce_stubs(loaded)
         return loaded
+
+    def _announce_stubs(self, loaded: LoadedObject) -> None:
+        frames = functools.partial(ObjectFrames, loaded)
+        self.unwinder.add(loaded.address, loaded.address + loaded.size, frames, stubs=True)
 
     # -- state ---------------------------------------------------------------------------
 

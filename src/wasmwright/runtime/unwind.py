@@ -1,6 +1,6 @@
 """The table through which a throw finds its landing pad; ``codegen.llvm.native_throw`` walks it.
 
-Reads what loaded objects say of their frames, when an exception first comes through one of their
+Reads what loaded code says of its frames, when an exception first comes through one of its
 calls. Produces entries of a hash table in native memory, which other threads may be reading:
 an entry's key is written last, and a table that is too full is replaced by a bigger one.
 """
@@ -10,12 +10,12 @@ from __future__ import annotations
 import bisect
 import ctypes
 import struct
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Protocol
 
 from wasmwright.codegen import vm
 from wasmwright.codegen.llvm import native_throw as ir
-from wasmwright.codegen.objects import LoadedObject
-from wasmwright.codegen.unwind import CallSite, ObjectFrames
+from wasmwright.codegen.unwind import CallSite
 
 _FIRST_SIZE: Final = 256  # entries
 _ENTRY: Final = struct.Struct("<QIiiiiiii")  # all but the key
@@ -24,16 +24,24 @@ _REMOVED: Final = 1  # a key that no call has, and that does not end a search
 _ENTRY_STUB: Final = _ENTRY.pack(0, ir.KIND_ENTRY, 0, 0, 0, 0, 0, 0, 0)
 
 
+class Frames(Protocol):
+    """What knows the frames of a stretch of code."""
+
+    def call_site(self, return_address: int) -> CallSite | None:
+        """The call that returns to an address, or None if it is in no function."""
+
+
 class Unwinder:
     """The frames of all loaded code. ``anchor`` is where native code looks for the table."""
 
-    # No lock: finalisers remove objects, and may interrupt the very thread that would hold it.
+    # No lock: finalisers remove code, and may interrupt the very thread that would hold it.
     # Each step is atomic under the GIL, and `_replace` starts anew if there was a removal.
 
     def __init__(self, anchor: int) -> None:
         self._anchor = anchor
-        self._objects: dict[int, tuple[LoadedObject, bool]] = {}
-        self._frames: dict[int, ObjectFrames] = {}
+        # By address: the end, how to read the frames, and whether they are stubs'.
+        self._code: dict[int, tuple[int, Callable[[], Frames], bool]] = {}
+        self._frames: dict[int, Frames] = {}
         self._sorted: list[int] | None = None
         self._entries: dict[int, bytes] = {}
         self._removals = 0
@@ -42,15 +50,17 @@ class Unwinder:
         self._used = 0  # entries that do not end a search
         self._replace(_FIRST_SIZE)
 
-    def add(self, loaded: LoadedObject, stubs: bool = False) -> None:
-        """Announces an object: compiled wasm, or ``stubs``, whose entry stubs end a walk."""
-        self._objects[loaded.address] = loaded, stubs
+    def add(self, start: int, end: int, frames: Callable[[], Frames], stubs: bool = False) -> None:
+        """Announces code: compiled wasm, or ``stubs``, whose entry stubs end a walk.
+
+        ``frames`` is called when an exception first comes through.
+        """
+        self._code[start] = end, frames, stubs
         self._sorted = None
 
-    def remove(self, loaded: LoadedObject) -> None:
-        """Forgets an object that is about to be unloaded."""
-        start, end = loaded.address, loaded.address + loaded.size
-        self._objects.pop(start, None)
+    def remove(self, start: int, end: int) -> None:
+        """Forgets code that is about to be unloaded."""
+        self._code.pop(start, None)
         self._frames.pop(start, None)
         self._sorted = None
         self._removals += 1
@@ -72,17 +82,17 @@ class Unwinder:
     def _call_site(self, return_address: int) -> CallSite | None:
         starts = self._sorted
         if starts is None:
-            starts = self._sorted = sorted(self._objects)
+            starts = self._sorted = sorted(self._code)
         at = bisect.bisect_left(starts, return_address) - 1
         if at < 0:
             return None
         start = starts[at]
-        loaded, stubs = self._objects[start]
-        if return_address > start + loaded.size:
+        end, read, stubs = self._code[start]
+        if return_address > end:
             return None
         frames = self._frames.get(start)
         if frames is None:
-            frames = self._frames[start] = ObjectFrames(loaded)
+            frames = self._frames[start] = read()
         found = frames.call_site(return_address)
         assert found is not None or stubs, f"the code at 0x{return_address:x} has no frame"
         return found

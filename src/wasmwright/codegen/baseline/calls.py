@@ -10,53 +10,99 @@ from typing import Final
 
 from mypy_extensions import i64
 
+from wasmwright.codegen.abi import PARAM_FLOATS, PARAM_INTS
+from wasmwright.codegen.baseline import x86_64 as arch
+from wasmwright.codegen.baseline.areas import MANY, from_area, to_area
 from wasmwright.codegen.baseline.emitter import Emitter
 from wasmwright.codegen.baseline.library import TYPE_F32, TYPE_I32, TYPE_V128
 from wasmwright.codegen.baseline.places import CONSTANT
-from wasmwright.codegen.baseline.unsupported import Unsupported
+from wasmwright.codegen.baseline.view import Side
+from wasmwright.codegen.heap_layout import TYPE_DISPLAY
 from wasmwright.isa import slot
 
 _CALL: Final = slot("call")
 _CALL_INDIRECT: Final = slot("call_indirect")
-_CALL_REF: Final = slot("call_ref")
+_RETURN_CALL: Final = slot("return_call")
+_RETURN_CALL_INDIRECT: Final = slot("return_call_indirect")
+_RETURN_CALL_REF: Final = slot("return_call_ref")
 
 
-def call_instruction(e: Emitter, opcode: i64) -> None:
-    """Compile an instruction of the family "call"."""
+def call_instruction(e: Emitter, opcode: i64) -> bool:
+    """Compile an instruction of the family "call"; whether it ends the function."""
     view = e.view
     library = e.library
     if opcode == _CALL:
         index = e.reader.u32()
         first = library.call_import if index < view.imported_funcs else library.call_defined
-        _call(e, first, view.func_types[index], False, view.func_place(index), 0)
-    elif opcode == _CALL_INDIRECT:
-        type_index: int = e.reader.u32()
+        _call(e, first, view.func_types[index], False, view.func_place(index))
+        return False
+    if opcode == _RETURN_CALL:
+        index = e.reader.u32()
+        name = "return_call.i" if index < view.imported_funcs else "return_call.d"
+        _tail_call(e, library.first(name), view.func_types[index], False, view.func_place(index))
+        return True
+    type_index: int = e.reader.u32()
+    if opcode == _CALL_INDIRECT or opcode == _RETURN_CALL_INDIRECT:
         table: int = e.reader.u32()
-        _require_final(e, type_index)
-        wide = view.module.all_tables[table].limits.address64
-        first = library.first("call_indirect.q" if wide else "call_indirect")
-        layout = view.layout
-        _call(e, first, type_index, True, layout.table(table), layout.type_id(type_index))
-    elif opcode == _CALL_REF:
-        _call(e, library.first("call_ref"), e.reader.u32(), True, 0, 0)
-    else:
-        raise Unsupported("a tail call")
+        name = (
+            "call_indirect.q" if view.module.all_tables[table].limits.address64 else "call_indirect"
+        )
+        if not view.module.types[type_index].final:
+            name += ".open"
+        place = view.layout.table(table)
+        if opcode == _CALL_INDIRECT:
+            _call(e, library.first(name), type_index, True, place)
+            return False
+        _tail_call(e, library.first("return_" + name), type_index, True, place)
+        return True
+    if opcode == _RETURN_CALL_REF:
+        _tail_call(e, library.first("return_call_ref"), type_index, True, 0)
+        return True
+    _call(e, library.first("call_ref"), type_index, True, 0)
+    return False
 
 
-def _require_final(e: Emitter, type_index: int) -> None:
-    if not e.view.module.types[type_index].final:
-        raise Unsupported("call_indirect of a type that may have subtypes")
-
-
-def _call(e: Emitter, stencils: i64, type_index: i64, operand: bool, extra: i64, more: i64) -> None:
+def _call(e: Emitter, stencils: i64, type_index: i64, operand: bool, extra: i64) -> None:
+    """A call; the index or reference on the stack, if it takes one, is its ``operand``."""
     signature = e.view.signature(type_index)
+    _arguments(e, signature.params, operand)
+    results = signature.results
+    e.protect(_emit(e, stencils + results.narrow, type_index, operand, extra))
+    base = e.height
+    for i in range(results.count):
+        if results.places[i] < 0:
+            e.push_register(results.types[i])
+        else:
+            e.push_slot(results.types[i])
+    if results.in_area:
+        from_area(e, results, e.slot(base))
+
+
+def _tail_call(e: Emitter, stencils: i64, type_index: i64, operand: bool, extra: i64) -> None:
+    _arguments(e, e.view.signature(type_index).params, operand)
+    _emit(e, stencils, type_index, operand, extra)
+    e.out.write(arch.LEAVE)
+
+
+def _emit(e: Emitter, at: i64, type_index: i64, operand: bool, extra: i64) -> i64:
+    """Appends the stencil of a call, which has holes for all that a type test needs."""
+    number = e.library.number(at)
+    e.mark()
+    if not operand:
+        return e.emit(number, 0, 0, 0, extra, 0)
+    depth = e.type_depth(type_index)
+    rtt, type_id = e.layout.rtt(type_index), e.layout.type_id(type_index)
+    return e.emit(number, rtt, TYPE_DISPLAY + 8 * depth, depth, extra, type_id)
+
+
+def _arguments(e: Emitter, params: Side, operand: bool) -> None:
+    """Brings the arguments to where the callee takes them, and the operand to the register."""
     library = e.library
     e.leave_registers()
     if operand:
         e.put(e.height - 1)
         e.to_register(e.height - 1)
         e.drop()
-    params = signature.params
     count = params.count
     base = e.height - count
     places = params.places
@@ -66,11 +112,7 @@ def _call(e: Emitter, stencils: i64, type_index: i64, operand: bool, extra: i64,
         if kind & 15 == CONSTANT and (kind >> 4 != TYPE_I32 or places[i] >= 0):
             _put_constant(e, at, operand)
     if params.in_area:
-        for i in range(count):
-            if places[i] >= 0:
-                wide: i64 = 1 if params.types[i] == TYPE_V128 else 0
-                number = library.number(library.area_put + wide)
-                e.emit(number, e.payloads[base + i], 0, 0, places[i], 0)
+        _area_arguments(e, params, base)
     ints: i64 = 0
     floats: i64 = 0
     for i in range(count):
@@ -89,18 +131,24 @@ def _call(e: Emitter, stencils: i64, type_index: i64, operand: bool, extra: i64,
         e.emit(number, e.payloads[base + i], 0, 0, 0, 0)
     for _ in range(count):
         e.drop()
-    e.mark()
-    results = signature.results
-    e.emit(library.number(stencils + results.narrow), 0, 0, 0, extra, more)
-    for i in range(results.count):
-        kind = results.types[i]
-        if results.places[i] < 0:
-            e.push_register(kind)
-        else:
-            e.push_slot(kind)
-            wide = 1 if kind == TYPE_V128 else 0
-            number = library.number(library.area_get + wide)
-            e.emit(number, e.payloads[e.height - 1], 0, 0, results.places[i], 0)
+
+
+def _area_arguments(e: Emitter, params: Side, base: i64) -> None:
+    """Writes the arguments that no register has room for."""
+    places = params.places
+    count = params.count
+    if count > PARAM_INTS + PARAM_FLOATS + MANY:
+        for i in range(count):
+            if places[i] >= 0:
+                e.put(base + i)
+        to_area(e, params, e.slot(base))
+        return
+    library = e.library
+    for i in range(count):
+        if places[i] >= 0:
+            wide: i64 = 1 if params.types[i] == TYPE_V128 else 0
+            number = library.number(library.area_put + wide)
+            e.emit(number, e.payloads[base + i], 0, 0, places[i], 0)
 
 
 def _put_constant(e: Emitter, at: i64, operand: bool) -> None:

@@ -12,31 +12,41 @@ from typing import Final
 from librt.vecs import append, vec
 from mypy_extensions import i64
 
-from wasmwright.binary.cursor import memarg_flags, read_opcode
+from wasmwright.binary.cursor import read_opcode, skip_immediates
 from wasmwright.codegen.baseline import x86_64 as arch
+from wasmwright.codegen.baseline.accesses import access, lane, signed, wait_or_notify
+from wasmwright.codegen.baseline.aggregates import aggregate_instruction
+from wasmwright.codegen.baseline.areas import from_area
+from wasmwright.codegen.baseline.bulk import memory_instruction, table_instruction
 from wasmwright.codegen.baseline.calls import call_instruction
+from wasmwright.codegen.baseline.casts import cast_instruction
 from wasmwright.codegen.baseline.control import (
     control_instruction,
-    dead_instruction,
+    else_,
+    end,
     jump_if,
     jump_unless,
     open_function,
 )
-from wasmwright.codegen.baseline.emitter import Counting, Emitter, Site
+from wasmwright.codegen.baseline.emitter import FLUSH_AT, Counting, Emitter, Site
+from wasmwright.codegen.baseline.exceptions import (
+    end_of_try,
+    exception_instruction,
+    resolve_pads,
+)
+from wasmwright.codegen.baseline.frame import OPENS
 from wasmwright.codegen.baseline.library import (
-    FORM_ANY64,
     FORMS,
     TYPE_F32,
     TYPE_F64,
     TYPE_I32,
     TYPE_I64,
     TYPE_V128,
-    Family,
     type_code,
 )
 from wasmwright.codegen.baseline.pins import choose_pins
-from wasmwright.codegen.baseline.places import CONSTANT, REGISTER
-from wasmwright.codegen.baseline.unsupported import Unsupported
+from wasmwright.codegen.baseline.places import CONSTANT
+from wasmwright.codegen.baseline.unsupported import Unsupported, unsupported
 from wasmwright.codegen.baseline.view import Side, View
 from wasmwright.isa import BY_SLOT, INSTRUCTIONS, SLOTS, slot
 from wasmwright.model.parts import Code
@@ -60,6 +70,13 @@ _LANE: Final = 15
 _SHUFFLE: Final = 16
 _RELOP: Final = 17
 _WIDE: Final = 18
+_WAIT: Final = 19
+_AGGREGATE: Final = 20
+_CAST: Final = 21
+_EXCEPTION: Final = 22
+_NOTHING: Final = 23
+_FENCE: Final = 24
+_END_OF_BLOCK: Final = 25
 
 _BY_FAMILY: Final[dict[str, int]] = {
     "control": _CONTROL,
@@ -79,6 +96,14 @@ _BY_FAMILY: Final[dict[str, int]] = {
     "table": _TABLE,
     "reference": _REFERENCE,
     "wide": _WIDE,
+    "atomic.load": _ACCESS,
+    "atomic.store": _ACCESS,
+    "atomic.rmw": _ACCESS,
+    "atomic.cmpxchg": _ACCESS,
+    "atomic.wait": _WAIT,
+    "atomic.notify": _WAIT,
+    "atomic.fence": _FENCE,
+    "aggregate": _AGGREGATE,
     "testop": _RELOP,
     "relop": _RELOP,
 }
@@ -90,20 +115,32 @@ _BY_NAME: Final[dict[str, int]] = {
     "select": _SELECT,
     "global.get": _GLOBAL,
     "global.set": _GLOBAL,
-    "end": _CONTROL,
+    "end": _END_OF_BLOCK,
+    "try": _EXCEPTION,
+    "catch": _EXCEPTION,
+    "throw": _EXCEPTION,
+    "rethrow": _EXCEPTION,
+    "throw_ref": _EXCEPTION,
+    "delegate": _EXCEPTION,
+    "catch_all": _EXCEPTION,
+    "try_table": _EXCEPTION,
+    "ref.eq": _CAST,
+    "ref.test": _CAST,
+    "ref.cast": _CAST,
+    "br_on_cast": _CAST,
+    "br_on_cast_fail": _CAST,
+    "ref.i31": _CAST,
+    "i31.get_s": _CAST,
+    "i31.get_u": _CAST,
+    # A reference is the same word in both hierarchies.
+    "any.convert_extern": _NOTHING,
+    "extern.convert_any": _NOTHING,
 }
-_NOT_YET: Final = frozenset(
-    "try catch throw rethrow throw_ref delegate catch_all try_table ref.eq ref.test ref.cast "
-    "br_on_cast br_on_cast_fail any.convert_extern extern.convert_any ref.i31 i31.get_s "
-    "i31.get_u".split()
-)
 
 
 def _handlers() -> list[int]:
     handlers = [_UNSUPPORTED] * SLOTS
     for row in INSTRUCTIONS:
-        if row.name in _NOT_YET:
-            continue
         found = _BY_NAME.get(row.name, _BY_FAMILY.get(row.family, _UNSUPPORTED))
         if not found and row.params is not None and not row.immediates:
             found = _PLAIN
@@ -121,24 +158,16 @@ _F64_CONST: Final = slot("f64.const")
 _GLOBAL_GET: Final = slot("global.get")
 _SELECT_TYPED: Final = 0x1C
 _IF: Final = slot("if")
+_ELSE: Final = slot("else")
+_END: Final = slot("end")
+_DELEGATE: Final = slot("delegate")
+_CATCH: Final = slot("catch")
+_CATCH_ALL: Final = slot("catch_all")
 _BR_IF: Final = slot("br_if")
 _REF_NULL: Final = slot("ref.null")
 _REF_FUNC: Final = slot("ref.func")
 _REF_IS_NULL: Final = slot("ref.is_null")
 _REF_AS_NON_NULL: Final = slot("ref.as_non_null")
-_MEMORY_INIT: Final = slot("memory.init")
-_MEMORY_COPY: Final = slot("memory.copy")
-_MEMORY_GROW: Final = slot("memory.grow")
-_MEMORY_SIZE: Final = slot("memory.size")
-_DATA_DROP: Final = slot("data.drop")
-_TABLE_INIT: Final = slot("table.init")
-_ELEM_DROP: Final = slot("elem.drop")
-_TABLE_COPY: Final = slot("table.copy")
-_TABLE_GROW: Final = slot("table.grow")
-_TABLE_GET: Final = slot("table.get")
-_TABLE_SET: Final = slot("table.set")
-_TABLE_SIZE: Final = slot("table.size")
-
 _MAX_OFFSET: Final = (1 << 31) - 64  # of an access, in a hole
 
 
@@ -150,9 +179,11 @@ class Compiled:
     ``shared`` has three numbers of 32 bits for each hole that depends on where the code is: its
     offset, a shared place's number, what is added; ``map`` pairs of them: from which offset in the
     code on belongs to which in the binary, or to nothing (-1). ``sites`` are the places that count.
+    ``pads`` has four numbers for each call in a block that catches: its start and end, its landing
+    pad, and the size of its function's slots.
     """
 
-    __slots__ = ("code", "funcs", "left", "map", "shared", "sites", "starts", "steps")
+    __slots__ = ("code", "funcs", "left", "map", "pads", "shared", "sites", "starts", "steps")
 
     def __init__(self) -> None:
         self.code: bytes = b""
@@ -163,6 +194,7 @@ class Compiled:
         self.shared: bytes = b""
         self.map: bytes = b""
         self.sites: list[Site] = []
+        self.pads: list[int] = []
 
 
 def compile_functions(view: View, funcs: list[int], counting: Counting | None = None) -> Compiled:
@@ -190,6 +222,7 @@ def compile_functions(view: View, funcs: list[int], counting: Counting | None = 
     made.shared = e.shared.getvalue()
     made.map = e.map.getvalue()
     made.sites = e.sites
+    made.pads = e.pads
     return made
 
 
@@ -208,7 +241,7 @@ def _function(e: Emitter, func: int) -> None:
     e.reader.end = code.end
     e.at = code.start
     vectors = choose_pins(e, types)
-    e.step = 16 if vectors else 8
+    e.step = 16 if vectors or e.layout.vectors else 8
     e.base = e.step * len(types)
     e.height = 0
     e.flushed = 0
@@ -220,6 +253,10 @@ def _function(e: Emitter, func: int) -> None:
     e.nesting = 0
     e.func = func
     e.waiting = []
+    e.landings = vec[i64]()
+    e.used = vec[bool]()
+    e.handlers = []
+    e.protected = vec[i64]()
     size_at = _head(e, signature.params, len(types))
     e.count(-1, False)
     e.reader.pos = code.start
@@ -234,6 +271,7 @@ def _function(e: Emitter, func: int) -> None:
     slots = (slots + 15) & ~15
     e.patch(size_at, slots)
     e.patch(e.check_at, slots)
+    resolve_pads(e, slots)
 
 
 def _slow_paths(e: Emitter) -> None:
@@ -285,11 +323,7 @@ def _head(e: Emitter, params: Side, count: i64) -> i64:
             ints += 1
         e.emit(number, i * e.step, 0, 0, 0, 0)
     if params.in_area:
-        for i in range(params.count):
-            if params.places[i] >= 0:
-                wide: i64 = 1 if params.types[i] == TYPE_V128 else 0
-                number = library.number(library.area_get + wide)
-                e.emit(number, i * e.step, 0, 0, params.places[i], 0)
+        from_area(e, params, 0)
     if e.view.has_memory:
         e.emit(library.number(library.base), 0, 0, 0, 0, 0)
     words = (count - params.count) * (e.step // 8)
@@ -308,8 +342,10 @@ def _body(e: Emitter) -> None:
         e.at = reader.pos
         opcode = read_opcode(reader)
         if e.dead:
-            dead_instruction(e, opcode)
+            _dead(e, opcode)
             continue
+        if e.height - e.flushed > FLUSH_AT:
+            e.flush(0)
         handler: i64 = _HANDLERS[opcode]
         if handler == _LOCAL_GET:
             e.local_get(reader.u32())
@@ -324,11 +360,13 @@ def _body(e: Emitter) -> None:
         elif handler == _CONST:
             _const(e, opcode)
         elif handler == _ACCESS:
-            _access(e, opcode, library.accesses, opcode * len(FORMS))
+            access(e, opcode, library.accesses, opcode * len(FORMS))
+        elif handler == _END_OF_BLOCK:
+            _end(e)
         elif handler == _CONTROL:
             control_instruction(e, opcode)
         elif handler == _CALL:
-            call_instruction(e, opcode)
+            e.dead = call_instruction(e, opcode)
         elif handler == _DROP:
             e.drop()
         elif handler == _SELECT:
@@ -336,29 +374,63 @@ def _body(e: Emitter) -> None:
         elif handler == _GLOBAL:
             _global(e, opcode)
         elif handler == _MEMORY:
-            _memory(e, opcode)
+            memory_instruction(e, opcode)
         elif handler == _TABLE:
-            _table(e, opcode)
+            table_instruction(e, opcode)
         elif handler == _REFERENCE:
             _reference(e, opcode)
         elif handler == _LANE:
-            _lane(e, opcode)
+            lane(e, opcode)
         elif handler == _SHUFFLE:
             _shuffle(e)
         elif handler == _WIDE:
             _wide(e, opcode)
+        elif handler == _AGGREGATE:
+            aggregate_instruction(e, opcode)
+        elif handler == _CAST:
+            cast_instruction(e, opcode)
+        elif handler == _EXCEPTION:
+            exception_instruction(e, opcode)
+        elif handler == _WAIT:
+            wait_or_notify(e, opcode)
+        elif handler == _NOTHING:
+            pass
+        elif handler == _FENCE:
+            reader.byte()
+            e.apply(library.family("atomic.fence"), 0, -1, 0, 0)
         else:
             raise unsupported(opcode)
 
 
-def unsupported(opcode: i64) -> Unsupported:
-    """The error for an instruction that has no stencils."""
-    row = BY_SLOT[opcode]
-    return Unsupported("?" if row is None else row.name)
+def _dead(e: Emitter, opcode: i64) -> None:
+    """Steps over an instruction that is never reached."""
+    if opcode == _END:
+        if e.nesting == 0:
+            _end(e)
+        else:
+            e.nesting -= 1
+    elif opcode == _ELSE:
+        if e.nesting == 0:
+            else_(e)
+    elif e.nesting == 0 and (opcode == _DELEGATE or opcode == _CATCH or opcode == _CATCH_ALL):
+        exception_instruction(e, opcode)
+    else:
+        if OPENS[opcode]:
+            e.nesting += 1
+        elif opcode == _DELEGATE:
+            e.nesting -= 1
+        skip_immediates(e.reader, opcode)
+
+
+def _end(e: Emitter) -> None:
+    if e.frames[-1].handler >= 0:
+        end_of_try(e)
+    else:
+        end(e)
 
 
 def _plain(e: Emitter, opcode: i64) -> None:
-    family = e.library.plain[opcode]
+    family = e.library.exact[opcode] if e.view.exact else e.library.plain[opcode]
     if family is None:
         raise unsupported(opcode)
     if e.library.traps[opcode] != 0:
@@ -405,66 +477,6 @@ def _const(e: Emitter, opcode: i64) -> None:
         e.push(TYPE_V128 << 4 | CONSTANT, len(e.vectors) - 1)
 
 
-def signed(word: i64) -> i64:
-    """32 bits as a signed number."""
-    return (word ^ 0x80000000) - 0x80000000
-
-
-def _access(e: Emitter, opcode: i64, families: list[Family | None], first: i64) -> None:
-    reader = e.reader
-    memory = memarg_flags(reader) >> 6
-    library = e.library
-    count = library.arity[opcode]
-    form = e.view.memory_forms[memory]
-    offset: i64 = reader.data[reader.pos]
-    if offset < 0x80:
-        reader.pos += 1
-    else:
-        wide_offset: int = reader.u64()
-        offset = 0
-        if wide_offset < _MAX_OFFSET:
-            offset = wide_offset
-        else:
-            _far(e, count, wide_offset, form != FORM_ANY64)
-            form = FORM_ANY64
-    family = families[first + form]
-    if family is None:
-        raise unsupported(opcode)
-    e.mark()
-    e.apply(family, count, library.result[opcode], offset, e.view.memory_places[memory])
-
-
-def _far(e: Emitter, count: i64, offset: int, narrow: bool) -> None:
-    """Adds an offset that no hole has room for to the address, which gets 64 bits."""
-    value: i64 = 0
-    valtype: i64 = 0
-    if count > 1:  # the value to store is above the address
-        e.put(e.height - 1)
-        valtype = e.kinds[e.height - 1]
-        value = e.payloads[e.height - 1]
-        e.drop()
-    if narrow:
-        extend = e.library.family("i64.extend_i32_u")
-        e.apply(extend, 1, TYPE_I64, 0, 0)
-    if e.kinds[e.height - 1] & 15 != REGISTER or e.ints == 3:
-        e.put(e.height - 1)
-        e.to_register(e.height - 1)
-    low: i64 = offset & 0xFFFFFFFF
-    high: i64 = offset >> 32
-    e.push(TYPE_I64 << 4 | CONSTANT, signed(high) << 32 | low)
-    e.to_register(e.height - 1)
-    if e.kinds[e.height - 2] & 15 != REGISTER:
-        # There was no room for both.
-        e.put(e.height - 1)
-        e.to_register(e.height - 2)
-        e.to_register(e.height - 1)
-    e.drop()
-    number = e.library.number(e.library.first("address.far") + e.ints - 1)
-    e.emit(number, 0, 0, 0, 0, 0)
-    if count > 1:
-        e.push(valtype, value)
-
-
 def _select(e: Emitter, opcode: i64) -> None:
     if opcode == _SELECT_TYPED:
         e.reader.u32()
@@ -483,84 +495,6 @@ def _global(e: Emitter, opcode: i64) -> None:
         e.apply(view.global_sets[index], 1, -1, place, 0)
 
 
-def _calling(e: Emitter, family: Family, count: i64, result: i64, extra: i64, more: i64) -> None:
-    """An operation that calls the runtime: no register survives it."""
-    e.mark()
-    e.leave_registers()
-    e.apply(family, count, result, extra, more)
-
-
-def _memory(e: Emitter, opcode: i64) -> None:
-    reader = e.reader
-    library = e.library
-    if opcode == _DATA_DROP:
-        data: int = reader.u32()
-        e.apply(library.family("data.drop"), 0, -1, 0, e.layout.data(data))
-        return
-    if opcode == _MEMORY_COPY:
-        to: int = reader.u32()
-        origin: int = reader.u32()
-        memories = e.module.all_memories
-        if memories[to].limits.address64 or memories[origin].limits.address64:
-            raise unsupported(opcode)
-        _calling(
-            e, library.family("memory.copy"), 3, -1, e.layout.memory(to), e.layout.memory(origin)
-        )
-        return
-    segment: int = reader.u32() if opcode == _MEMORY_INIT else 0
-    memory: int = reader.u32()
-    limits = e.module.all_memories[memory].limits
-    suffix = ".q" if limits.address64 else ""
-    at = TYPE_I64 if limits.address64 else TYPE_I32
-    place = e.layout.memory(memory)
-    if opcode == _MEMORY_SIZE:
-        if limits.page_size_log2 != 16:
-            raise unsupported(opcode)
-        e.apply(library.family(f"memory.size{suffix}"), 0, at, place, 0)
-    elif opcode == _MEMORY_GROW:
-        _calling(e, library.family(f"memory.grow{suffix}"), 1, at, place, memory)
-    elif opcode == _MEMORY_INIT:
-        family = library.family(f"memory.init{suffix}")
-        _calling(e, family, 3, -1, place, e.layout.data(segment))
-    else:
-        _calling(e, library.family(f"memory.fill{suffix}"), 3, -1, place, 0)
-
-
-def _table(e: Emitter, opcode: i64) -> None:
-    reader = e.reader
-    library = e.library
-    if opcode == _ELEM_DROP:
-        dropped: int = reader.u32()
-        e.apply(library.family("elem.drop"), 0, -1, 0, e.layout.elem(dropped))
-        return
-    segment: int = reader.u32() if opcode == _TABLE_INIT else 0
-    table: int = reader.u32()
-    other: int = reader.u32() if opcode == _TABLE_COPY else table
-    tables = e.module.all_tables
-    if tables[table].limits.address64 or tables[other].limits.address64:
-        raise unsupported(opcode)
-    row = BY_SLOT[opcode]
-    assert row is not None
-    family = library.family(row.name)
-    place = e.layout.table(table)
-    if opcode == _TABLE_GET:
-        e.mark()
-        e.apply(family, 1, TYPE_I64, place, 0)
-    elif opcode == _TABLE_SET:
-        e.mark()
-        e.apply(family, 2, -1, place, 0)
-    elif opcode == _TABLE_SIZE:
-        e.apply(family, 0, TYPE_I32, place, 0)
-    elif opcode == _TABLE_GROW:
-        _calling(e, family, 2, TYPE_I32, place, table)
-    elif opcode == _TABLE_INIT:
-        _calling(e, family, 3, -1, place, e.layout.elem(segment))
-    elif opcode == _TABLE_COPY:
-        _calling(e, family, 3, -1, place, e.layout.table(other))
-    else:
-        _calling(e, family, 3, -1, place, 0)
-
-
 def _reference(e: Emitter, opcode: i64) -> None:
     reader = e.reader
     if opcode == _REF_NULL:
@@ -577,26 +511,6 @@ def _reference(e: Emitter, opcode: i64) -> None:
         e.apply(e.library.family("ref.as_non_null"), 1, TYPE_I64, 0, 0)
     else:
         raise unsupported(opcode)
-
-
-def _lane(e: Emitter, opcode: i64) -> None:
-    row = BY_SLOT[opcode]
-    assert row is not None
-    library = e.library
-    count = library.arity[opcode]
-    if row.family == "vextract_lane" or row.family == "vreplace_lane":
-        family = library.family(f"{row.name}/{e.reader.byte()}")
-        e.apply(family, count, library.result[opcode], 0, 0)
-        return
-    pos = e.reader.pos
-    memarg_flags(e.reader)
-    e.reader.u64()
-    name = f"{row.name}/{e.reader.byte()}"
-    end = e.reader.pos
-    families = [library.find(name + suffix) for suffix in FORMS]
-    e.reader.pos = pos
-    _access(e, opcode, families, 0)
-    e.reader.pos = end
 
 
 def _shuffle(e: Emitter) -> None:

@@ -11,30 +11,22 @@ from typing import Final
 from librt.vecs import append, vec
 from mypy_extensions import i64
 
-from wasmwright.binary.cursor import skip_immediates
 from wasmwright.codegen.baseline import x86_64 as arch
+from wasmwright.codegen.baseline.areas import MANY, move_slots, to_area
 from wasmwright.codegen.baseline.emitter import Emitter
-from wasmwright.codegen.baseline.frame import Frame
+from wasmwright.codegen.baseline.frame import BLOCK, BODY, ELSE, IF, LOOP, Frame
 from wasmwright.codegen.baseline.library import (
     TYPE_F32,
     TYPE_I32,
-    TYPE_I64,
     TYPE_V128,
     Family,
     type_code,
 )
 from wasmwright.codegen.baseline.places import CONSTANT, FRAME, KINDS, REGISTER, REGISTERS
-from wasmwright.codegen.baseline.unsupported import Unsupported
+from wasmwright.codegen.baseline.unsupported import unsupported
 from wasmwright.codegen.baseline.view import Side
-from wasmwright.isa import BY_SLOT, INSTRUCTIONS, SLOTS, slot
-from wasmwright.isa.immediates import BLOCKTYPE
+from wasmwright.isa import slot
 from wasmwright.model.types import BLOCK_INDEX, BOT, FuncType
-
-BODY: Final = 0
-BLOCK: Final = 1
-LOOP: Final = 2
-IF: Final = 3
-ELSE: Final = 4
 
 _UNREACHABLE: Final = slot("unreachable")
 _NOP: Final = slot("nop")
@@ -42,7 +34,6 @@ _BLOCK: Final = slot("block")
 _LOOP: Final = slot("loop")
 _IF: Final = slot("if")
 _ELSE: Final = slot("else")
-_END: Final = slot("end")
 _BR: Final = slot("br")
 _BR_IF: Final = slot("br_if")
 _BR_TABLE: Final = slot("br_table")
@@ -50,33 +41,25 @@ _RETURN: Final = slot("return")
 _BR_ON_NULL: Final = slot("br_on_null")
 _BR_ON_NON_NULL: Final = slot("br_on_non_null")
 
-# By slot: whether an instruction opens a block that an ``end`` closes.
-_OPENS: Final[list[bool]] = [False] * SLOTS
-for _row in INSTRUCTIONS:
-    _OPENS[_row.slot] = BLOCKTYPE in _row.immediates
-
 
 def control_instruction(e: Emitter, opcode: i64) -> None:
     """Compile an instruction of the family "control"."""
-    if opcode == _END:
-        _end(e)
-    elif opcode == _BR_IF:
+    if opcode == _BR_IF:
         jump_if(e, e.library.jump_i32, 1)
     elif opcode == _BLOCK:
-        frame = _open(e, BLOCK)
+        frame = open_block(e, BLOCK)
         e.flush(0)
         e.frames.append(frame)
     elif opcode == _BR:
-        _branch(e, e.reader.u32())
+        branch(e, e.reader.u32())
     elif opcode == _LOOP:
         _loop(e)
     elif opcode == _IF:
         jump_unless(e, e.library.jump_not_i32, 1)
     elif opcode == _ELSE:
-        _else(e)
+        else_(e)
     elif opcode == _RETURN:
-        leave(e)
-        _die(e)
+        branch(e, len(e.frames) - 1)
     elif opcode == _BR_TABLE:
         _br_table(e)
     elif opcode == _UNREACHABLE:
@@ -86,24 +69,7 @@ def control_instruction(e: Emitter, opcode: i64) -> None:
     elif opcode == _BR_ON_NULL or opcode == _BR_ON_NON_NULL:
         _br_on_null(e, opcode == _BR_ON_NULL)
     elif opcode != _NOP:
-        row = BY_SLOT[opcode]
-        raise Unsupported("?" if row is None else row.name)
-
-
-def dead_instruction(e: Emitter, opcode: i64) -> None:
-    """Step over an instruction that is never reached."""
-    if opcode == _END:
-        if e.nesting == 0:
-            _end(e)
-        else:
-            e.nesting -= 1
-    elif opcode == _ELSE:
-        if e.nesting == 0:
-            _else(e)
-    else:
-        if _OPENS[opcode]:
-            e.nesting += 1
-        skip_immediates(e.reader, opcode)
+        raise unsupported(opcode)
 
 
 def open_function(e: Emitter, results: list[int]) -> None:
@@ -111,7 +77,7 @@ def open_function(e: Emitter, results: list[int]) -> None:
     e.frames.append(Frame(BODY, 0, [], results))
 
 
-def _open(e: Emitter, kind: i64) -> Frame:
+def open_block(e: Emitter, kind: i64) -> Frame:
     """Reads a block type; the frame of a block whose parameters are on the stack."""
     blocktype: int = e.reader.blocktype()
     params: list[int] = []
@@ -127,12 +93,12 @@ def _open(e: Emitter, kind: i64) -> Frame:
 
 
 def _loop(e: Emitter) -> None:
-    frame = _open(e, LOOP)
+    frame = open_block(e, LOOP)
     e.flush(len(frame.params))
     e.need(e.pins)
     frame.pins = e.valid
     frame.position = len(e.out)
-    e.count(e.at, e.height == 0)
+    e.count(e.at, e.height == 0 and not e.handlers)
     e.frames.append(frame)
 
 
@@ -147,7 +113,7 @@ def jump_unless(e: Emitter, family: Family, count: i64) -> None:
 
 
 def _open_if(e: Emitter, count: i64) -> Frame:
-    frame = _open(e, IF)
+    frame = open_block(e, IF)
     frame.height -= count
     return frame
 
@@ -174,12 +140,12 @@ def _conditional(e: Emitter, family: Family, count: i64) -> i64:
     return e.taken(number, start)
 
 
-def _else(e: Emitter) -> None:
+def else_(e: Emitter) -> None:
     """From an ``if``'s first branch to its other one."""
     frame = e.frames[-1]
     if not e.dead:
-        _finish(e, frame)
-        _jump(e, frame)
+        finish(e, frame)
+        jump(e, frame)
     _start_else(e, frame)
     frame.kind = ELSE
 
@@ -189,13 +155,13 @@ def _start_else(e: Emitter, frame: Frame) -> None:
     e.patch(frame.condition, len(e.out) - frame.condition - 4)
     e.dead = False
     e.valid = frame.entry_pins
-    _reset(e, frame.height)
+    reset(e, frame.height)
     for kind in frame.params:
         e.push_slot(kind)
     e.flushed = e.height
 
 
-def _reset(e: Emitter, height: i64) -> None:
+def reset(e: Emitter, height: i64) -> None:
     """Takes the stack down to where nothing is in a register."""
     e.height = height
     e.ints = 0
@@ -223,26 +189,38 @@ def _settle(e: Emitter, frame: Frame) -> None:
 def _place(e: Emitter, frame: Frame, count: i64) -> None:
     """Writes the top operands to the slots of the label; they stay as they are otherwise."""
     first = e.height - count
-    if first == frame.height:
+    if first == frame.height or count > MANY:
         for i in range(first, e.height):
             e.put(i)
+        if first != frame.height:
+            move_slots(e, e.slot(frame.height), e.slot(first), count)
+        return
+    # First what may need a register: making room writes to slots, which may be the label's.
+    for at in range(first, e.height):
+        if e.kinds[at] & 15 == REGISTER or (e.kinds[at] & 15 == CONSTANT and not e.fits(at)):
+            e.put(at)
+    for i in range(count):
+        e.store(first + i, e.slot(frame.height + i))
+
+
+def _store_aside(e: Emitter, frame: Frame, count: i64) -> None:
+    """The same on a way aside: all that may be put elsewhere is there."""
+    first = e.height - count
+    if count > MANY:
+        move_slots(e, e.slot(frame.height), e.slot(first), count)
         return
     for i in range(count):
-        at = first + i
-        if e.kinds[at] & 15 == CONSTANT and not e.fits(at):
-            e.to_register(at)
-        if e.kinds[at] & 15 == REGISTER:
-            e.put(at)
-        e.store(at, e.slot(frame.height + i))
+        e.store(first + i, e.slot(frame.height + i))
 
 
-def _finish(e: Emitter, frame: Frame) -> None:
+def finish(e: Emitter, frame: Frame) -> None:
     """At the end of a block that is branched to, or may be: as a branch to it."""
     _place(e, frame, len(frame.results))
     _settle(e, frame)
 
 
-def _jump(e: Emitter, frame: Frame) -> None:
+def jump(e: Emitter, frame: Frame) -> None:
+    """To a frame's label."""
     place: i64 = len(e.out) + arch.JUMP_AT
     e.out.write(arch.JUMP)
     _aim(e, frame, place, place + 4)
@@ -260,20 +238,26 @@ def _frame(e: Emitter, depth: i64) -> Frame:
     return e.frames[len(e.frames) - 1 - depth]
 
 
-def _branch(e: Emitter, depth: i64) -> None:
+def branch(e: Emitter, depth: i64) -> None:
+    """A ``br``; what follows is dead."""
     frame = _frame(e, depth)
-    if frame.kind == BODY:
+    if frame.kind == BODY and len(frame.results) <= MANY:
         leave(e)
     else:
         _place(e, frame, len(_carried(frame)))
         _settle(e, frame)
-        _jump(e, frame)
+        jump(e, frame)
     _die(e)
 
 
 def jump_if(e: Emitter, family: Family, count: i64) -> None:
     """A ``br_if``; the top ``count`` operands are the condition's."""
-    frame = _frame(e, e.reader.u32())
+    jump_on(e, e.reader.u32(), family, count)
+
+
+def jump_on(e: Emitter, depth: i64, family: Family, count: i64) -> None:
+    """A branch to a label on the condition that ``family`` finds in the top operands."""
+    frame = _frame(e, depth)
     carried: i64 = len(_carried(frame))
     direct = carried == 0 or e.height - count - carried == frame.height
     if direct:
@@ -285,8 +269,16 @@ def jump_if(e: Emitter, family: Family, count: i64) -> None:
         return
     # What is carried has to move, but only if the branch is taken.
     _flush_below(e, count, 0)
+    _put_aside(e, e.height - count - carried, e.height - count)
     place = _conditional(e, family, count)
     _branch_aside(e, frame, place, carried)
+
+
+def _put_aside(e: Emitter, first: i64, end: i64) -> None:
+    """Has what a branch aside carries where `_store_aside` can take it from."""
+    for i in range(first, end):
+        if end - first > MANY or (e.kinds[i] & 15 == CONSTANT and not e.fits(i)):
+            e.put(i)
 
 
 def _branch_aside(e: Emitter, frame: Frame, place: i64, carried: i64) -> None:
@@ -295,12 +287,9 @@ def _branch_aside(e: Emitter, frame: Frame, place: i64, carried: i64) -> None:
     e.out.write(arch.JUMP)
     e.patch(place, len(e.out) - place - 4)
     kept = e.valid
-    for i in range(e.height - carried, e.height):
-        if e.kinds[i] & 15 == CONSTANT and not e.fits(i):
-            raise Unsupported("a branch that carries a long constant")
-        e.store(i, e.slot(frame.height + i - e.height + carried))
+    _store_aside(e, frame, carried)
     _settle(e, frame)
-    _jump(e, frame)
+    jump(e, frame)
     e.valid = kept
     e.patch(over, len(e.out) - over - 4)
 
@@ -308,9 +297,11 @@ def _branch_aside(e: Emitter, frame: Frame, place: i64, carried: i64) -> None:
 def _br_on_null(e: Emitter, on_null: bool) -> None:
     frame = _frame(e, e.reader.u32())
     e.put(e.height - 1)
-    for i in range(e.height):
+    for i in range(e.flushed, e.height):
         if e.kinds[i] & 15 == REGISTER:
             e.put(i)
+    carried: i64 = len(_carried(frame))
+    _put_aside(e, e.height - 1 - carried, e.height - 1)
     kind = e.kinds[e.height - 1]
     slot_of = e.payloads[e.height - 1]
     if not on_null:
@@ -318,11 +309,11 @@ def _br_on_null(e: Emitter, on_null: bool) -> None:
     family = e.library.family("br_if:i64.eqz" if on_null else "br_if:i64")
     place = _conditional(e, family, 1)
     if on_null:
-        _branch_aside(e, frame, place, len(_carried(frame)))
+        _branch_aside(e, frame, place, carried)
         e.push(kind, slot_of)
     else:
         e.push(kind, slot_of)
-        _branch_aside(e, frame, place, len(_carried(frame)))
+        _branch_aside(e, frame, place, carried)
         e.drop()
 
 
@@ -359,39 +350,47 @@ def _br_table(e: Emitter) -> None:
         depth: int = depths[i]
         if depth not in ways:
             ways[depth] = len(e.out)
-            for value in range(e.height - carried, e.height):
-                e.store(value, e.slot(frame.height + value - e.height + carried))
-            _jump(e, frame)
+            kept = e.valid
+            _store_aside(e, frame, carried)
+            _settle(e, frame)
+            jump(e, frame)
+            e.valid = kept
         e.patch(place, ways[depth] - origin)
     _die(e)
 
 
-def _end(e: Emitter) -> None:
+def end(e: Emitter) -> None:
+    """The ``end`` of a block that does not catch."""
     frame = e.frames.pop()
     if frame.kind == BODY:
         _end_function(e, frame)
-        return
+    else:
+        end_block(e, frame)
+
+
+def end_block(e: Emitter, frame: Frame) -> None:
+    """The end of a block, which is open no longer."""
     if frame.kind == LOOP:
         if e.dead:
-            _reset(e, frame.height)
+            reset(e, frame.height)
         return
     if frame.kind == IF:
         # There is no other branch: the parameters are the results.
         if not e.dead:
-            _finish(e, frame)
-            _jump(e, frame)
+            finish(e, frame)
+            jump(e, frame)
         _start_else(e, frame)
     branched = len(frame.waiting) > 0
     if not branched:
         if e.dead:
-            _reset(e, frame.height)
+            reset(e, frame.height)
         return
     if not e.dead:
-        _finish(e, frame)
-    _bind(e, frame)
+        finish(e, frame)
+    bind(e, frame)
 
 
-def _bind(e: Emitter, frame: Frame) -> None:
+def bind(e: Emitter, frame: Frame) -> None:
     """The label of a frame that is branched to."""
     here: i64 = len(e.out)
     waiting = frame.waiting
@@ -399,7 +398,7 @@ def _bind(e: Emitter, frame: Frame) -> None:
         e.patch(waiting[i], here - waiting[i + 1])
     e.dead = False
     e.valid = frame.pins
-    _reset(e, frame.height)
+    reset(e, frame.height)
     for kind in frame.results:
         e.push_slot(kind)
     e.flushed = e.height
@@ -410,7 +409,7 @@ def _end_function(e: Emitter, frame: Frame) -> None:
         leave(e)
     if len(frame.waiting) > 0:
         e.at = e.reader.pos
-        _bind(e, frame)
+        bind(e, frame)
         leave(e)
 
 
@@ -443,11 +442,7 @@ def _results(e: Emitter, side: Side) -> None:
     floats: i64 = 0
     # Through the area first: that leaves the result registers alone.
     if side.in_area:
-        for i in range(count):
-            if side.places[i] >= 0:
-                wide: i64 = 1 if types[i] == TYPE_V128 else 0
-                number = library.number(library.area_put + wide)
-                e.emit(number, e.slot(base + i), 0, 0, side.places[i], 0)
+        to_area(e, side, e.slot(base))
     for i in range(count):
         if side.places[i] >= 0:
             continue
@@ -459,6 +454,3 @@ def _results(e: Emitter, side: Side) -> None:
             number = library.number(library.result_i64 + (ints * KINDS + FRAME) * REGISTERS)
             ints += 1
         e.emit(number, e.slot(base + i), 0, 0, 0, 0)
-
-
-__all__ = ["TYPE_I64", "control_instruction", "dead_instruction", "jump_if", "jump_unless"]

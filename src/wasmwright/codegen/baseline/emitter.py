@@ -40,6 +40,7 @@ from wasmwright.codegen.baseline.places import (
 )
 from wasmwright.codegen.baseline.stencils import FIRST_TARGET, FIXUP_SIZE, NONE, RECORD_SIZE
 from wasmwright.codegen.baseline.view import EMPTY_SIDE, Side, View
+from wasmwright.codegen.heap_layout import TYPE_DISPLAY, StructLayout
 from wasmwright.model.module import Module
 
 _PLACES_AT: Final = 6  # in a record
@@ -48,7 +49,7 @@ _FIXUP_FIRST_AT: Final = 12
 _FIXUP_COUNT_AT: Final = 14
 _MAX_INT_CONSTANT: Final = (1 << 31) - 1  # that a hole has room for in an operand of 64 bits
 _KEPT_PINS: Final = 1  # what a callee keeps of the pinned registers
-_FLUSH_AT: Final = 64  # operands that may be anywhere; more are put into the frame
+FLUSH_AT: Final = 64  # operands that may be anywhere; more are put into the frame
 
 CELL_SIZE: Final = 16  # see `dev/stencils/families.py`: counters
 
@@ -108,6 +109,15 @@ class Emitter:
         # Pairs of 32 bits: from which offset in the code on instructions belong to which offset in
         # the binary.
         self.map: BytesWriter = BytesWriter()
+        # Of calls in blocks that catch: start, end, landing pad, and size of the slots.
+        self.pads: list[int] = []
+        # Of the function: its handlers' landing pads, by number, -1 where there is none (yet), and
+        # whether anything comes there; the numbers of those that what comes is protected by, the
+        # innermost last; and triples: a call's start, its end, and the handler's number.
+        self.landings: vec[i64] = vec[i64]()
+        self.used: vec[bool] = vec[bool]()
+        self.handlers: list[int] = []
+        self.protected: vec[i64] = vec[i64]()
         self.at: i64 = 0  # the offset of the current instruction
         self.height: i64 = 0
         self.flushed: i64 = 0
@@ -127,6 +137,7 @@ class Emitter:
         self.frames: list[Frame] = []
         self.dead: bool = False
         self.nesting: i64 = 0
+        self.struct_layouts: dict[int, StructLayout] = {}
         self.results: Side = EMPTY_SIDE  # the function's
         self.counted: Counting | None = None
         self.sites: list[Site] = []
@@ -236,6 +247,15 @@ class Emitter:
         """Notes that what comes may trap or call, for backtraces."""
         write_i32_le(self.map, i32(len(self.out)))
         write_i32_le(self.map, i32(self.at))
+
+    def protect(self, start: i64) -> None:
+        """Notes that an exception may come out of the stencil that begins at ``start``."""
+        count = len(self.handlers)
+        if count > 0:
+            handler: i64 = self.handlers[count - 1]
+            self.used[handler] = True
+            protected = append(append(self.protected, start), i64(len(self.out)))
+            self.protected = append(protected, handler)
 
     # The operand stack
 
@@ -409,6 +429,10 @@ class Emitter:
                 self.put(i)
             elif place < FRAME:
                 self.kinds[i] = kind & ~15 | FRAME
+        self.lose()
+
+    def lose(self) -> None:
+        """Notes that something was called: only what callees keep is still in registers."""
         self.valid &= _KEPT_PINS
 
     def flush(self, params: i64) -> None:
@@ -432,8 +456,6 @@ class Emitter:
         if place != FRAME:
             self.need(1 << self.pin_bit(index))
         self.push(self.local_types[index] << 4 | place, index * self.step)
-        if self.height - self.flushed > _FLUSH_AT:
-            self.flush(0)
 
     def pin_bit(self, index: i64) -> i64:
         """The number of a pinned local's register."""
@@ -510,6 +532,8 @@ class Emitter:
         c: i64 = payloads[base + 2] if count > 2 else 0
         if count > 3:
             extra = payloads[base + 3]
+        if count > 4:
+            more = payloads[base + 4]
         for _ in range(count):
             self.drop()
         start = self.emit(number, a, b, c, extra, more)
@@ -517,8 +541,38 @@ class Emitter:
             self.push_register(result)
         return start
 
+    def apply_typed(self, family: Family, result: i64, index: int) -> None:
+        """Appends the stencil for the top operand, a reference, and a type of the module."""
+        number = self.choose(family, 1, result)
+        payload = self.payloads[self.height - 1]
+        self.drop()
+        layout = self.layout
+        depth = self.type_depth(index)
+        rtt, type_id = layout.rtt(index), layout.type_id(index)
+        self.emit(number, payload, TYPE_DISPLAY + 8 * depth, depth, rtt, type_id)
+        self.push_register(result)
+
+    def type_depth(self, index: int) -> i64:
+        """How many supertypes are above a type of the module."""
+        depth: i64 = 0
+        types = self.module.types
+        supers = types[index].supers
+        while supers:
+            depth += 1
+            supers = types[supers[0]].supers
+        return depth
+
+    def calling(self, family: Family, count: i64, result: i64, extra: i64, more: i64) -> None:
+        """As `apply`, of an operation that calls the runtime: no register survives it."""
+        self.mark()
+        self.leave_registers()
+        self.apply(family, count, result, extra, more)
+
     def choose(self, family: Family, count: i64, result: i64) -> i64:
         """The number of the stencil for the top operands, which are moved until there is one."""
+        if family.stored:
+            for i in range(self.height - count, self.height):
+                self.store_operand(i)
         while True:
             base = self.height - count
             number: i64 = 0
@@ -528,7 +582,8 @@ class Emitter:
             for i in range(base, self.height):
                 kind = self.kinds[i]
                 place = kind & 15
-                number = number * KINDS + place
+                if not family.stored:
+                    number = number * KINDS + place
                 if place == REGISTER:
                     if kind >> 4 >= TYPE_F32:
                         floats -= 1
@@ -548,6 +603,15 @@ class Emitter:
                 if found != NONE:
                     return found
             self._simplify(base)
+
+    def store_operand(self, at: i64) -> None:
+        """Has an operand in the frame, in its own slot or a local's."""
+        kind = self.kinds[at]
+        place = kind & 15
+        if place == REGISTER or place == CONSTANT:
+            self.put(at)
+        elif place != FRAME:
+            self.kinds[at] = kind & ~15 | FRAME
 
     def _simplify(self, base: i64) -> None:
         """Moves one operand to where more stencils take it from."""

@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from librt.vecs import vec
 from mypy_extensions import i64
+
+from wasmwright.isa import INSTRUCTIONS, SLOTS
+from wasmwright.isa.immediates import BLOCKTYPE
+
+# Kinds of frames.
+BODY: Final = 0
+BLOCK: Final = 1
+LOOP: Final = 2
+IF: Final = 3
+ELSE: Final = 4
+TRY_BODY: Final = 5  # what a handler protects
+TRY: Final = 6  # the rest of a legacy `try`: its `catch` parts
+
+# By slot: whether an instruction opens a block that an ``end`` closes.
+OPENS: Final[list[bool]] = [False] * SLOTS
+for _row in INSTRUCTIONS:
+    OPENS[_row.slot] = BLOCKTYPE in _row.immediates
 
 
 class Frame:
@@ -15,10 +34,13 @@ class Frame:
     """
 
     __slots__ = (
+        "clauses",
         "condition",
         "entry_pins",
+        "handler",
         "height",
         "kind",
+        "otherwise",
         "params",
         "pins",
         "position",
@@ -36,3 +58,8 @@ class Frame:
         self.waiting: vec[i64] = vec[i64]()
         self.condition: i64 = -1  # of an `if`: the place that waits for its other branch
         self.entry_pins: i64 = 0
+        self.handler: i64 = -1  # of a block that catches
+        # Of a `try_table`: its clauses' kinds, tags (or -1), and depths of labels.
+        self.clauses: list[tuple[int, int, int]] = []
+        # Of a legacy `try`: the place that waits for what comes if no clause so far fits, or -1.
+        self.otherwise: i64 = -1

@@ -50,12 +50,13 @@ def type_code(valtype: int) -> int:
 class Family:
     """The stencils of one operation: where they begin in the index, and how they are numbered."""
 
-    __slots__ = ("first", "floats", "ints")
+    __slots__ = ("first", "floats", "ints", "stored")
 
-    def __init__(self, first: i64, ints: i64, floats: i64) -> None:
+    def __init__(self, first: i64, ints: i64, floats: i64, stored: bool) -> None:
         self.first: i64 = first
         self.ints: i64 = ints
         self.floats: i64 = floats
+        self.stored: bool = stored
 
 
 class Library:
@@ -72,11 +73,12 @@ class Library:
         # A program uses some hundred of them.
         self._codes: list[bytes | None] = [None] * (len(file.records) // RECORD_SIZE)
         self._families: dict[str, Family] = {}
-        for name, (first, ints, floats) in file.families.items():
-            self._families[name] = Family(first, ints, floats)
+        for name, (first, ints, floats, stored) in file.families.items():
+            self._families[name] = Family(first, ints, floats, bool(stored))
         # By slot: the family of an instruction whose operands the table types; by slot and form
         # those of memory accesses; by slot that of a jump on the comparison.
         self.plain: list[Family | None] = [None] * SLOTS
+        self.exact: list[Family | None] = [None] * SLOTS  # in the deterministic profile
         self.accesses: list[Family | None] = [None] * (SLOTS * len(FORMS))
         self.jumps: list[Family | None] = [None] * SLOTS
         self.jumps_unless: list[Family | None] = [None] * SLOTS
@@ -101,6 +103,8 @@ class Library:
         self.enter_vector: i64 = self.first("enter.vector")
         self.area_get: i64 = self.first("area.get")
         self.area_put: i64 = self.first("area.put")
+        self.areas_get: i64 = self.first("area.get.many")
+        self.areas_put: i64 = self.first("area.put.many")
         self.argument_int: i64 = self.first("argument.int")
         self.argument_float: i64 = self.first("argument.float")
         self.argument_vector: i64 = self.first("argument.vector")
@@ -125,6 +129,7 @@ class Library:
         if row.params is None or row.results is None:
             return
         self.plain[number] = self._families.get(name)
+        self.exact[number] = self._families.get(f"{name}.exact", self.plain[number])
         for form, suffix in enumerate(FORMS):
             self.accesses[number * len(FORMS) + form] = self._families.get(name + suffix)
         self.jumps[number] = self._families.get(f"br_if:{name}")

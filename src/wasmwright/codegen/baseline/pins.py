@@ -9,16 +9,16 @@ from mypy_extensions import i64
 
 from wasmwright.binary.cursor import read_opcode, skip_immediates
 from wasmwright.codegen.baseline.emitter import Emitter
+from wasmwright.codegen.baseline.frame import OPENS
 from wasmwright.codegen.baseline.library import TYPE_F32, TYPE_V128
 from wasmwright.codegen.baseline.places import FRAME, PIN, PINNED
 from wasmwright.isa import PREFIX_BASE, slot
 
 _LOCAL_GET: Final = slot("local.get")
 _LOCAL_TEE: Final = slot("local.tee")
-_BLOCK: Final = slot("block")
 _LOOP: Final = slot("loop")
-_IF: Final = slot("if")
 _END: Final = slot("end")
+_DELEGATE: Final = slot("delegate")
 _FIRST_VECTOR: Final = PREFIX_BASE[0xFD]
 _LAST_VECTOR: Final = PREFIX_BASE[0xFE]
 
@@ -30,7 +30,7 @@ _WORTH: Final = 3  # uses from which on a register is worth it
 def choose_pins(e: Emitter, types: vec[i64]) -> bool:
     """Chooses the locals of the body where the reader is, which it reads to its end.
 
-    ``types`` are those of the locals. Returns whether there are vectors in it.
+    ``types`` are those of the locals. Returns whether there are vectors in it, from itself.
     """
     vectors = False
     places: vec[i64] = vec[i64]()
@@ -56,10 +56,10 @@ def choose_pins(e: Emitter, types: vec[i64]) -> bool:
             loops = _enter(loops, depth, _LOOP_SHIFT)
             depth += 1
             shift += _LOOP_SHIFT
-        elif opcode == _BLOCK or opcode == _IF:
+        elif OPENS[opcode]:
             loops = _enter(loops, depth, 0)
             depth += 1
-        elif opcode == _END:
+        elif opcode == _END or opcode == _DELEGATE:
             if depth > 0:
                 depth -= 1
                 shift -= loops[depth]

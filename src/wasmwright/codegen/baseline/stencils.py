@@ -24,7 +24,8 @@ RECORD_SIZE: Final = 16
 FIXUP: Final = struct.Struct("<HBBi")
 FIXUP_SIZE: Final = 8
 FIRST_TARGET: Final = 16
-# First number in the index, and how many numbers of registers below there are, of both classes.
+# First number in the index, how many numbers of registers below there are, of both classes, and
+# whether all operands come from the frame: then their places are no part of a variant's number.
 FAMILY: Final = struct.Struct("<IBBH")
 NONE: Final = 0xFFFF
 
@@ -42,8 +43,7 @@ class StencilFile:
         self.code, self.records, self.index, families, self.fixups, names, targets, pool = parts
         self.pool: bytes = pool
         self.targets: list[str] = targets.decode().split("\n")
-        # By name: the first number in the index, and the counts of registers below.
-        self.families: dict[str, tuple[int, int, int]] = {}
+        # By name: the first number in the index, the counts of registers below, and `stored`.
+        self.families: dict[str, tuple[int, int, int, int]] = {}
         for i, name in enumerate(names.decode().split("\n")):
-            first, ints, floats, _ = FAMILY.unpack_from(families, FAMILY.size * i)
-            self.families[name] = first, ints, floats
+            self.families[name] = FAMILY.unpack_from(families, FAMILY.size * i)

@@ -74,13 +74,20 @@ class Signature:
 
 
 class View:
-    """A module and where its instances have things, for one memory mode."""
+    """A module and where its instances have things, for one memory mode.
 
-    def __init__(self, library: Library, module: Module, layout: Layout, guard: bool) -> None:
+    ``guard``: 32-bit memories have guard pages; ``exact``: what the spec leaves open is as in its
+    deterministic profile.
+    """
+
+    def __init__(
+        self, library: Library, module: Module, layout: Layout, guard: bool, exact: bool
+    ) -> None:
         self.library: Library = library
         self.module: Module = module
         self.layout: Layout = layout
         self.guard: bool = guard
+        self.exact: bool = exact
         self.data: bytes = module.data
         self.imported_funcs: i64 = layout.imported_funcs
         self.has_memory: bool = len(module.all_memories) > 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wasmwright.codegen.abi import CTX_RT, RT_TRAP
+from wasmwright.codegen.abi import CTX_RT, RT_THROW, RT_TRAP
 
 # push rbp; mov rbp, rsp; push rbx, r12 to r15; mov r12, rdi (ctx); mov r13, rsp
 HEAD: Final = bytes.fromhex("55 4889e5 53 4154 4155 4156 4157 4989fc 4989e5")
@@ -32,10 +32,16 @@ SWITCH_DEFAULT_AT: Final = 8
 # From rbp: the canonical frame address; from there: where rbx, r12 to r15 are saved.
 FRAME_ADDRESS: Final = 16
 SAVED: Final = (-24, -32, -40, -48, -56)
+# And where the slots end; the stack pointer is at their beginning.
+FIRST_SLOT: Final = -56
 
 # mov rdi, r12; mov esi, r13d; mov rax, [r12 + CTX_RT]; jmp [rax + RT_TRAP]: what `ww_trap` is.
 assert CTX_RT == 0
 TRAP: Final = bytes.fromhex("4c89e7 4489ee 498b0424 ff60") + bytes((RT_TRAP,))
+# mov rdi, r12; mov rsi, r13; mov rax, [r12 + CTX_RT]; jmp [rax + RT_THROW]: `ww_throw`.
+THROW: Final = bytes.fromhex("4c89e7 4c89ee 498b0424 ffa0") + RT_THROW.to_bytes(4, "little")
+# mov r13, rsp: at a landing pad, where the stack pointer is as at any stencil.
+LAND: Final = bytes.fromhex("4989e5")
 
 
 def jump_to(address: int) -> bytes:

@@ -2,7 +2,9 @@
 
 Hardware keeps an operand's payload, or gives NaNs of either sign; the spec allows both. Where a
 module is to give the same results everywhere, each instruction that computes floats is followed
-by a selection. It is done on integers: among floats LLVM holds all NaNs for equal.
+by a selection. It is done on integers: among floats LLVM holds all NaNs for equal. Nor may it see
+what the value comes from: it leaves the selection out where the instruction makes a NaN "anyway",
+as a square root does.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ def canonical(e: Emitter, value: str, valtype: int, lanes: int = 0) -> str:
         lane = f"<{lanes} x {lane}>"
         bits = f"<{lanes} x {bits}>"
         condition = f"<{lanes} x i1>"
+    value = e.define(f'call {lane} asm "", "{e.unit.float_register}"({lane} {value})')
     is_nan = e.define(f"fcmp uno {lane} {value}, {value}")
     kept = e.define(f"bitcast {lane} {value} to {bits}")
     chosen = e.define(f"select {condition} {is_nan}, {bits} {nan}, {bits} {kept}")
