@@ -27,6 +27,7 @@ MODULE = """(module (func (export "add") (param i32 i32) (result i32)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     made = tmp_path / "cache"
     monkeypatch.setenv("WASMWRIGHT_CACHE", str(made))
+    monkeypatch.setenv("WASMWRIGHT_TIER", "optimised")  # only such code is kept
     return made
 
 
@@ -35,7 +36,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache that has what the program needs."""
     made = tmp_path_factory.mktemp("filled") / "cache"
     code = f"import wasmwright as ww; module = ww.Module({MODULE!r})\n{PROGRAM}"
-    env = {**os.environ, "WASMWRIGHT_CACHE": str(made)}
+    env = {**os.environ, "WASMWRIGHT_CACHE": str(made), "WASMWRIGHT_TIER": "optimised"}
     subprocess.run([sys.executable, "-c", code], check=True, env=env, timeout=100)
     return made
 

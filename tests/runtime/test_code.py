@@ -124,7 +124,7 @@ def test_an_error_of_the_compiler_is_an_exception_and_can_be_tried_again(binary,
     from wasmwright.runtime import native
 
     monkeypatch.setenv("WASMWRIGHT_CACHE", "off")
-    instance = ww.Instance(ww.Module(binary + b"\0\x02\x01x"))
+    instance = ww.Instance(ww.Module(binary + b"\0\x02\x01x", tier="optimised"))
     with monkeypatch.context() as context:
 
         def fail(*_):

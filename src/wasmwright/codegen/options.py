@@ -15,7 +15,7 @@ AUTO: Final = "auto"
 TIERS: Final = (BASELINE, OPTIMISED, AUTO)
 
 # Who does where nobody says; the environment may.
-DEFAULT_TIER: Final = os.environ.get("WASMWRIGHT_TIER", OPTIMISED)
+DEFAULT_TIER: Final = os.environ.get("WASMWRIGHT_TIER", AUTO)
 
 
 class Options(Record):
