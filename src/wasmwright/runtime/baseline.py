@@ -13,9 +13,10 @@ from wasmwright.codegen import cpu, vm
 from wasmwright.codegen.abi import Layout
 from wasmwright.codegen.baseline import x86_64 as arch
 from wasmwright.codegen.baseline.compiler import Compiled, compile_functions
-from wasmwright.codegen.baseline.emitter import CELL_SIZE, Counting
+from wasmwright.codegen.baseline.emitter import CELL_SIZE
 from wasmwright.codegen.baseline.library import Library, open_library
 from wasmwright.codegen.baseline.relocate import relocated
+from wasmwright.codegen.baseline.sites import Counting
 from wasmwright.codegen.baseline.view import View
 from wasmwright.codegen.unwind import CallSite
 from wasmwright.model.module import Module

@@ -15,6 +15,7 @@ from wasmwright.codegen.baseline.library import (
     TYPE_I64,
     Family,
 )
+from wasmwright.codegen.baseline.operations import apply, calling
 from wasmwright.codegen.baseline.places import CONSTANT, REGISTER, REGISTERS
 from wasmwright.codegen.baseline.unsupported import unsupported
 from wasmwright.isa import BY_SLOT
@@ -49,7 +50,7 @@ def access(e: Emitter, opcode: i64, families: list[Family | None], first: i64) -
     if family is None:
         raise unsupported(opcode)
     e.mark()
-    e.apply(family, count, library.result[opcode], offset, e.view.memory_places[memory])
+    apply(e, family, count, library.result[opcode], offset, e.view.memory_places[memory])
 
 
 def _far(e: Emitter, count: i64, offset: int, narrow: bool) -> None:
@@ -63,7 +64,7 @@ def _far(e: Emitter, count: i64, offset: int, narrow: bool) -> None:
         e.drop()
     if narrow:
         extend = e.library.family("i64.extend_i32_u")
-        e.apply(extend, 1, TYPE_I64, 0, 0)
+        apply(e, extend, 1, TYPE_I64, 0, 0)
     if e.kinds[e.height - 1] & 15 != REGISTER or e.ints == REGISTERS:
         e.put(e.height - 1)
         e.to_register(e.height - 1)
@@ -97,7 +98,7 @@ def wait_or_notify(e: Emitter, opcode: i64) -> None:
         suffix = ("" if limits.shared else "u") + "q"
         offset = 0
     family = e.library.family(f"{row.name}.{suffix}" if suffix else row.name)
-    e.calling(family, e.library.arity[opcode], TYPE_I32, offset, e.layout.memory(memory))
+    calling(e, family, e.library.arity[opcode], TYPE_I32, offset, e.layout.memory(memory))
 
 
 def lane(e: Emitter, opcode: i64) -> None:
@@ -108,7 +109,7 @@ def lane(e: Emitter, opcode: i64) -> None:
     count = library.arity[opcode]
     if row.family == "vextract_lane" or row.family == "vreplace_lane":
         family = library.family(f"{row.name}/{e.reader.byte()}")
-        e.apply(family, count, library.result[opcode], 0, 0)
+        apply(e, family, count, library.result[opcode], 0, 0)
         return
     pos = e.reader.pos
     memarg_flags(e.reader)

@@ -12,6 +12,7 @@ from mypy_extensions import i64
 
 from wasmwright.codegen.baseline.emitter import Emitter
 from wasmwright.codegen.baseline.library import TYPE_I32, TYPE_I64, TYPE_NAMES, type_code
+from wasmwright.codegen.baseline.operations import apply, calling
 from wasmwright.codegen.baseline.places import CONSTANT, FRAME
 from wasmwright.codegen.heap_layout import (
     ARRAY_ELEMENTS,
@@ -45,7 +46,7 @@ def aggregate_instruction(e: Emitter, opcode: i64) -> None:
     """Compile an instruction of the family "aggregate"."""
     if opcode == _ARRAY_LEN:
         e.mark()
-        e.apply(e.library.family("array.len"), 1, TYPE_I32, 0, 0)
+        apply(e, e.library.family("array.len"), 1, TYPE_I32, 0, 0)
         return
     index: int = e.reader.u32()
     if opcode <= _STRUCT_SET:
@@ -92,7 +93,7 @@ def _struct(e: Emitter, opcode: i64, index: int) -> None:
         layout = e.struct_layouts[index] = StructLayout(comp)
     if opcode == _STRUCT_NEW or opcode == _STRUCT_NEW_DEFAULT:
         new = e.library.family("struct.new")
-        e.calling(new, 0, TYPE_I64, e.layout.rtt(index), layout.size)
+        calling(e, new, 0, TYPE_I64, e.layout.rtt(index), layout.size)
         if opcode == _STRUCT_NEW:
             store_fields(e, [field.storage for field in comp.fields], layout.offsets)
         return
@@ -102,10 +103,10 @@ def _struct(e: Emitter, opcode: i64, index: int) -> None:
     name = storage_name(storage)
     e.mark()
     if opcode == _STRUCT_SET:
-        e.apply(e.library.family("struct.set." + name), 2, -1, offset, 0)
+        apply(e, e.library.family("struct.set." + name), 2, -1, offset, 0)
         return
     sign = _sign(storage, opcode == _STRUCT_GET_S)
-    e.apply(e.library.family(f"struct.get{sign}.{name}"), 1, _unpacked(storage), offset, 0)
+    apply(e, e.library.family(f"struct.get{sign}.{name}"), 1, _unpacked(storage), offset, 0)
 
 
 def store_fields(e: Emitter, storages: list[int], offsets: list[int]) -> None:
@@ -121,7 +122,7 @@ def store_fields(e: Emitter, storages: list[int], offsets: list[int]) -> None:
         value = at - count + i
         e.push(e.kinds[value], e.payloads[value])
         family = e.library.family("struct.set." + storage_name(storages[i]))
-        e.apply(family, 2, -1, offsets[i], 0)
+        apply(e, family, 2, -1, offsets[i], 0)
     for _ in range(count + 1):
         e.drop()
     e.push(TYPE_I64 << 4 | FRAME, place)
@@ -137,22 +138,22 @@ def _new_array(e: Emitter, opcode: i64, index: int, element: FieldType) -> None:
     size = storage_size(storage)
     rtt = e.layout.rtt(index)
     if opcode == _ARRAY_NEW:
-        e.calling(library.family("array.new." + storage_name(storage)), 2, TYPE_I64, rtt, 0)
+        calling(e, library.family("array.new." + storage_name(storage)), 2, TYPE_I64, rtt, 0)
     elif opcode == _ARRAY_NEW_DEFAULT:
-        e.calling(library.family(f"array.new_default.{size}"), 1, TYPE_I64, rtt, 0)
+        calling(e, library.family(f"array.new_default.{size}"), 1, TYPE_I64, rtt, 0)
     elif opcode == _ARRAY_NEW_FIXED:
         count: int = e.reader.u32()
         shift = element_shift(element)
         e.push(TYPE_I32 << 4 | CONSTANT, count)
-        e.calling(library.family(f"array.new_default.{size}"), 1, TYPE_I64, rtt, 0)
+        calling(e, library.family(f"array.new_default.{size}"), 1, TYPE_I64, rtt, 0)
         places = [ARRAY_ELEMENTS + (i << shift) for i in range(count)]
         store_fields(e, [storage] * count, places)
     elif opcode == _ARRAY_NEW_DATA:
         data = e.layout.data(e.reader.u32())
-        e.calling(library.family(f"array.new_data.{size}"), 2, TYPE_I64, rtt, data)
+        calling(e, library.family(f"array.new_data.{size}"), 2, TYPE_I64, rtt, data)
     else:
         elem = e.layout.elem(e.reader.u32())
-        e.calling(library.family("array.new_elem"), 2, TYPE_I64, rtt, elem)
+        calling(e, library.family("array.new_elem"), 2, TYPE_I64, rtt, elem)
 
 
 def _array(e: Emitter, opcode: i64, element: FieldType) -> None:
@@ -163,19 +164,19 @@ def _array(e: Emitter, opcode: i64, element: FieldType) -> None:
     if opcode == _ARRAY_GET or opcode == _ARRAY_GET_S or opcode == _ARRAY_GET_U:
         e.mark()
         family = library.family(f"array.get{_sign(storage, opcode == _ARRAY_GET_S)}.{name}")
-        e.apply(family, 2, _unpacked(storage), 0, 0)
+        apply(e, family, 2, _unpacked(storage), 0, 0)
     elif opcode == _ARRAY_SET:
         e.mark()
-        e.apply(library.family("array.set." + name), 3, -1, 0, 0)
+        apply(e, library.family("array.set." + name), 3, -1, 0, 0)
     elif opcode == _ARRAY_FILL:
-        e.calling(library.family("array.fill." + name), 4, -1, 0, 0)
+        calling(e, library.family("array.fill." + name), 4, -1, 0, 0)
     elif opcode == _ARRAY_COPY:
         e.reader.u32()  # elements of the source have the same size
-        e.calling(library.family(f"array.copy.{storage_size(storage)}"), 5, -1, 0, 0)
+        calling(e, library.family(f"array.copy.{storage_size(storage)}"), 5, -1, 0, 0)
     elif opcode == _ARRAY_INIT_DATA:
         data = e.layout.data(e.reader.u32())
         family = library.family(f"array.init_data.{storage_size(storage)}")
-        e.calling(family, 4, -1, 0, data)
+        calling(e, family, 4, -1, 0, data)
     else:
         elem = e.layout.elem(e.reader.u32())
-        e.calling(library.family("array.init_elem"), 4, -1, 0, elem)
+        calling(e, library.family("array.init_elem"), 4, -1, 0, elem)

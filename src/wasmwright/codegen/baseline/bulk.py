@@ -10,6 +10,7 @@ from mypy_extensions import i64
 
 from wasmwright.codegen.baseline.emitter import Emitter
 from wasmwright.codegen.baseline.library import TYPE_I32, TYPE_I64
+from wasmwright.codegen.baseline.operations import apply, calling
 from wasmwright.isa import BY_SLOT, slot
 
 _MEMORY_INIT: Final = slot("memory.init")
@@ -32,7 +33,7 @@ def memory_instruction(e: Emitter, opcode: i64) -> None:
     library = e.library
     if opcode == _DATA_DROP:
         data: int = reader.u32()
-        e.apply(library.family("data.drop"), 0, -1, 0, e.layout.data(data))
+        apply(e, library.family("data.drop"), 0, -1, 0, e.layout.data(data))
         return
     if opcode == _MEMORY_COPY:
         to: int = reader.u32()
@@ -40,7 +41,7 @@ def memory_instruction(e: Emitter, opcode: i64) -> None:
         memories = e.module.all_memories
         suffix = _between(memories[to].limits.address64, memories[origin].limits.address64)
         family = library.family("memory.copy" + suffix)
-        e.calling(family, 3, -1, e.layout.memory(to), e.layout.memory(origin))
+        calling(e, family, 3, -1, e.layout.memory(to), e.layout.memory(origin))
         return
     segment: int = reader.u32() if opcode == _MEMORY_INIT else 0
     memory: int = reader.u32()
@@ -51,14 +52,14 @@ def memory_instruction(e: Emitter, opcode: i64) -> None:
     if opcode == _MEMORY_SIZE:
         if limits.page_size_log2 == 0:
             suffix = ".bq" if limits.address64 else ".b"
-        e.apply(library.family("memory.size" + suffix), 0, at, place, place)
+        apply(e, library.family("memory.size" + suffix), 0, at, place, place)
     elif opcode == _MEMORY_GROW:
-        e.calling(library.family(f"memory.grow{suffix}"), 1, at, place, memory)
+        calling(e, library.family(f"memory.grow{suffix}"), 1, at, place, memory)
     elif opcode == _MEMORY_INIT:
         family = library.family(f"memory.init{suffix}")
-        e.calling(family, 3, -1, place, e.layout.data(segment))
+        calling(e, family, 3, -1, place, e.layout.data(segment))
     else:
-        e.calling(library.family(f"memory.fill{suffix}"), 3, -1, place, 0)
+        calling(e, library.family(f"memory.fill{suffix}"), 3, -1, place, 0)
 
 
 def _between(to64: bool, from64: bool) -> str:
@@ -74,7 +75,7 @@ def table_instruction(e: Emitter, opcode: i64) -> None:
     library = e.library
     if opcode == _ELEM_DROP:
         dropped: int = reader.u32()
-        e.apply(library.family("elem.drop"), 0, -1, 0, e.layout.elem(dropped))
+        apply(e, library.family("elem.drop"), 0, -1, 0, e.layout.elem(dropped))
         return
     segment: int = reader.u32() if opcode == _TABLE_INIT else 0
     table: int = reader.u32()
@@ -88,17 +89,17 @@ def table_instruction(e: Emitter, opcode: i64) -> None:
     place = e.layout.table(table)
     if opcode == _TABLE_GET:
         e.mark()
-        e.apply(family, 1, TYPE_I64, place, 0)
+        apply(e, family, 1, TYPE_I64, place, 0)
     elif opcode == _TABLE_SET:
         e.mark()
-        e.apply(family, 2, -1, place, 0)
+        apply(e, family, 2, -1, place, 0)
     elif opcode == _TABLE_SIZE:
-        e.apply(family, 0, at, place, 0)
+        apply(e, family, 0, at, place, 0)
     elif opcode == _TABLE_GROW:
-        e.calling(family, 2, at, place, table)
+        calling(e, family, 2, at, place, table)
     elif opcode == _TABLE_INIT:
-        e.calling(family, 3, -1, place, e.layout.elem(segment))
+        calling(e, family, 3, -1, place, e.layout.elem(segment))
     elif opcode == _TABLE_COPY:
-        e.calling(family, 3, -1, place, e.layout.table(other))
+        calling(e, family, 3, -1, place, e.layout.table(other))
     else:
-        e.calling(family, 3, -1, place, 0)
+        calling(e, family, 3, -1, place, 0)

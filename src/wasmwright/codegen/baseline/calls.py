@@ -15,6 +15,7 @@ from wasmwright.codegen.baseline import x86_64 as arch
 from wasmwright.codegen.baseline.areas import MANY, from_area, to_area
 from wasmwright.codegen.baseline.emitter import Emitter
 from wasmwright.codegen.baseline.library import TYPE_F32, TYPE_I32, TYPE_V128
+from wasmwright.codegen.baseline.operations import type_depth
 from wasmwright.codegen.baseline.places import CONSTANT
 from wasmwright.codegen.baseline.view import Side
 from wasmwright.codegen.heap_layout import TYPE_DISPLAY
@@ -90,7 +91,7 @@ def _emit(e: Emitter, at: i64, type_index: i64, operand: bool, extra: i64) -> i6
     e.mark()
     if not operand:
         return e.emit(number, 0, 0, 0, extra, 0)
-    depth = e.type_depth(type_index)
+    depth = type_depth(e, type_index)
     rtt, type_id = e.layout.rtt(type_index), e.layout.type_id(type_index)
     return e.emit(number, rtt, TYPE_DISPLAY + 8 * depth, depth, extra, type_id)
 

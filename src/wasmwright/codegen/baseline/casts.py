@@ -14,6 +14,7 @@ from wasmwright.binary.cursor import castflags
 from wasmwright.codegen.baseline.control import jump_on
 from wasmwright.codegen.baseline.emitter import Emitter
 from wasmwright.codegen.baseline.library import TYPE_I32, TYPE_I64
+from wasmwright.codegen.baseline.operations import apply, apply_typed
 from wasmwright.codegen.baseline.places import FRAME
 from wasmwright.isa import slot
 from wasmwright.model.types import (
@@ -62,13 +63,13 @@ def cast_instruction(e: Emitter, opcode: i64) -> None:
     elif opcode == _BR_ON_CAST or opcode == _BR_ON_CAST_FAIL:
         _branch(e, opcode == _BR_ON_CAST)
     elif opcode == _REF_EQ:
-        e.apply(library.family("ref.eq"), 2, TYPE_I32, 0, 0)
+        apply(e, library.family("ref.eq"), 2, TYPE_I32, 0, 0)
     elif opcode == _REF_I31:
-        e.apply(library.family("ref.i31"), 1, TYPE_I64, 0, 0)
+        apply(e, library.family("ref.i31"), 1, TYPE_I64, 0, 0)
     else:
         e.mark()
         name = "i31.get_s" if opcode == _I31_GET_S else "i31.get_u"
-        e.apply(library.family(name), 1, TYPE_I32, 0, 0)
+        apply(e, library.family(name), 1, TYPE_I32, 0, 0)
 
 
 def _typed(e: Emitter, name: str, heap: int, nullable: bool, result: i64) -> None:
@@ -85,9 +86,9 @@ def _typed(e: Emitter, name: str, heap: int, nullable: bool, result: i64) -> Non
             target = "final" if final else "open"
     family = e.library.family(f"{name}.{target}{'.null' if nullable else ''}")
     if heap & ABSTRACT:
-        e.apply(family, 1, result, 0, 0)
+        apply(e, family, 1, result, 0, 0)
     else:
-        e.apply_typed(family, result, index)
+        apply_typed(e, family, result, index)
 
 
 def _branch(e: Emitter, on_fit: bool) -> None:

@@ -13,10 +13,8 @@ from librt.vecs import append, vec
 from mypy_extensions import i64
 
 from wasmwright.binary.cursor import read_opcode, skip_immediates
-from wasmwright.codegen.baseline import x86_64 as arch
 from wasmwright.codegen.baseline.accesses import access, lane, signed, wait_or_notify
 from wasmwright.codegen.baseline.aggregates import aggregate_instruction
-from wasmwright.codegen.baseline.areas import from_area
 from wasmwright.codegen.baseline.bulk import memory_instruction, table_instruction
 from wasmwright.codegen.baseline.calls import call_instruction
 from wasmwright.codegen.baseline.casts import cast_instruction
@@ -28,7 +26,8 @@ from wasmwright.codegen.baseline.control import (
     jump_unless,
     open_function,
 )
-from wasmwright.codegen.baseline.emitter import FLUSH_AT, Counting, Emitter, Site
+from wasmwright.codegen.baseline.emitter import Emitter
+from wasmwright.codegen.baseline.ends import head, slow_paths
 from wasmwright.codegen.baseline.exceptions import (
     end_of_try,
     exception_instruction,
@@ -44,10 +43,12 @@ from wasmwright.codegen.baseline.library import (
     TYPE_V128,
     type_code,
 )
+from wasmwright.codegen.baseline.operations import apply
 from wasmwright.codegen.baseline.pins import choose_pins
 from wasmwright.codegen.baseline.places import CONSTANT
+from wasmwright.codegen.baseline.sites import Counting, Site
 from wasmwright.codegen.baseline.unsupported import Unsupported, unsupported
-from wasmwright.codegen.baseline.view import Side, View
+from wasmwright.codegen.baseline.view import View
 from wasmwright.isa import BY_SLOT, INSTRUCTIONS, SLOTS, slot
 from wasmwright.model.parts import Code
 
@@ -257,7 +258,7 @@ def _function(e: Emitter, func: int) -> None:
     e.used = vec[bool]()
     e.handlers = []
     e.protected = vec[i64]()
-    size_at = _head(e, signature.params, len(types))
+    size_at = head(e, signature.params, len(types))
     e.count(-1, False)
     e.reader.pos = code.start
     e.results = signature.results
@@ -266,73 +267,12 @@ def _function(e: Emitter, func: int) -> None:
         results.append(signature.results.types[i])
     open_function(e, results)
     _body(e)
-    _slow_paths(e)
+    slow_paths(e)
     slots = e.base + (e.top + 1) * e.step
     slots = (slots + 15) & ~15
     e.patch(size_at, slots)
     e.patch(e.check_at, slots)
     resolve_pads(e, slots)
-
-
-def _slow_paths(e: Emitter) -> None:
-    """What the function's counting sites do when they have counted to the end."""
-    counting = e.counted
-    if counting is None or not e.waiting:
-        return
-    out = e.out
-    e.at = -1
-    e.mark()
-    end: i64 = len(out)
-    out.write(arch.END)
-    number = e.library.number(e.library.hot)
-    for site in e.waiting:
-        e.patch(site.place, len(out) - site.place - 4)
-        start = e.emit_cell(number, site.cell, 0, counting.more, counting.file)
-        site.number_at = start + e.library.records[number * 16 + 6] - 1
-        place = e.taken(number, start)
-        e.patch(place, end - place - 4)
-        e.valid = 0
-        e.need(site.valid)
-        back: i64 = len(out) + arch.JUMP_AT
-        out.write(arch.JUMP)
-        e.patch(back, site.back - back - 4)
-
-
-def _head(e: Emitter, params: Side, count: i64) -> i64:
-    """A function's head; where the size of its slots is to be written."""
-    library = e.library
-    e.mark()
-    e.out.write(arch.HEAD)
-    check = library.number(library.check)
-    start = e.emit(check, 0, 0, 0, 0, 0)
-    e.check_at = start + library.records[check * 16 + 6] - 1
-    size_at: i64 = len(e.out) + arch.SLOTS_SIZE_AT
-    e.out.write(arch.MAKE_SLOTS)
-    ints: i64 = 0
-    floats: i64 = 0
-    for i in range(params.count):
-        if params.places[i] >= 0:
-            continue
-        kind = params.types[i]
-        if kind >= TYPE_F32:
-            first = library.enter_vector if kind == TYPE_V128 else library.enter_float
-            number = library.number(first + floats)
-            floats += 1
-        else:
-            number = library.number(library.enter_int + ints)
-            ints += 1
-        e.emit(number, i * e.step, 0, 0, 0, 0)
-    if params.in_area:
-        from_area(e, params, 0)
-    if e.view.has_memory:
-        e.emit(library.number(library.base), 0, 0, 0, 0, 0)
-    words = (count - params.count) * (e.step // 8)
-    if words > 8:
-        e.emit(library.number(library.zeros), params.count * e.step, words * 8, 0, 0, 0)
-    else:
-        for i in range(words):
-            e.emit(library.number(library.zero), params.count * e.step + 8 * i, 0, 0, 0, 0)
-    return size_at
 
 
 def _body(e: Emitter) -> None:
@@ -397,7 +337,7 @@ def _body(e: Emitter) -> None:
             pass
         elif handler == _FENCE:
             reader.byte()
-            e.apply(library.family("atomic.fence"), 0, -1, 0, 0)
+            apply(e, library.family("atomic.fence"), 0, -1, 0, 0)
         else:
             raise unsupported(opcode)
 
@@ -435,7 +375,7 @@ def _plain(e: Emitter, opcode: i64) -> None:
         raise unsupported(opcode)
     if e.library.traps[opcode] != 0:
         e.mark()
-    e.apply(family, e.library.arity[opcode], e.library.result[opcode], 0, 0)
+    apply(e, family, e.library.arity[opcode], e.library.result[opcode], 0, 0)
 
 
 def _comparison(e: Emitter, opcode: i64) -> None:
@@ -457,7 +397,7 @@ def _comparison(e: Emitter, opcode: i64) -> None:
     family = library.plain[opcode]
     if family is None:
         raise unsupported(opcode)
-    e.apply(family, library.arity[opcode], TYPE_I32, 0, 0)
+    apply(e, family, library.arity[opcode], TYPE_I32, 0, 0)
 
 
 def _const(e: Emitter, opcode: i64) -> None:
@@ -482,7 +422,7 @@ def _select(e: Emitter, opcode: i64) -> None:
         e.reader.u32()
         e.reader.valtype()
     valtype = e.kinds[e.height - 2] >> 4
-    e.apply(e.library.selects[valtype], 3, valtype, 0, 0)
+    apply(e, e.library.selects[valtype], 3, valtype, 0, 0)
 
 
 def _global(e: Emitter, opcode: i64) -> None:
@@ -490,9 +430,9 @@ def _global(e: Emitter, opcode: i64) -> None:
     view = e.view
     place = view.global_places[index]
     if opcode == _GLOBAL_GET:
-        e.apply(view.global_gets[index], 0, view.global_types[index], place, 0)
+        apply(e, view.global_gets[index], 0, view.global_types[index], place, 0)
     else:
-        e.apply(view.global_sets[index], 1, -1, place, 0)
+        apply(e, view.global_sets[index], 1, -1, place, 0)
 
 
 def _reference(e: Emitter, opcode: i64) -> None:
@@ -503,12 +443,12 @@ def _reference(e: Emitter, opcode: i64) -> None:
     elif opcode == _REF_FUNC:
         index: int = reader.u32()
         name = "ref.func.i" if index < e.module.imported_funcs else "ref.func.d"
-        e.apply(e.library.family(name), 0, TYPE_I64, e.layout.func(index), 0)
+        apply(e, e.library.family(name), 0, TYPE_I64, e.layout.func(index), 0)
     elif opcode == _REF_IS_NULL:
-        e.apply(e.library.family("ref.is_null"), 1, TYPE_I32, 0, 0)
+        apply(e, e.library.family("ref.is_null"), 1, TYPE_I32, 0, 0)
     elif opcode == _REF_AS_NON_NULL:
         e.mark()
-        e.apply(e.library.family("ref.as_non_null"), 1, TYPE_I64, 0, 0)
+        apply(e, e.library.family("ref.as_non_null"), 1, TYPE_I64, 0, 0)
     else:
         raise unsupported(opcode)
 
@@ -516,7 +456,7 @@ def _reference(e: Emitter, opcode: i64) -> None:
 def _shuffle(e: Emitter) -> None:
     e.vectors.append((e.reader.word64(), e.reader.word64()))
     e.push(TYPE_V128 << 4 | CONSTANT, len(e.vectors) - 1)
-    e.apply(e.library.family("i8x16.shuffle"), 3, TYPE_V128, 0, 0)
+    apply(e, e.library.family("i8x16.shuffle"), 3, TYPE_V128, 0, 0)
 
 
 def _wide(e: Emitter, opcode: i64) -> None:
@@ -525,5 +465,5 @@ def _wide(e: Emitter, opcode: i64) -> None:
     for i in range(e.height - e.library.arity[opcode], e.height):
         e.put(i)
     e.spill()
-    e.apply(e.library.family(row.name), e.library.arity[opcode], TYPE_I64, 0, 0)
+    apply(e, e.library.family(row.name), e.library.arity[opcode], TYPE_I64, 0, 0)
     e.push_register(TYPE_I64)

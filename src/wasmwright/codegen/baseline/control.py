@@ -22,6 +22,7 @@ from wasmwright.codegen.baseline.library import (
     Family,
     type_code,
 )
+from wasmwright.codegen.baseline.operations import apply, choose
 from wasmwright.codegen.baseline.places import CONSTANT, FRAME, KINDS, REGISTER, REGISTERS
 from wasmwright.codegen.baseline.unsupported import unsupported
 from wasmwright.codegen.baseline.view import Side
@@ -64,7 +65,7 @@ def control_instruction(e: Emitter, opcode: i64) -> None:
         _br_table(e)
     elif opcode == _UNREACHABLE:
         e.mark()
-        e.apply(e.library.family("unreachable"), 0, -1, 0, 0)
+        apply(e, e.library.family("unreachable"), 0, -1, 0, 0)
         _die(e)
     elif opcode == _BR_ON_NULL or opcode == _BR_ON_NON_NULL:
         _br_on_null(e, opcode == _BR_ON_NULL)
@@ -130,7 +131,7 @@ def _flush_below(e: Emitter, count: i64, params: i64) -> None:
 
 def _conditional(e: Emitter, family: Family, count: i64) -> i64:
     """Appends a jump on a condition; the place that has the distance of its target."""
-    number = e.choose(family, count, -1)
+    number = choose(e, family, count, -1)
     base = e.height - count
     a = e.payloads[base]
     b: i64 = e.payloads[base + 1] if count > 1 else 0

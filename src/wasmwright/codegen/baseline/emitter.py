@@ -25,22 +25,21 @@ from wasmwright.codegen.baseline.library import (
     TYPE_I32,
     TYPE_I64,
     TYPE_V128,
-    Family,
     Library,
 )
 from wasmwright.codegen.baseline.places import (
     CONSTANT,
     FRAME,
     HOLE_NEXT,
-    KINDS,
     PIN,
     PINNED,
     REGISTER,
     REGISTERS,
 )
-from wasmwright.codegen.baseline.stencils import FIRST_TARGET, FIXUP_SIZE, NONE, RECORD_SIZE
+from wasmwright.codegen.baseline.sites import Counting, Site
+from wasmwright.codegen.baseline.stencils import FIRST_TARGET, FIXUP_SIZE, RECORD_SIZE
 from wasmwright.codegen.baseline.view import EMPTY_SIDE, Side, View
-from wasmwright.codegen.heap_layout import TYPE_DISPLAY, StructLayout
+from wasmwright.codegen.heap_layout import StructLayout
 from wasmwright.model.module import Module
 
 _PLACES_AT: Final = 6  # in a record
@@ -54,44 +53,6 @@ FLUSH_AT: Final = 64  # operands that may be anywhere; more are put into the fra
 CELL_SIZE: Final = 16  # see `dev/stencils/families.py`: counters
 
 _ALL_FEATURES: Final = (1 << 62) - 1
-
-
-class Counting:
-    """What code that counts does at the end: tells ``file`` of it, and counts ``more`` rounds."""
-
-    __slots__ = ("file", "more")
-
-    def __init__(self, file: i64, more: i64) -> None:
-        self.file: i64 = file
-        self.more: i64 = more
-
-
-class Site:
-    """A place that counts: the head of a loop, by its offset in the binary, or of a function (-1).
-
-    ``enterable`` says that optimised code can go on from there: nothing is on the operand stack.
-    """
-
-    __slots__ = ("back", "cell", "enterable", "func", "number_at", "offset", "place", "valid")
-
-    def __init__(
-        self,
-        cell: i64,
-        func: int,
-        offset: i64,
-        enterable: bool,
-        place: i64,
-        back: i64,
-        valid: i64,
-    ) -> None:
-        self.cell: i64 = cell
-        self.func: int = func
-        self.offset: i64 = offset
-        self.enterable: bool = enterable
-        self.place: i64 = place  # where the distance of its slow path is to be written
-        self.back: i64 = back  # where that goes back to
-        self.valid: i64 = valid  # the pinned locals that have to be in their registers then
-        self.number_at: i64 = 0  # where its number is to be written
 
 
 class Emitter:
@@ -516,120 +477,6 @@ class Emitter:
         self.drop()
         if keep:
             self.push(valtype << 4 | home, offset)
-
-    # Operations
-
-    def apply(self, family: Family, count: i64, result: i64, extra: i64, more: i64) -> i64:
-        """Appends the stencil for the top ``count`` operands, which it takes; its start.
-
-        ``result`` is the type of what it gives, or -1.
-        """
-        number = self.choose(family, count, result)
-        base = self.height - count
-        payloads = self.payloads
-        a: i64 = payloads[base] if count > 0 else 0
-        b: i64 = payloads[base + 1] if count > 1 else 0
-        c: i64 = payloads[base + 2] if count > 2 else 0
-        if count > 3:
-            extra = payloads[base + 3]
-        if count > 4:
-            more = payloads[base + 4]
-        for _ in range(count):
-            self.drop()
-        start = self.emit(number, a, b, c, extra, more)
-        if result >= 0:
-            self.push_register(result)
-        return start
-
-    def apply_typed(self, family: Family, result: i64, index: int) -> None:
-        """Appends the stencil for the top operand, a reference, and a type of the module."""
-        number = self.choose(family, 1, result)
-        payload = self.payloads[self.height - 1]
-        self.drop()
-        layout = self.layout
-        depth = self.type_depth(index)
-        rtt, type_id = layout.rtt(index), layout.type_id(index)
-        self.emit(number, payload, TYPE_DISPLAY + 8 * depth, depth, rtt, type_id)
-        self.push_register(result)
-
-    def type_depth(self, index: int) -> i64:
-        """How many supertypes are above a type of the module."""
-        depth: i64 = 0
-        types = self.module.types
-        supers = types[index].supers
-        while supers:
-            depth += 1
-            supers = types[supers[0]].supers
-        return depth
-
-    def calling(self, family: Family, count: i64, result: i64, extra: i64, more: i64) -> None:
-        """As `apply`, of an operation that calls the runtime: no register survives it."""
-        self.mark()
-        self.leave_registers()
-        self.apply(family, count, result, extra, more)
-
-    def choose(self, family: Family, count: i64, result: i64) -> i64:
-        """The number of the stencil for the top operands, which are moved until there is one."""
-        if family.stored:
-            for i in range(self.height - count, self.height):
-                self.store_operand(i)
-        while True:
-            base = self.height - count
-            number: i64 = 0
-            ints = self.ints
-            floats = self.floats
-            wide = False
-            for i in range(base, self.height):
-                kind = self.kinds[i]
-                place = kind & 15
-                if not family.stored:
-                    number = number * KINDS + place
-                if place == REGISTER:
-                    if kind >> 4 >= TYPE_F32:
-                        floats -= 1
-                    else:
-                        ints -= 1
-                elif place == CONSTANT and kind >> 4 == TYPE_I64 and not self.fits(i):
-                    wide = True
-            if result >= 0 and (floats if result >= TYPE_F32 else ints) == REGISTERS:
-                self.spill()
-                continue
-            if not wide:
-                if family.ints > 1:
-                    number = number * REGISTERS + (ints if ints < REGISTERS else 0)
-                if family.floats > 1:
-                    number = number * REGISTERS + (floats if floats < REGISTERS else 0)
-                found = self.library.number(family.first + number)
-                if found != NONE:
-                    return found
-            self._simplify(base)
-
-    def store_operand(self, at: i64) -> None:
-        """Has an operand in the frame, in its own slot or a local's."""
-        kind = self.kinds[at]
-        place = kind & 15
-        if place == REGISTER or place == CONSTANT:
-            self.put(at)
-        elif place != FRAME:
-            self.kinds[at] = kind & ~15 | FRAME
-
-    def _simplify(self, base: i64) -> None:
-        """Moves one operand to where more stencils take it from."""
-        for i in range(self.height - 1, base - 1, -1):
-            if self.kinds[i] & 15 == CONSTANT:
-                self.to_register(i)
-                return
-        for i in range(self.height - 1, base - 1, -1):
-            kind = self.kinds[i]
-            place = kind & 15
-            if place != REGISTER and place < FRAME:
-                self.kinds[i] = kind & ~15 | FRAME
-                return
-        for i in range(self.height - 1, base - 1, -1):
-            if self.kinds[i] & 15 == REGISTER:
-                self.put(i)
-                return
-        raise AssertionError("an operation has no stencil for operands in the frame")
 
 
 __all__ = [

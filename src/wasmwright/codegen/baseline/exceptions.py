@@ -29,6 +29,7 @@ from wasmwright.codegen.baseline.control import (
 from wasmwright.codegen.baseline.emitter import Emitter
 from wasmwright.codegen.baseline.frame import TRY, TRY_BODY, Frame
 from wasmwright.codegen.baseline.library import TYPE_I64, type_code
+from wasmwright.codegen.baseline.operations import apply, calling
 from wasmwright.codegen.baseline.places import FRAME
 from wasmwright.codegen.heap_layout import StructLayout
 from wasmwright.isa import slot
@@ -115,7 +116,7 @@ def _raise(e: Emitter) -> None:
     """Throws the exception on the stack, which may be null."""
     e.mark()
     e.leave_registers()
-    e.protect(e.apply(e.library.family("throw_ref"), 1, -1, 0, 0))
+    e.protect(apply(e, e.library.family("throw_ref"), 1, -1, 0, 0))
     e.dead = True
 
 
@@ -123,7 +124,7 @@ def _throw(e: Emitter) -> None:
     tag: int = e.reader.u32()
     valtypes = _payload(e, tag)
     new = e.library.family("exception.new")
-    e.calling(new, 0, TYPE_I64, e.layout.tag(tag), 0)
+    calling(e, new, 0, TYPE_I64, e.layout.tag(tag), 0)
     store_fields(e, valtypes, _offsets(valtypes))
     _raise(e)
 
@@ -212,7 +213,7 @@ def _test(e: Emitter, frame: Frame, tag: int) -> None:
     for i in range(len(valtypes)):
         e.push(TYPE_I64 << 4 | FRAME, place)
         family = library.family("struct.get." + storage_name(valtypes[i]))
-        e.apply(family, 1, type_code(valtypes[i]), offsets[i], 0)
+        apply(e, family, 1, type_code(valtypes[i]), offsets[i], 0)
 
 
 def _clauses(e: Emitter, frame: Frame) -> None:

@@ -1,0 +1,72 @@
+"""What stands before and behind a function's instructions."""
+
+from __future__ import annotations
+
+from mypy_extensions import i64
+
+from wasmwright.codegen.baseline import x86_64 as arch
+from wasmwright.codegen.baseline.areas import from_area
+from wasmwright.codegen.baseline.emitter import Emitter
+from wasmwright.codegen.baseline.library import TYPE_F32, TYPE_V128
+from wasmwright.codegen.baseline.view import Side
+
+
+def slow_paths(e: Emitter) -> None:
+    """What the function's counting sites do when they have counted to the end."""
+    counting = e.counted
+    if counting is None or not e.waiting:
+        return
+    out = e.out
+    e.at = -1
+    e.mark()
+    end: i64 = len(out)
+    out.write(arch.END)
+    number = e.library.number(e.library.hot)
+    for site in e.waiting:
+        e.patch(site.place, len(out) - site.place - 4)
+        start = e.emit_cell(number, site.cell, 0, counting.more, counting.file)
+        site.number_at = start + e.library.records[number * 16 + 6] - 1
+        place = e.taken(number, start)
+        e.patch(place, end - place - 4)
+        e.valid = 0
+        e.need(site.valid)
+        back: i64 = len(out) + arch.JUMP_AT
+        out.write(arch.JUMP)
+        e.patch(back, site.back - back - 4)
+
+
+def head(e: Emitter, params: Side, count: i64) -> i64:
+    """A function's head; where the size of its slots is to be written."""
+    library = e.library
+    e.mark()
+    e.out.write(arch.HEAD)
+    check = library.number(library.check)
+    start = e.emit(check, 0, 0, 0, 0, 0)
+    e.check_at = start + library.records[check * 16 + 6] - 1
+    size_at: i64 = len(e.out) + arch.SLOTS_SIZE_AT
+    e.out.write(arch.MAKE_SLOTS)
+    ints: i64 = 0
+    floats: i64 = 0
+    for i in range(params.count):
+        if params.places[i] >= 0:
+            continue
+        kind = params.types[i]
+        if kind >= TYPE_F32:
+            first = library.enter_vector if kind == TYPE_V128 else library.enter_float
+            number = library.number(first + floats)
+            floats += 1
+        else:
+            number = library.number(library.enter_int + ints)
+            ints += 1
+        e.emit(number, i * e.step, 0, 0, 0, 0)
+    if params.in_area:
+        from_area(e, params, 0)
+    if e.view.has_memory:
+        e.emit(library.number(library.base), 0, 0, 0, 0, 0)
+    words = (count - params.count) * (e.step // 8)
+    if words > 8:
+        e.emit(library.number(library.zeros), params.count * e.step, words * 8, 0, 0, 0)
+    else:
+        for i in range(words):
+            e.emit(library.number(library.zero), params.count * e.step + 8 * i, 0, 0, 0, 0)
+    return size_at

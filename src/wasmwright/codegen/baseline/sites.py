@@ -1,0 +1,43 @@
+"""Places in the code that count, so that what is hot can be compiled again."""
+
+from __future__ import annotations
+
+from mypy_extensions import i64
+
+
+class Counting:
+    """What code that counts does at the end: tells ``file`` of it, and counts ``more`` rounds."""
+
+    __slots__ = ("file", "more")
+
+    def __init__(self, file: i64, more: i64) -> None:
+        self.file: i64 = file
+        self.more: i64 = more
+
+
+class Site:
+    """A place that counts: the head of a loop, by its offset in the binary, or of a function (-1).
+
+    ``enterable`` says that optimised code can go on from there: nothing is on the operand stack.
+    """
+
+    __slots__ = ("back", "cell", "enterable", "func", "number_at", "offset", "place", "valid")
+
+    def __init__(
+        self,
+        cell: i64,
+        func: int,
+        offset: i64,
+        enterable: bool,
+        place: i64,
+        back: i64,
+        valid: i64,
+    ) -> None:
+        self.cell: i64 = cell
+        self.func: int = func
+        self.offset: i64 = offset
+        self.enterable: bool = enterable
+        self.place: i64 = place  # where the distance of its slow path is to be written
+        self.back: i64 = back  # where that goes back to
+        self.valid: i64 = valid  # the pinned locals that have to be in their registers then
+        self.number_at: i64 = 0  # where its number is to be written
