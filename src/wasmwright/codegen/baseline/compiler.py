@@ -26,7 +26,7 @@ from wasmwright.codegen.baseline.control import (
     jump_unless,
     open_function,
 )
-from wasmwright.codegen.baseline.emitter import Emitter
+from wasmwright.codegen.baseline.emitter import FLUSH_AT, Emitter
 from wasmwright.codegen.baseline.ends import head, slow_paths
 from wasmwright.codegen.baseline.exceptions import (
     end_of_try,
