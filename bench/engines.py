@@ -79,9 +79,11 @@ class Native:
 
 
 class Wasmwright:
-    """This project, by its public command."""
+    """This project, by its public command, in one of its tiers."""
 
-    name = "wasmwright"
+    def __init__(self, name: str, tier: str) -> None:
+        self.name = name
+        self.tier = tier
 
     def missing(self) -> str | None:
         if importlib.util.find_spec("wasmwright") is None:
@@ -98,7 +100,7 @@ class Wasmwright:
 
     def command(self, job: Job) -> list[str]:
         directory = ["--dir", f"{job.directory}::{GUEST_DIR}"] if job.directory else []
-        run = [sys.executable, "-m", "wasmwright", "run", *directory]
+        run = [sys.executable, "-m", "wasmwright", "run", "--tier", self.tier, *directory]
         return [*run, str(job.wasm), *guest_arguments(job)]
 
 
@@ -172,13 +174,15 @@ ENGINES: dict[str, Engine] = {
         Native("native", "-O2 -march=native"),
         Native("native-O3", "-O3 -march=native"),
         Native("generic", "-O2 -mcpu=baseline"),
-        Wasmwright(),
+        Wasmwright("wasmwright", "optimised"),
+        Wasmwright("wasmwright-auto", "auto"),
+        Wasmwright("wasmwright-baseline", "baseline"),
         Wasmtime(),
         Node(),
     )
 }
 # Run only when asked for by name.
-OPTIONAL = {"native-O3", "generic"}
+OPTIONAL = {"native-O3", "generic", "wasmwright-auto", "wasmwright-baseline"}
 
 
 def machine() -> dict[str, str]:

@@ -23,7 +23,7 @@ from pathlib import Path
 import report
 
 PROGRAMS = ("quickjs", "python312", "avr-cc1", "yosys")
-TIERS = ("baseline", "auto", "optimised")
+TIERS = ("baseline", "auto")  # LLVM alone takes minutes for the larger ones
 
 PEER = """
 import sys

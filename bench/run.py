@@ -9,6 +9,7 @@ crash, is an error and not a number.
     python bench/run.py --only nbody,lz --engines native,wasmwright --repeats 3
     python bench/run.py --suite kernels --engines native,native-O3,wasmwright,wasmtime,node
     python bench/run.py --update-docs
+    python bench/run.py --engines native,wasmwright,wasmwright-auto,wasmwright-baseline
 """
 
 import argparse

@@ -66,7 +66,7 @@ console.log(JSON.stringify([(user + system) / 1e6, result >>> 0]));
 def load_wasmwright(wasm, export):
     import wasmwright as ww
 
-    module = ww.Module(wasm)
+    module = ww.Module(wasm, tier="optimised")
     module.compile()
     return ww.Instance(module).exports[export]
 
