@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -172,3 +176,43 @@ def test_stats_say_what_was_compiled(tmp_path: Path) -> None:
     assert result.stdout == "55\n"
     assert "baseline           1" in result.stderr
     assert result.stderr.splitlines()[-1].split()[:3] == ["total", "baseline", "1"]
+
+
+FORKED = """
+import os, sys, time
+import wasmwright as ww
+from wasmwright.runtime import compile_log
+compile_log.enable()
+fib = ww.Instance(ww.Module(sys.argv[1], tier="auto")).exports.fib
+for turn in range(4):
+    child = os.fork()
+    if child == 0:
+        assert fib(22) == 17711
+        print("child", fib(22), flush=True)
+        os._exit(0)
+    assert fib(22) == 17711
+    assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def test_processes_that_are_forked_go_on() -> None:
+    environment = {**os.environ, "WASMWRIGHT_CACHE": "off"}
+    command = [sys.executable, "-c", FORKED, FIBONACCI]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=100)
+    assert (done.returncode, done.stdout) == (0, "child 17711\n" * 4), done.stderr
+
+
+def test_a_handler_of_a_signal_may_call_while_code_is_compiled() -> None:
+    inner = ww.Instance(ww.Module(FIBONACCI, tier=AUTO)).exports.fib
+    found: list[int] = []
+    before = signal.signal(signal.SIGALRM, lambda *_: found.append(inner(10)))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+        for i in range(50):
+            text = FIBONACCI.replace("i32.const 2", f"i32.const {2 + i % 2}")
+            assert ww.Instance(ww.Module(text, tier=AUTO)).exports.fib(1) == 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert found
+    assert set(found) == {55}

@@ -31,6 +31,11 @@ _PLACE: Final = 16
 _CELL_CODE: Final = 8  # where a cell has what code to go on in
 
 
+# Sites of a unit that are told of, at most; those beyond never are.
+BLOCK: Final = 1 << 16
+_NEVER: Final = (1 << 31) - 1
+
+
 class Shared:
     """What all baseline code refers to; it stays for the life of the process."""
 
@@ -94,8 +99,10 @@ class BaselineUnit:
         origins[shared().library.cell_target] = cells
         vm.write(self.address, relocated(compiled.code, self.address, compiled.shared, origins))
         for number, site in enumerate(self.sites):
-            native.write32(self.address + int(site.number_at), first_site + number)
+            native.write32(self.address + int(site.number_at), first_site + number % BLOCK)
             rounds = tuning.HOT_CALLS if site.offset < 0 else tuning.HOT_ROUNDS
+            if number >= BLOCK:
+                rounds = _NEVER
             native.write32(cells + CELL_SIZE * number, rounds)
         vm.protect(self.address, self._code_size, vm.READ | vm.EXECUTE)
         self._arena = arena
@@ -173,18 +180,19 @@ def compile_unit(
     view: View,
     funcs: Sequence[int],
     symbols: Symbols,
-    told: tuple[int, int] | None = None,
+    told: int | None = None,
+    first: int = 0,
 ) -> BaselineUnit | None:
     """The functions' code, placed; without those that have an instruction without stencils.
 
-    With ``told`` it counts how often its functions and loops are entered, and tells a file of
-    those that are hot: the file's descriptor, and the number of the first site.
+    With ``told`` it counts how often its functions and loops are entered, and tells the file with
+    this descriptor of those that are hot, by their numbers from ``first`` on.
     """
-    counting = None if told is None else Counting(told[0], tuning.HOT_AGAIN)
+    counting = None if told is None else Counting(told, tuning.HOT_AGAIN)
     compiled = compile_functions(view, list(funcs), counting)
     if not compiled.funcs:
         return None
-    return BaselineUnit(symbols, compiled, 0 if told is None else told[1])
+    return BaselineUnit(symbols, compiled, first)
 
 
-__all__ = ["BaselineUnit", "compile_unit", "shared", "view"]
+__all__ = ["BLOCK", "BaselineUnit", "compile_unit", "shared", "view"]

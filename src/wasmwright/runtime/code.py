@@ -281,13 +281,16 @@ class ModuleCode:
             self._view = baseline.view(
                 self.module, self.layout, self.guard, self.options.deterministic
             )
-        with tiers.announcing:
-            told = tiers.start() if self.options.tier == AUTO else None
-            unit = baseline.compile_unit(self._view, wanted, self.symbols, told)
+        told = tiers.start() if self.options.tier == AUTO else None
+        first = 0 if told is None else tiers.block()
+        unit = baseline.compile_unit(self._view, wanted, self.symbols, told, first)
+        if told is not None:
             if unit is None:
-                return False
-            if told is not None:
-                tiers.add(self, unit)
+                tiers.give_back(first)
+            else:
+                tiers.add(first, self, unit)
+        if unit is None:
+            return False
         self._baseline_units.append(unit)
         end = unit.address + unit.size
         backtraces.register(unit.address, end, unit)
@@ -312,6 +315,8 @@ class ModuleCode:
 
     def optimise(self, unit: BaselineUnit, site: int) -> None:
         """Implements ``tiering.Optimiser``; without the lock while LLVM is at work."""
+        from wasmwright.runtime import tiering
+
         found = unit.sites[site]
         func = found.func
         entered = None
@@ -326,7 +331,7 @@ class ModuleCode:
         wanted = self._neighbours(func, self._optimised, tuning.LAZY_UNIT)
         data = self._made(wanted, level, entered)
         self._cached(level).add(tuple(wanted), data)
-        with self._lock:
+        with tiering.get().publishing, self._lock:
             loaded = self._publish(wanted, data, began, compile_log.HOT)
             for each in wanted:
                 number = each - self._first

@@ -9,8 +9,8 @@ baseline code looks into when it has counted on for a while. Nobody waits for th
 from __future__ import annotations
 
 import atexit
-import bisect
 import contextlib
+import itertools
 import os
 import threading
 import weakref
@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from wasmwright.errors import WasmError
 from wasmwright.runtime import llvm
-from wasmwright.runtime.baseline import BaselineUnit
+from wasmwright.runtime.baseline import BLOCK, BaselineUnit
 
 if TYPE_CHECKING:
     from logging import Logger
 
 _NUMBER_SIZE: Final = 8  # bytes of a message
 _BATCH: Final = 512
-_FEW: Final = 16
+_PATIENCE: Final = 1.0  # seconds that a fork waits for
 
 
 class Optimiser(Protocol):
@@ -38,50 +38,57 @@ class Optimiser(Protocol):
 class Tiers:
     """The pipe, its reader, and which site a number means."""
 
+    # No lock around the units: what compiles may be interrupted by a signal's handler that compiles
+    # too, in the same thread. Each step is atomic under the GIL.
+
     def __init__(self) -> None:
-        self.announcing = threading.Lock()  # to be held from `start` to `add`
-        self._lock = threading.Lock()
-        self._firsts: list[int] = []
-        self._owners: list[tuple[weakref.ref[Optimiser], weakref.ref[BaselineUnit]]] = []
-        self._crowded = _FEW  # units from which on those are dropped that are gone
-        self._next = 1
+        self._units: dict[int, tuple[weakref.ref[Optimiser], weakref.ref[BaselineUnit]]] = {}
+        self._blocks = itertools.count()
+        self._free: list[int] = []  # blocks of units that are gone
+        self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._off = False
         self.busy = False  # whether something is being compiled
         self._working = threading.Lock()
+        self._held = False  # by a fork
+        self.publishing = threading.Lock()  # while others get to see what was compiled
         atexit.register(self._finish)
         self._read, self._write = -1, -1
 
-    def start(self) -> tuple[int, int] | None:
-        """What code that is about to be compiled tells of what is hot: the file, and from which
-        number on; None where there is no optimising.
-        """
+    def start(self) -> int | None:
+        """The file that code tells of what is hot; None where there is no optimising."""
         with self._lock:
             if self._off:
                 return None
             if self._read < 0:
-                self._read, self._write = os.pipe()
+                read, self._write = os.pipe()
                 os.set_blocking(self._write, False)
+                self._read = read
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="wasmwright", daemon=True)
                 self._thread.start()
-            return self._write, self._next
+            return self._write
 
-    def add(self, owner: Optimiser, unit: BaselineUnit) -> None:
-        """Announces code whose first number ``start`` gave."""
-        with self._lock:
-            if len(self._owners) > self._crowded:
-                alive = [
-                    (first, pair)
-                    for first, pair in zip(self._firsts, self._owners, strict=True)
-                    if pair[1]() is not None
-                ]
-                self._firsts = [first for first, _ in alive]
-                self._owners = [pair for _, pair in alive]
-                self._crowded = 2 * len(alive) + _FEW
-            self._firsts.append(self._next)
-            self._owners.append((weakref.ref(owner), weakref.ref(unit)))
-            self._next += len(unit.sites)
+    def block(self) -> int:
+        """The number of the first of BLOCK sites, which nobody else has."""
+        try:
+            return self._free.pop() * BLOCK
+        except IndexError:
+            return next(self._blocks) * BLOCK
+
+    def give_back(self, first: int) -> None:
+        """Takes back what `block` gave."""
+        self._free.append(first // BLOCK)
+
+    def add(self, first: int, owner: Optimiser, unit: BaselineUnit) -> None:
+        """Announces code whose sites have the numbers from ``first`` on."""
+        block = first // BLOCK
+
+        def gone(_: object) -> None:
+            self._units.pop(block, None)
+            self._free.append(block)
+
+        self._units[block] = weakref.ref(owner), weakref.ref(unit, gone)
 
     def abandon(self) -> None:
         """Has the process's end not wait for a compilation; it must not run the C library's."""
@@ -93,15 +100,27 @@ class Tiers:
         with self._working:
             pass
 
+    def before_fork(self) -> None:
+        """Has no lock of a module's code be held by the thread that a child will not have."""
+        # (A signal's handler may fork where the thread waits for what its own thread holds.)
+        self._held = self.publishing.acquire(timeout=_PATIENCE)
+
+    def after_fork_here(self) -> None:
+        """In the parent process."""
+        if self._held:
+            self.publishing.release()
+
     def after_fork(self) -> None:
         """In a child process: nobody reads there, and its code still writes to the same number."""
-        self.announcing, self._working = threading.Lock(), threading.Lock()
-        self._lock = threading.Lock()
+        self._lock, self._working = threading.RLock(), threading.Lock()
+        self.publishing = threading.Lock()
         self._thread = None
+        # LLVM stays as the fork found it: if it was at work, it is of no use here.
+        self._off, self.busy = self._off or self.busy, False
         if self._read < 0:
             return
         read, write = os.pipe()
-        os.dup2(read, self._read)
+        os.dup2(read, self._read, inheritable=False)
         os.dup2(write, self._write, inheritable=False)
         os.close(read)
         os.close(write)
@@ -114,19 +133,18 @@ class Tiers:
                 self._handle(int.from_bytes(data[at : at + _NUMBER_SIZE], "little"))
 
     def _handle(self, number: int) -> None:
-        with self._lock:
-            at = bisect.bisect_right(self._firsts, number) - 1
-            if at < 0:
-                return
-            first, (one, other) = self._firsts[at], self._owners[at]
-        owner, unit = one(), other()
-        if owner is None or unit is None or self._off or number - first >= len(unit.sites):
+        found = self._units.get(number // BLOCK)
+        site = number % BLOCK
+        if found is None or self._off:
+            return
+        owner, unit = found[0](), found[1]()
+        if owner is None or unit is None or site >= len(unit.sites):
             return
         self.busy = True
         try:
             with self._working:
                 if llvm.available():  # or says in the log that it is not
-                    owner.optimise(unit, number - first)
+                    owner.optimise(unit, site)
                 else:
                     self._off = True
         except WasmError as error:
@@ -154,4 +172,8 @@ def get() -> Tiers:
 
 
 with contextlib.suppress(AttributeError):
-    os.register_at_fork(after_in_child=_tiers.after_fork)
+    os.register_at_fork(
+        before=_tiers.before_fork,
+        after_in_parent=_tiers.after_fork_here,
+        after_in_child=_tiers.after_fork,
+    )
