@@ -11,7 +11,7 @@ from wasmwright import features
 from wasmwright.binary.decode import decode
 from wasmwright.errors import CompileError, InvalidError, MalformedError
 from wasmwright.limits import MAX_MODULE_SIZE
-from wasmwright.validate import validate
+from wasmwright.validate.module import validate
 from wasmwright.validate.stream import StreamChecker
 
 PROGRAMS = Path(__file__).parents[2] / "bench" / "programs" / "wasm"
