@@ -132,7 +132,7 @@ def compiling(files: list[Path]) -> str:
         module = ww.Module(data)._module
         body = sum(code.end - code.start for code in module.codes)
         start = time.perf_counter()
-        view = View(library, module, Layout(module), True)
+        view = View(library, module, Layout(module), True, False)
         made = compile_functions(view, list(range(module.imported_funcs, len(module.all_funcs))))
         seconds = time.perf_counter() - start
         start = time.perf_counter()
