@@ -88,13 +88,13 @@ def big(count=300):
 
 
 def test_ctrl_c_ends_it_at_once_and_leaves_no_file(tmp_path, file):
-    path = file(big(), "big.wat")
+    path = file(big(1500), "big.wat")
     environment = {**os.environ, "WASMWRIGHT_CACHE": "off"}
     command = [sys.executable, "-m", "wasmwright", "compile", "-j", "2", path]
     running = subprocess.Popen(
         [*command, "-o", tmp_path / "out.wwc"], stderr=subprocess.PIPE, env=environment
     )
-    time.sleep(4)
+    time.sleep(3)
     assert running.poll() is None, "the module is too small for this test"
     running.send_signal(signal.SIGINT)
     start = time.monotonic()
