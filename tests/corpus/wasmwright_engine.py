@@ -153,6 +153,7 @@ class Loaded:
             if stubs:
                 _stubs(module, given)
             self.exports = ww.Instance(module, given).exports
+        self.names = list(self.exports)
         memories = [*self.exports.values(), *imports.values()]
         self._memory = next((m for m in memories if isinstance(m, ww.Memory)), None)
 
