@@ -42,7 +42,13 @@ def test_an_import_loads_what_it_needs(code: str, others: set[str]) -> None:
 
 def test_a_program_from_the_cache_loads_no_compiler(tmp_path: Path) -> None:
     code = f"from wasmwright import wasi; wasi.run({str(HELLO)!r}).check()"
-    first, second = (loaded(code, WASMWRIGHT_CACHE=str(tmp_path)) for _ in range(2))
+    environment = {"WASMWRIGHT_CACHE": str(tmp_path), "WASMWRIGHT_TIER": "optimised"}
+    first, second = (loaded(code, **environment) for _ in range(2))
     assert "llvmlite" in first
     assert not HEAVY & second
     assert not {name for name in second if name.startswith("wasmwright.codegen.llvm.lower")}
+
+
+def test_a_program_begins_in_baseline_code_without_a_compiler() -> None:
+    code = f"from wasmwright import wasi; wasi.run({str(HELLO)!r}).check()"
+    assert not HEAVY & loaded(code, WASMWRIGHT_CACHE="off", WASMWRIGHT_TIER="auto")

@@ -91,9 +91,11 @@ LAZY_UNIT: Final = 2000
 # Bytes of bodies up to which a function's callees are compiled with it by the baseline tier.
 BASELINE_UNIT: Final = 16 * 1024
 
-# Bytes of a code section up to which the baseline tier compiles all of it at the first call, in
-# less time than those functions take one after the other that are called.
+# Bytes of a code section up to which the baseline tier compiles all that is left, in less time than
+# the functions take one after the other that are called; and after how many units it does so, since
+# a program that calls next to nothing should not wait for all.
 BASELINE_WHOLE: Final = 1 << 20
+BASELINE_UNITS: Final = 8
 
 # Calls of a function, and rounds of a loop, after which its baseline code asks for optimised code;
 # rounds after which a loop looks whether that has come.

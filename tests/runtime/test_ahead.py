@@ -99,7 +99,10 @@ def test_a_program_runs_where_there_is_no_llvmlite(tmp_path: Path) -> None:
 
 
 def test_without_a_compiler_the_command_line_says_so() -> None:
-    code = WITHOUT_LLVM + "from wasmwright.cli import main; main(['run', sys.argv[1]])"
+    code = (
+        WITHOUT_LLVM
+        + "from wasmwright.cli import main; main(['run', '--tier', 'optimised', sys.argv[1]])"
+    )
     command = [sys.executable, "-c", code, EXAMPLES / "hello.wasm"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert (done.stdout, done.returncode) == ("Hello, world!\n", 0)

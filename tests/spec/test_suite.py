@@ -68,10 +68,10 @@ _compile_unit = baseline.compile_unit
 
 
 def compile_whole_unit(
-    view: View, funcs: Sequence[int], symbols: Symbols, told: tuple[int, int] | None = None
+    view: View, funcs: Sequence[int], symbols: Symbols, told: int | None = None, first: int = 0
 ) -> baseline.BaselineUnit | None:
     """As ``baseline.compile_unit``, but nothing may be left to the other tier."""
-    unit = _compile_unit(view, funcs, symbols, told)
+    unit = _compile_unit(view, funcs, symbols, told, first)
     assert unit is not None
     assert list(unit.funcs) == list(funcs)
     return unit

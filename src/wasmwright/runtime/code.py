@@ -178,7 +178,8 @@ class ModuleCode:
         if self.options.tier == OPTIMISED:
             return self._neighbours(index, self._compiled, tuning.LAZY_UNIT)
         codes = self.module.codes
-        if codes[-1].end - codes[0].start > tuning.BASELINE_WHOLE:
+        large = codes[-1].end - codes[0].start > tuning.BASELINE_WHOLE
+        if large or len(self._baseline_units) < tuning.BASELINE_UNITS:
             return self._neighbours(index, self._compiled, tuning.BASELINE_UNIT)
         cached = self._cached(self._level(tuning.LAZY_LEVEL))
         every = range(self._first, self._first + len(codes))
