@@ -66,6 +66,11 @@ for _name in ("end", "delegate"):
     _NESTING[slot(_name)] = -1
 _ELSE: Final = slot("else")
 
+# By slot: whether an instruction opens a block that an ``end`` closes.
+OPENS: Final[list[bool]] = [False] * SLOTS
+for _instruction in INSTRUCTIONS:
+    OPENS[_instruction.slot] = BLOCKTYPE in _instruction.immediates
+
 
 def read_opcode(reader: Reader) -> i64:
     """The slot of the next instruction, whose opcode is read."""

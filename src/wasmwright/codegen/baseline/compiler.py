@@ -12,7 +12,7 @@ from typing import Final
 from librt.vecs import append, vec
 from mypy_extensions import i64
 
-from wasmwright.binary.cursor import read_opcode, skip_immediates
+from wasmwright.binary.cursor import OPENS, read_opcode, skip_immediates
 from wasmwright.codegen.baseline.accesses import access, lane, signed, wait_or_notify
 from wasmwright.codegen.baseline.aggregates import aggregate_instruction
 from wasmwright.codegen.baseline.bulk import memory_instruction, table_instruction
@@ -33,7 +33,6 @@ from wasmwright.codegen.baseline.exceptions import (
     exception_instruction,
     resolve_pads,
 )
-from wasmwright.codegen.baseline.frame import OPENS
 from wasmwright.codegen.baseline.library import (
     FORMS,
     TYPE_F32,

@@ -7,9 +7,6 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i64
 
-from wasmwright.isa import INSTRUCTIONS, SLOTS
-from wasmwright.isa.immediates import BLOCKTYPE
-
 # Kinds of frames.
 BODY: Final = 0
 BLOCK: Final = 1
@@ -18,11 +15,6 @@ IF: Final = 3
 ELSE: Final = 4
 TRY_BODY: Final = 5  # what a handler protects
 TRY: Final = 6  # the rest of a legacy `try`: its `catch` parts
-
-# By slot: whether an instruction opens a block that an ``end`` closes.
-OPENS: Final[list[bool]] = [False] * SLOTS
-for _row in INSTRUCTIONS:
-    OPENS[_row.slot] = BLOCKTYPE in _row.immediates
 
 
 class Frame:

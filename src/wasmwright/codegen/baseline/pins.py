@@ -7,9 +7,8 @@ from typing import Final
 from librt.vecs import append, vec
 from mypy_extensions import i64
 
-from wasmwright.binary.cursor import read_opcode, skip_immediates
+from wasmwright.binary.cursor import OPENS, read_opcode, skip_immediates
 from wasmwright.codegen.baseline.emitter import Emitter
-from wasmwright.codegen.baseline.frame import OPENS
 from wasmwright.codegen.baseline.library import TYPE_F32, TYPE_V128
 from wasmwright.codegen.baseline.places import FRAME, PIN, PINNED
 from wasmwright.isa import PREFIX_BASE, slot

@@ -13,7 +13,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from wasmwright.binary.cursor import read_opcode, skip_immediates
+from wasmwright.binary.cursor import OPENS, read_opcode, skip_immediates
 from wasmwright.codegen.abi import Layout
 from wasmwright.codegen.llvm.lower_aggregate import aggregate_instruction
 from wasmwright.codegen.llvm.lower_atomic import atomic_instruction
@@ -33,7 +33,7 @@ from wasmwright.codegen.llvm.lower_table import (
     reference_instruction,
     table_instruction,
 )
-from wasmwright.codegen.llvm.lower_unit import OPENS, Options, Unit, Unsupported, llvm_type
+from wasmwright.codegen.llvm.lower_unit import Options, Unit, Unsupported, llvm_type
 from wasmwright.isa import INSTRUCTIONS, SLOTS, slot
 from wasmwright.model.module import Module
 from wasmwright.model.types import REF

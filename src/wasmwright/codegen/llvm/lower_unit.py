@@ -22,8 +22,6 @@ from wasmwright.codegen.abi import (
 )
 from wasmwright.codegen.heap_layout import StructLayout
 from wasmwright.errors import WasmError
-from wasmwright.isa import INSTRUCTIONS, SLOTS
-from wasmwright.isa.immediates import BLOCKTYPE
 from wasmwright.model.module import Module
 from wasmwright.model.types import (
     F32,
@@ -192,11 +190,6 @@ _SWIZZLE: Final[dict[str, str]] = {
     "aarch64": "@llvm.aarch64.neon.tbl1.v16i8",
     "riscv64": "",
 }
-
-# By slot: whether an instruction opens a block that an ``end`` closes.
-OPENS: Final[list[bool]] = [False] * SLOTS
-for _row in INSTRUCTIONS:
-    OPENS[_row.slot] = BLOCKTYPE in _row.immediates
 
 
 def llvm_type(valtype: int) -> str:
