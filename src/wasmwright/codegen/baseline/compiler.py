@@ -1,8 +1,8 @@
 """WebAssembly functions to machine code, in one pass over their bytes.
 
-Reads a validated module's function bodies; produces a :class:`Unit` of code that has to be placed
-within reach of the shared places that its stencils refer to. Raises :class:`Unsupported` for a
-function that has an instruction without stencils.
+Reads a validated module's function bodies; produces :class:`Compiled` code that has to be placed
+within reach of the shared places that its stencils refer to. Functions that have an instruction
+without stencils are left out, and named.
 """
 
 from __future__ import annotations
@@ -168,7 +168,6 @@ _REF_NULL: Final = slot("ref.null")
 _REF_FUNC: Final = slot("ref.func")
 _REF_IS_NULL: Final = slot("ref.is_null")
 _REF_AS_NON_NULL: Final = slot("ref.as_non_null")
-_MAX_OFFSET: Final = (1 << 31) - 64  # of an access, in a hole
 
 
 class Compiled:

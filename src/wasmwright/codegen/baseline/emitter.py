@@ -407,10 +407,6 @@ class Emitter:
 
     # Locals
 
-    def local_offset(self, index: i64) -> i64:
-        """Where a local is in the frame."""
-        return index * self.step
-
     def local_get(self, index: i64) -> None:
         """Pushes a local; it is read when it is used."""
         place = self.local_pins[index]

@@ -39,8 +39,6 @@ FORM_CHECKED: Final = 2
 FORM_CHECKED_ANY: Final = 3
 FORM_ANY64: Final = 4
 
-NO_FAMILY: Final = -1
-
 
 def type_code(valtype: int) -> int:
     """The type of an operand, by its value type."""
