@@ -19,7 +19,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from wasmwright.binary.cursor import memarg_flags, read_opcode, skip_immediates
+from wasmwright.binary.cursor import OPENS, memarg_flags, read_opcode, skip_immediates
 from wasmwright.binary.reader import Reader
 from wasmwright.codegen.llvm.lower_loop_actions import (
     ACTIONS,
@@ -54,7 +54,7 @@ from wasmwright.codegen.llvm.lower_loop_actions import (
 from wasmwright.codegen.llvm.lower_loop_plan import Access, Form, Group, LoopPlan, signed
 from wasmwright.codegen.llvm.lower_memory import ACCESSES
 from wasmwright.codegen.llvm.lower_simd_memory import VECTOR_ACCESSES
-from wasmwright.codegen.llvm.lower_unit import OPENS, Unit
+from wasmwright.codegen.llvm.lower_unit import Unit
 from wasmwright.isa import BY_SLOT
 from wasmwright.model.types import BLOCK_INDEX, BOT
 
