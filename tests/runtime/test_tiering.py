@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -141,6 +142,8 @@ def test_instances_made_before_and_after_get_the_optimised_code() -> None:
 def test_an_unknown_tier_is_refused() -> None:
     with pytest.raises(ValueError, match="a tier is one of baseline, optimised, auto"):
         ww.Module("(module)", tier="fast")
+    with pytest.raises(ValueError, match="a tier is one of baseline, optimised, auto"):
+        ww.Module.from_stream(io.BytesIO(b""), tier="fast")
 
 
 @pytest.mark.parametrize("tier", TIERS)

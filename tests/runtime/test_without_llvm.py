@@ -149,3 +149,22 @@ def test_what_is_hot_goes_on_in_baseline_code_with_one_line() -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr.startswith("wasmwright has no LLVM (No module named 'llvmlite")
     assert done.stderr.count("\n") == 1
+
+
+ALL_AT_ONCE = """
+import io
+import wasmwright as ww
+binary = ww.wat2wasm("(module (func (export \\"f\\") (result i32) (i32.const 7)))")
+for tier in ("auto", "baseline", "optimised"):
+    whole = ww.Module(binary, tier=tier)
+    whole.compile()
+    arrived = ww.Module.from_stream(io.BytesIO(binary), tier=tier, compile=True)
+    print(tier, *(ww.Instance(each).exports.f() for each in (whole, arrived)))
+"""
+
+
+def test_everything_can_be_compiled_at_once() -> None:
+    done = run(ALL_AT_ONCE)
+    assert (done.returncode, done.stdout) == (0, "auto 7 7\nbaseline 7 7\noptimised 7 7\n")
+    assert done.stderr.startswith("wasmwright has no LLVM")
+    assert done.stderr.count("\n") == 1

@@ -131,12 +131,11 @@ class Module:
         deterministic: bool = False,
         tier: str = DEFAULT_TIER,
     ) -> None:
-        if tier not in TIERS:
-            raise ValueError(f"a tier is one of {', '.join(TIERS)}, not {tier!r}")
+        options = _options(features, guard, level, fuel, deterministic, tier)
         data = read_source(source)
         refuse_ahead(data)
         self._module = decode(data, features)
-        self._set_up(Options(features, guard, level, fuel, deterministic, tier))
+        self._set_up(options)
         if not self._has_code():
             _validate(self._module, features)
 
@@ -183,7 +182,7 @@ class Module:
         """
         from wasmwright.api import stream
 
-        options = Options(features, guard, level, fuel, deterministic, tier)
+        options = _options(features, guard, level, fuel, deterministic, tier)
         with stream.Arriving(options, compile, jobs, max_size) as arriving:
             for piece in stream.pieces(source):
                 arriving.feed(piece)
@@ -213,7 +212,7 @@ class Module:
 
         from wasmwright.api import stream
 
-        options = Options(features, guard, level, fuel, deterministic, tier)
+        options = _options(features, guard, level, fuel, deterministic, tier)
         with stream.Arriving(options, compile, jobs, max_size) as arriving:
             async for piece in stream.async_pieces(source):
                 arriving.feed(piece)
@@ -437,6 +436,19 @@ def _unpickle(data: bytes, options: Options, ahead: bytes | None) -> Module:
         deterministic=options.deterministic,
         tier=options.tier,
     )
+
+
+def _options(
+    features: int,
+    guard: bool | None,
+    level: int | None,
+    fuel: bool,
+    deterministic: bool,
+    tier: str,
+) -> Options:
+    if tier not in TIERS:
+        raise ValueError(f"a tier is one of {', '.join(TIERS)}, not {tier!r}")
+    return Options(features, guard, level, fuel, deterministic, tier)
 
 
 def _validate(module: model.Module, features: int) -> None:

@@ -42,6 +42,7 @@ Object = tuple[Sequence[int], bytes]
 if TYPE_CHECKING:
     from wasmwright.codegen.baseline.view import View
     from wasmwright.runtime.baseline import BaselineUnit
+    from wasmwright.runtime.unwind import Frames
 
 
 def eager_groups(module: Module, compiled: Sequence[int]) -> Iterable[list[int]]:
@@ -61,6 +62,11 @@ def eager_groups(module: Module, compiled: Sequence[int]) -> Iterable[list[int]]
             group, size = [], 0
     if group:
         yield group
+
+
+def all_by_stencils(options: Options) -> bool:
+    """Whether it is the baseline tier that compiles everything, where that is asked for at once."""
+    return not options.fuel and (options.tier == BASELINE or not llvm.available())
 
 
 def made(
@@ -238,11 +244,12 @@ class ModuleCode:
             report = progress or no_progress
             report(done, total)
             groups: list[list[int]] = []
+            stencils = all_by_stencils(self.options)
             for group in every:
                 with self._lock:
                     if self._found(group, level) is not None:
                         self._compile(group, level)
-                    elif self.options.tier == BASELINE:
+                    elif stencils:
                         self._baseline(group)
                 left = [func for func in group if not self._compiled[func - self._first]]
                 if left:
@@ -293,14 +300,9 @@ class ModuleCode:
         if unit is None:
             return False
         self._baseline_units.append(unit)
-        end = unit.address + unit.size
-        backtraces.register(unit.address, end, unit)
-        native.get().unwinder.add(unit.address, end, unit.frames)
-        perf_map.loaded(self.symbols, unit.entries())
+        self._register(unit.address, unit.size, unit, unit.frames)
         for func, address, _ in unit.entries():
-            number = func - self._first
-            self._compiled[number] = address
-            self.short[number] = is_short(self.module, number, tuning.SHORT_BODY)
+            self._take(func, address)
         for instance in list(self._instances):
             instance.set_codes([func - self._first for func in unit.funcs])
         self._log(compile_log.BASELINE, unit.funcs, unit.size, began)
@@ -362,16 +364,26 @@ class ModuleCode:
         loaded = native.get().load_code(data)
         unit = Unit(self.symbols, loaded, funcs)
         self._units.append(unit)
-        backtraces.register(loaded.address, loaded.address + loaded.size, unit)
         frames = functools.partial(ObjectFrames, loaded)
-        native.get().unwinder.add(loaded.address, loaded.address + loaded.size, frames)
-        perf_map.loaded(unit.symbols, unit.entries())
+        self._register(loaded.address, loaded.size, unit, frames)
         for func in funcs:
-            number = func - self._first
-            self._compiled[number] = loaded.symbols[f"f{func}"]
-            self.short[number] = is_short(self.module, number, tuning.SHORT_BODY)
+            self._take(func, loaded.symbols[f"f{func}"])
         self._log(source, funcs, loaded.size, began)
         return loaded
+
+    def _register(
+        self, address: int, size: int, unit: Unit | BaselineUnit, frames: Callable[[], Frames]
+    ) -> None:
+        """Announces code to whoever walks the stack, and to perf."""
+        backtraces.register(address, address + size, unit)
+        native.get().unwinder.add(address, address + size, frames)
+        perf_map.loaded(self.symbols, unit.entries())
+
+    def _take(self, func: int, address: int) -> None:
+        """Notes the code of a function."""
+        number = func - self._first
+        self._compiled[number] = address
+        self.short[number] = is_short(self.module, number, tuning.SHORT_BODY)
 
     def _object(self, wanted: list[int], level: int) -> tuple[str, Object]:
         """An object that has the wanted functions, and where it is from."""

@@ -10,7 +10,7 @@ from wasmwright.codegen import abi
 from wasmwright.codegen.options import Options
 from wasmwright.model.module import PASSIVE, Module
 from wasmwright.model.parts import Data
-from wasmwright.runtime.code import ModuleCode, made
+from wasmwright.runtime.code import ModuleCode, all_by_stencils, made
 from wasmwright.runtime.jobs import Pool
 from wasmwright.validate.stream import StreamChecker
 
@@ -27,6 +27,7 @@ class StreamCompiler:
         self._checker = checker
         self._guard = guard
         self._options = options
+        self._begins = not all_by_stencils(options)  # stencils take no time worth beginning early
         self._level = tuning.EAGER_LEVEL if options.level is None else options.level
         self._pool = Pool(jobs)
         self._groups: list[list[int]] = []
@@ -40,7 +41,7 @@ class StreamCompiler:
     def advance(self) -> None:
         """Begins to compile what has been checked since the last time."""
         head = self._checker.head
-        if head is None or head.data_count is None:
+        if not self._begins or head is None or head.data_count is None:
             return
         if self._head is None:
             segment = Data(1, PASSIVE, 0, None, 0, 0)
