@@ -244,7 +244,7 @@ class ModuleCode:
             report = progress or no_progress
             report(done, total)
             groups: list[list[int]] = []
-            stencils = all_by_stencils(self.options)
+            stencils = bool(every) and all_by_stencils(self.options)
             for group in every:
                 with self._lock:
                     if self._found(group, level) is not None:
