@@ -51,8 +51,11 @@ class Form:
 class Access:
     """A load or store: where it is in the binary, its address in the round, its reach."""
 
-    def __init__(self, place: int, memory: int, form: Form, offset: int, size: int) -> None:
+    def __init__(
+        self, place: int, opcode: int, memory: int, form: Form, offset: int, size: int
+    ) -> None:
         self.place: int = place
+        self.opcode: int = opcode  # its slot
         self.memory: int = memory
         self.form: Form = form
         self.offset: int = offset
@@ -63,7 +66,7 @@ class Group:
     """Accesses at constant distances: the first's address, the step, and how far they reach.
 
     ``first`` is the lowest address in the first round, ``reach`` the end of the farthest
-    access from there.
+    access from there. ``written`` says whether one is a store.
     """
 
     def __init__(self, memory: int, first: Form, step: Form) -> None:
@@ -71,7 +74,22 @@ class Group:
         self.first: Form = first
         self.step: Form = step
         self.reach: int = 0
+        self.written: bool = False
         self.accesses: list[Access] = []
+
+
+class Carried:
+    """A local that each round takes over from the one before, where it was loaded.
+
+    While nothing writes to its group's range it can as well be loaded again, from ``distance``
+    after the group's first in the round.
+    """
+
+    def __init__(self, local: int, opcode: int, group: int, distance: int) -> None:
+        self.local: int = local
+        self.opcode: int = opcode  # the load's slot
+        self.group: int = group
+        self.distance: int = distance
 
 
 class LoopPlan:
@@ -91,9 +109,12 @@ class LoopPlan:
         self.top: bool = top
         self.groups: list[Group] = []
         self.places: dict[int, tuple[int, int]] = {}
-        # While the loop is being written without checks: of each group the pointer in the
-        # first round and in the current one, and the step; the counter of rounds, its next
-        # value, the number of rounds, and the block before the loop.
+        self.carried: list[Carried] = []
+        # While the loop is being written without checks: of each group where it begins and ends
+        # in its memory, the pointer in the first round and in the current one, and the step; the
+        # counter of rounds, its next value, the number of rounds, and the block before the loop.
+        self.lows: list[str] = []
+        self.tops: list[str] = []
         self.bases: list[str] = []
         self.pointers: list[str] = []
         self.steps: list[str] = []

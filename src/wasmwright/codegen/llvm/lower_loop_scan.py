@@ -51,7 +51,14 @@ from wasmwright.codegen.llvm.lower_loop_actions import (
     TEE,
     TYPED,
 )
-from wasmwright.codegen.llvm.lower_loop_plan import Access, Form, Group, LoopPlan, signed
+from wasmwright.codegen.llvm.lower_loop_plan import (
+    Access,
+    Carried,
+    Form,
+    Group,
+    LoopPlan,
+    signed,
+)
 from wasmwright.codegen.llvm.lower_memory import ACCESSES
 from wasmwright.codegen.llvm.lower_simd_memory import VECTOR_ACCESSES
 from wasmwright.codegen.llvm.lower_unit import Unit
@@ -63,9 +70,12 @@ _MAX_GROUPS: Final = 12
 
 
 class Value:
-    """An operand of the scan: a form, or a comparison of two, or (neither) anything."""
+    """An operand of the scan: a form, or a comparison of two, or (neither) anything.
 
-    __slots__ = ("form", "left", "relation", "right")
+    ``place`` is that of the load which it is the result of, or -1.
+    """
+
+    __slots__ = ("form", "left", "place", "relation", "right")
 
     def __init__(
         self,
@@ -73,11 +83,13 @@ class Value:
         relation: str = "",
         left: Form | None = None,
         right: Form | None = None,
+        place: int = -1,
     ) -> None:
         self.form: Form | None = form
         self.relation: str = relation
         self.left: Form | None = left
         self.right: Form | None = right
+        self.place: int = place
 
 
 _ANYTHING: Final = Value(None)
@@ -97,6 +109,7 @@ class Scan:
         self.stack: list[Value] = []
         self.env: dict[int, Value] = {}
         self.irregular: set[int] = set()
+        self.read_first: set[int] = set()  # before the round set them
         # Of each block open in the loop: the stack's height below it, and its results.
         self.heights: list[int] = []
         self.results: list[int] = []
@@ -163,7 +176,10 @@ class Scan:
         if action == GET:
             local = reader.u32()
             value = self.env.get(local)
-            self.stack.append(Value(Form(0, {local: 1})) if value is None else value)
+            if value is None:
+                self.read_first.add(local)
+                value = Value(Form(0, {local: 1}))
+            self.stack.append(value)
         elif action == CONST:
             self.stack.append(Value(Form(reader.s32(), {})))
         elif action == ADD or action == SUB or action == MUL or action == SHL:
@@ -239,9 +255,9 @@ class Scan:
         info = self.unit.memories[memory]
         if address is None or info.address64 or info.shared:
             return False
-        self.accesses.append(Access(place, memory, address, offset, size))
+        self.accesses.append(Access(place, opcode, memory, address, offset, size))
         if action == LOAD:
-            self.stack.append(_ANYTHING)
+            self.stack.append(Value(None, place=place) if scalar is not None else _ANYTHING)
         return True
 
     def _branch(self) -> bool:
@@ -419,6 +435,7 @@ def _group(scan: Scan, plan: LoopPlan) -> bool:
             groups[key] = number
             plan.groups.append(Group(access.memory, access.form, step))
         plan.groups[number].accesses.append(access)
+        plan.groups[number].written |= ACTIONS[access.opcode] == STORE
     for number in range(len(plan.groups)):
         group = plan.groups[number]
         # Constants are distances from the first access, of either sign.
@@ -431,4 +448,25 @@ def _group(scan: Scan, plan: LoopPlan) -> bool:
             distance = signed(access.form.const - origin) - lowest
             plan.places[access.place] = (number, distance)
             group.reach = max(group.reach, distance + access.offset + access.size)
+    _carry(scan, plan)
     return True
+
+
+def _carry(scan: Scan, plan: LoopPlan) -> None:
+    """Find the locals that a round takes over as the one before loaded them.
+
+    They keep LLVM from vectorising: it would have to move the load before the stores. Only where
+    nothing is written to the group, and the round's own range has the value.
+    """
+    for access in scan.accesses:
+        number, distance = plan.places[access.place]
+        group = plan.groups[number]
+        if group.written or group.step.terms:
+            continue
+        distance += access.offset - signed(group.step.const)
+        if distance < 0 or distance + access.size > group.reach:
+            continue
+        for local in sorted(scan.read_first):
+            value = scan.env.get(local)
+            if value is not None and value.place == access.place and local not in scan.irregular:
+                plan.carried.append(Carried(local, access.opcode, number, distance))

@@ -9,6 +9,10 @@ reordered or widened cannot be seen: it is exact. An empty assembly that "change
 before and after it keeps its accesses from mixing with those around it, which may trap. Its
 addresses are ``pointer + round * step`` in 64 bits, which the vectoriser understands, and its
 end is ``round == rounds``. Otherwise the second copy runs, as any loop is lowered.
+
+A local that a round takes over from the one before, which loaded it, is loaded anew in the first
+copy. For that the test compares it with what is in memory, and sees that no group is written to
+that overlaps the one it comes from.
 """
 
 from __future__ import annotations
@@ -16,7 +20,8 @@ from __future__ import annotations
 from typing import Final
 
 from wasmwright.codegen.llvm.lower_emitter import Emitter
-from wasmwright.codegen.llvm.lower_loop_plan import Form, Group, LoopPlan, signed
+from wasmwright.codegen.llvm.lower_loop_plan import Carried, Form, Group, LoopPlan, signed
+from wasmwright.codegen.llvm.lower_memory import ACCESSES, Place, converted
 
 _FEWEST_ROUNDS: Final = 8  # below this the test costs more than it brings
 _MOST_ROUNDS: Final = 1 << 31  # so that products of rounds and steps fit in 64 bits
@@ -41,7 +46,48 @@ def check_plan(e: Emitter, plan: LoopPlan) -> str:
     whole = conditions[0]
     for condition in conditions[1:]:
         whole = e.define(f"and i1 {whole}, {condition}")
+    for carried in plan.carried:
+        whole = _unchanged(e, plan, carried, whole)
     return whole
+
+
+def _unchanged(e: Emitter, plan: LoopPlan, carried: Carried, whole: str) -> str:
+    """Whether a carried local can be loaded anew, as far as ``whole`` says that it is inside."""
+    for i in range(len(plan.groups)):
+        if plan.groups[i].written:
+            apart = _apart(e, plan, carried.group, i)
+            whole = e.define(f"and i1 {whole}, {apart}")
+    # What is not inside is not loaded.
+    first = e.field(plan.bases[carried.group], carried.distance)
+    place = Place(e.define(f"select i1 {whole}, ptr {first}, ptr %ctx"), "")
+    there = converted(e, place, carried.opcode)
+    here = e.local_value(carried.local)
+    access = ACCESSES[carried.opcode]
+    assert access is not None
+    llvm = access.llvm
+    if not llvm.startswith("i"):  # equal is what has equal bits, NaNs included
+        integer = f"i{8 * access.size}"
+        there = e.define(f"bitcast {llvm} {there} to {integer}")
+        here = e.define(f"bitcast {llvm} {here} to {integer}")
+        llvm = integer
+    equal = e.define(f"icmp eq {llvm} {there}, {here}")
+    return e.define(f"and i1 {whole}, {equal}")
+
+
+def _apart(e: Emitter, plan: LoopPlan, one: int, other: int) -> str:
+    """Whether what two groups go over has no byte in common."""
+    one_low, one_top = _range(e, plan, one)
+    other_low, other_top = _range(e, plan, other)
+    below = e.define(f"icmp ule i64 {one_top}, {other_low}")
+    above = e.define(f"icmp uge i64 {one_low}, {other_top}")
+    return e.define(f"or i1 {below}, {above}")
+
+
+def _range(e: Emitter, plan: LoopPlan, number: int) -> tuple[str, str]:
+    """Where a group begins and ends in the address space: two indices may name one memory."""
+    base = e.define(f"ptrtoint ptr {e.memory_base(plan.groups[number].memory)} to i64")
+    low = e.define(f"add i64 {base}, {plan.lows[number]}")
+    return low, e.define(f"add i64 {base}, {plan.tops[number]}")
 
 
 def _rounds(e: Emitter, plan: LoopPlan, conditions: list[str]) -> str:
@@ -106,6 +152,8 @@ def _group(e: Emitter, plan: LoopPlan, group: Group, last: str, conditions: list
     low = e.define(f"call i64 @llvm.smin.i64(i64 {first}, i64 {end})")
     high = e.define(f"call i64 @llvm.smax.i64(i64 {first}, i64 {end})")
     top = e.define(f"add i64 {high}, {group.reach}")
+    plan.lows.append(low)
+    plan.tops.append(top)
     conditions.append(e.define(f"icmp sge i64 {low}, 0"))
     conditions.append(e.define(f"icmp sle i64 {top}, {e.memory_length(group.memory)}"))
     base = e.memory_base(group.memory)
@@ -129,6 +177,9 @@ def open_unchecked(e: Emitter, plan: LoopPlan) -> None:
             way = e.define(f"mul i64 {plan.counter}, {step}")
             ways[step] = way
         plan.pointers.append(e.define(f"getelementptr i8, ptr {plan.bases[i]}, i64 {way}"))
+    for carried in plan.carried:
+        place = Place(e.field(plan.pointers[carried.group], carried.distance), "")
+        e.local_set(carried.local, converted(e, place, carried.opcode))
     e.plan = plan
 
 

@@ -63,12 +63,17 @@ def load(e: Emitter, opcode: i64) -> None:
     """Lower a scalar load."""
     access = ACCESSES[opcode]
     assert access is not None
-    place = address(e, access.size)
+    e.push(converted(e, address(e, access.size), opcode), access.valtype)
+
+
+def converted(e: Emitter, place: Place, opcode: i64) -> str:
+    """Load what a scalar load finds at a place, as the type that it results in."""
+    access = ACCESSES[opcode]
+    assert access is not None
+    value = loaded(e, place, access.stored)
     if access.stored == access.llvm:
-        e.push(loaded(e, place, access.llvm), access.valtype)
-    else:
-        narrow = loaded(e, place, access.stored)
-        e.result(f"{access.extension} {access.stored} {narrow} to {access.llvm}", access.valtype)
+        return value
+    return e.convert(f"{access.extension} {access.stored} {value} to {access.llvm}", value)
 
 
 def loaded(e: Emitter, place: Place, llvm: str) -> str:
