@@ -103,6 +103,10 @@ HOT_CALLS: Final = 1000
 HOT_ROUNDS: Final = 5000
 HOT_AGAIN: Final = 2000
 
+# Seconds after the first such request until LLVM is loaded: a program that ends before then has no
+# use for it, but would have to share the GIL with its import and wait for what it is about.
+OPTIMISE_AFTER: Final = 0.15
+
 # Bytes of body beyond which a function stays in baseline code: LLVM takes too long for it.
 HOT_BODY: Final = 256 * 1024
 

@@ -90,7 +90,8 @@ def _valtype(function: Callable[..., Any], annotation: Any, place: str) -> str:
 def is_async(function: Callable[..., Any]) -> bool:
     """Whether a callable is an ``async def``, or an object whose ``__call__`` is."""
     code = getattr(function, "__code__", None)
-    if isinstance(code, CodeType) and not getattr(function, "__dict__", None):
+    marks = getattr(function, "__dict__", None) or ()
+    if isinstance(code, CodeType) and not any("coroutine" in mark for mark in marks):
         return bool(code.co_flags & _COROUTINE)
     import inspect  # it takes long to import, and knows the rest: partial objects, marks
 

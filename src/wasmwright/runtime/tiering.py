@@ -13,9 +13,11 @@ import contextlib
 import itertools
 import os
 import threading
+import time
 import weakref
 from typing import TYPE_CHECKING, Final, Protocol
 
+from wasmwright import tuning
 from wasmwright.errors import WasmError
 from wasmwright.runtime import llvm
 from wasmwright.runtime.baseline import BLOCK, BaselineUnit
@@ -127,8 +129,11 @@ class Tiers:
         os.set_blocking(self._write, False)
 
     def _run(self) -> None:
+        soon = tuning.OPTIMISE_AFTER
         while True:
             data = os.read(self._read, _NUMBER_SIZE * _BATCH)
+            time.sleep(soon)
+            soon = 0.0
             for at in range(0, len(data), _NUMBER_SIZE):
                 self._handle(int.from_bytes(data[at : at + _NUMBER_SIZE], "little"))
 
