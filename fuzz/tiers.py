@@ -3,8 +3,9 @@
 Each function is a random walk that keeps the stack valid: any instruction whose operands are
 there, of all that the table types, with blocks, loops, branches, calls of every kind, tail calls
 and exceptions between them. What the spec leaves open is as in its deterministic profile. The
-oracle: results, traps, exceptions, globals and memory are the same, bit for bit. Prints what
-differs, with its seed.
+oracle: results, traps, exceptions, globals and memory are the same, bit for bit; and of programs
+that consume fuel, what is left of it after each call, sometimes too little. Prints what differs,
+with its seed.
 
     WASMWRIGHT_CACHE=off python fuzz/tiers.py [--seed N] [--seconds S]
 """
@@ -358,18 +359,23 @@ def arguments(program, index, chance):
 def outcomes(program, module, seed):
     """What the functions of a program do, and what is left in the end."""
     chance = random.Random(seed)
+    fuelled = module.consumes_fuel
     instance = ww.Instance(module)
     exports = instance.exports
     found = []
     for index in range(FUNCTIONS):
         for _ in range(CALLS):
             values = arguments(program, index, chance)
+            if fuelled:
+                instance.fuel = chance.choice((30, 200, 100_000))
             try:
                 found.append(repr(exports[f"f{index}"](*values)))
             except ww.Trap as error:
                 found.append(error.kind)
             except ww.WasmException as error:
                 found.append(repr(error.payload))
+            if fuelled:
+                found.append(instance._fuel_block().fuel)
     found += [repr(exports[f"g_{each}"].value) for each in TYPES]
     found.append(hashlib.sha256(bytes(exports.memory[: 1 << 16])).hexdigest())
     return found
@@ -380,12 +386,13 @@ def differences(seed):
     program = Program(seed, memory64=seed % 5 == 4)
     binary = ww.wat2wasm(program.text)
     for guard in (False, True):
+        # (With fuel at LLVM's full level, which is what could move a charge.)
+        fuel = seed % 2 == 1
+        options = {"guard": guard, "fuel": fuel, "level": 2 if fuel else 0}
         wanted, found = (
             outcomes(
                 program,
-                ww.Module(
-                    binary, features=ALL, tier=tier, guard=guard, level=0, deterministic=True
-                ),
+                ww.Module(binary, features=ALL, tier=tier, deterministic=True, **options),
                 seed,
             )
             for tier in TIERS

@@ -8,10 +8,10 @@ import ir
 from families import ANYWHERE, PINS, TYPES, VARIABLE, Variant, lost
 from ir import go, hole, operand, pack, register, slot
 
-from wasmwright.codegen.abi import AREA_SLOT, CTX_MEMORIES, CTX_RT, RT_STACK_LIMIT
+from wasmwright.codegen.abi import AREA_SLOT, CTX_MEMORIES, CTX_RT, RT_FUEL, RT_STACK_LIMIT
 from wasmwright.codegen.baseline.places import CONSTANT, FRAME, KINDS, PINNED, REGISTER, REGISTERS
 from wasmwright.codegen.llvm.lower_unit import llvm_type
-from wasmwright.errors import TRAP_STACK
+from wasmwright.errors import TRAP_FUEL, TRAP_STACK
 from wasmwright.model.types import F32, F64, I32, I64
 
 
@@ -197,6 +197,20 @@ def counters() -> Iterator[Variant]:
         go("taken", **(lost() | {"y": "%v0", "r2": "%v1", "f0": "%v2", "f1": "%v3"})),
     ]
     yield Variant("hot", 0, "".join([*lines, tell]))
+
+
+def charges() -> Iterator[Variant]:
+    """Taking fuel: 0, and 1 with a trap where there is none left."""
+    body = f"%ra = getelementptr i8, ptr %ctx, i64 {CTX_RT}\n%rt = load ptr, ptr %ra\n"
+    body += f"%p = getelementptr i8, ptr %rt, i64 {RT_FUEL}\n%old = load i64, ptr %p\n"
+    body += f"%left = sub i64 %old, {hole('h0')}\nstore i64 %left, ptr %p\n"
+    yield Variant("charge", 0, body + go("next"))
+    body += (
+        "%out = icmp slt i64 %left, 0\nbr i1 %out, label %over, label %on, !prof !1\n"
+        f"over:\ncall preserve_nonecc void @ww_trap(ptr %ctx, i32 {TRAP_FUEL}) noreturn cold\n"
+        f"unreachable\non:\n{go('next')}"
+    )
+    yield Variant("charge", 1, body)
 
 
 def addresses() -> Iterator[Variant]:

@@ -175,6 +175,7 @@ def build() -> bytes:
         between.arguments,
         between.addresses,
         between.counters,
+        between.charges,
         objects.handlers,
     ):
         builder.between(each())

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from wasmwright.codegen.baseline.view import View
-from wasmwright.runtime import baseline
 from wasmwright.runtime.heap import STRESS_VARIABLE
-from wasmwright.runtime.symbols import Symbols
 from wasmwright.script import Report, run_script
 from wasmwright.script.suite import features_of
 
@@ -64,19 +60,6 @@ def read_expected() -> dict[tuple[str, str], list[Expected]]:
 EXPECTED = read_expected()
 
 
-_compile_unit = baseline.compile_unit
-
-
-def compile_whole_unit(
-    view: View, funcs: Sequence[int], symbols: Symbols, told: int | None = None, first: int = 0
-) -> baseline.BaselineUnit | None:
-    """As ``baseline.compile_unit``, but nothing may be left to the other tier."""
-    unit = _compile_unit(view, funcs, symbols, told, first)
-    assert unit is not None
-    assert list(unit.funcs) == list(funcs)
-    return unit
-
-
 def differences(report: Report, expected: list[Expected]) -> list[str]:
     """What a report has beyond the expected failures, and what they have beyond it."""
     failed = {failure.line for failure in report.failures}
@@ -104,10 +87,7 @@ def test_script(script: str, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_script_in_the_baseline_tier(
-    script: str, mode: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(baseline, "compile_unit", compile_whole_unit)
+def test_script_in_the_baseline_tier(script: str, mode: str) -> None:
     guard = mode == "guard"
     source = (SUITE / script).read_bytes()
     report = run_script(source, features=features_of(script), guard=guard, tier="baseline")

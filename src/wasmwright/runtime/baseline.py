@@ -18,6 +18,7 @@ from wasmwright.codegen.baseline.library import Library, open_library
 from wasmwright.codegen.baseline.relocate import relocated
 from wasmwright.codegen.baseline.sites import Counting
 from wasmwright.codegen.baseline.view import View
+from wasmwright.codegen.options import Options
 from wasmwright.codegen.unwind import CallSite
 from wasmwright.model.module import Module
 from wasmwright.runtime import native
@@ -171,9 +172,10 @@ class BaselineUnit:
         return 0 if ctypes.string_at(address - 1, len(_LEFT)) == _LEFT else None
 
 
-def view(module: Module, layout: Layout, guard: bool, exact: bool) -> View:
-    """What `compile_unit` needs of a module; the modes are `View`'s."""
-    return View(shared().library, module, layout, guard, exact)
+def view(module: Module, layout: Layout, guard: bool, options: Options) -> View:
+    """What `compile_unit` needs of a module; ``guard`` is `View`'s."""
+    exact, fuel = options.deterministic, options.fuel
+    return View(shared().library, module, layout, guard, exact, fuel)
 
 
 def compile_unit(
@@ -182,16 +184,14 @@ def compile_unit(
     symbols: Symbols,
     told: int | None = None,
     first: int = 0,
-) -> BaselineUnit | None:
-    """The functions' code, placed; without those that have an instruction without stencils.
+) -> BaselineUnit:
+    """The functions' code, placed.
 
     With ``told`` it counts how often its functions and loops are entered, and tells the file with
     this descriptor of those that are hot, by their numbers from ``first`` on.
     """
     counting = None if told is None else Counting(told, tuning.HOT_AGAIN)
     compiled = compile_functions(view, list(funcs), counting)
-    if not compiled.funcs:
-        return None
     return BaselineUnit(symbols, compiled, first)
 
 

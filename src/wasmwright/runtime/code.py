@@ -66,7 +66,7 @@ def eager_groups(module: Module, compiled: Sequence[int]) -> Iterable[list[int]]
 
 def all_by_stencils(options: Options) -> bool:
     """Whether it is the baseline tier that compiles everything, where that is asked for at once."""
-    return not options.fuel and (options.tier == BASELINE or not llvm.available())
+    return options.tier == BASELINE or not llvm.available()
 
 
 def made(
@@ -267,16 +267,10 @@ class ModuleCode:
 
     def _uses_stencils(self) -> bool:
         """Whether the baseline tier compiles: if it is wanted, or there is no LLVM."""
-        options = self.options
-        if options.fuel:
-            return False
-        return options.tier != OPTIMISED or not llvm.available()
+        return self.options.tier != OPTIMISED or not llvm.available()
 
     def _baseline(self, wanted: list[int]) -> bool:
-        """Compiles with the baseline tier, if it is wanted, what that can.
-
-        Whether it did the first function.
-        """
+        """Compiles with the baseline tier, if that is wanted; whether it did."""
         if not self._uses_stencils():
             return False
         from wasmwright.runtime import baseline, tiering
@@ -286,19 +280,12 @@ class ModuleCode:
         began = time.perf_counter()
         tiers = tiering.get()
         if self._view is None:
-            self._view = baseline.view(
-                self.module, self.layout, self.guard, self.options.deterministic
-            )
+            self._view = baseline.view(self.module, self.layout, self.guard, self.options)
         told = tiers.start() if self.options.tier == AUTO else None
         first = 0 if told is None else tiers.block()
         unit = baseline.compile_unit(self._view, wanted, self.symbols, told, first)
         if told is not None:
-            if unit is None:
-                tiers.give_back(first)
-            else:
-                tiers.add(first, self, unit)
-        if unit is None:
-            return False
+            tiers.add(first, self, unit)
         self._baseline_units.append(unit)
         self._register(unit.address, unit.size, unit, unit.frames)
         for func, address, _ in unit.entries():
@@ -306,7 +293,7 @@ class ModuleCode:
         for instance in list(self._instances):
             instance.set_codes([func - self._first for func in unit.funcs])
         self._log(compile_log.BASELINE, unit.funcs, unit.size, began)
-        return wanted[0] in unit.funcs
+        return True
 
     def _log(self, source: str, funcs: Sequence[int], size: int, began: float) -> None:
         if not compile_log.enabled():

@@ -78,10 +78,6 @@ class Tiers:
         except IndexError:
             return next(self._blocks) * BLOCK
 
-    def give_back(self, first: int) -> None:
-        """Takes back what `block` gave."""
-        self._free.append(first // BLOCK)
-
     def add(self, first: int, owner: Optimiser, unit: BaselineUnit) -> None:
         """Announces code whose sites have the numbers from ``first`` on."""
         block = first // BLOCK

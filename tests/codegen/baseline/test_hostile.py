@@ -8,6 +8,7 @@ import pytest
 import wasmwright as ww
 from wasmwright.codegen.abi import Layout
 from wasmwright.codegen.baseline.compiler import Compiled, compile_functions
+from wasmwright.codegen.options import Options
 from wasmwright.limits import MAX_BR_TABLE, MAX_LOCALS
 from wasmwright.runtime import baseline
 
@@ -57,7 +58,7 @@ def module(
 def compiled(data: bytes) -> tuple[Compiled, float]:
     """The code, and the seconds it took."""
     decoded = ww.Module(data)._module
-    view = baseline.view(decoded, Layout(decoded), guard=True, exact=False)
+    view = baseline.view(decoded, Layout(decoded), guard=True, options=Options())
     functions = list(range(len(decoded.funcs)))
     started = time.perf_counter()
     made = compile_functions(view, functions)

@@ -14,10 +14,10 @@ from wasmwright.codegen.baseline.library import (
     TYPE_I32,
     TYPE_I64,
     Family,
+    no_stencils,
 )
 from wasmwright.codegen.baseline.operations import apply, calling
 from wasmwright.codegen.baseline.places import CONSTANT, REGISTER, REGISTERS
-from wasmwright.codegen.baseline.unsupported import unsupported
 from wasmwright.isa import BY_SLOT
 
 _MAX_OFFSET: Final = (1 << 31) - 64  # of an access, in a hole
@@ -48,7 +48,7 @@ def access(e: Emitter, opcode: i64, families: list[Family | None], first: i64) -
             form = FORM_ANY64
     family = families[first + form]
     if family is None:
-        raise unsupported(opcode)
+        raise no_stencils(opcode)
     e.mark()
     apply(e, family, count, library.result[opcode], offset, e.view.memory_places[memory])
 

@@ -1,8 +1,7 @@
 """WebAssembly functions to machine code, in one pass over their bytes.
 
 Reads a validated module's function bodies; produces :class:`Compiled` code that has to be placed
-within reach of the shared places that its stencils refer to. Functions that have an instruction
-without stencils are left out, and named.
+within reach of the shared places that its stencils refer to.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from wasmwright.codegen.baseline.aggregates import aggregate_instruction
 from wasmwright.codegen.baseline.bulk import memory_instruction, table_instruction
 from wasmwright.codegen.baseline.calls import call_instruction
 from wasmwright.codegen.baseline.casts import cast_instruction
+from wasmwright.codegen.baseline.charges import consume, open_charge
 from wasmwright.codegen.baseline.control import (
     control_instruction,
     else_,
@@ -40,18 +40,19 @@ from wasmwright.codegen.baseline.library import (
     TYPE_I32,
     TYPE_I64,
     TYPE_V128,
+    no_stencils,
     type_code,
 )
 from wasmwright.codegen.baseline.operations import apply
 from wasmwright.codegen.baseline.pins import choose_pins
 from wasmwright.codegen.baseline.places import CONSTANT
 from wasmwright.codegen.baseline.sites import Counting, Site
-from wasmwright.codegen.baseline.unsupported import Unsupported, unsupported
 from wasmwright.codegen.baseline.view import View
+from wasmwright.codegen.fuel import Meter
 from wasmwright.isa import BY_SLOT, INSTRUCTIONS, SLOTS, slot
 from wasmwright.model.parts import Code
 
-_UNSUPPORTED: Final = 0
+_NO_STENCILS: Final = 0
 _PLAIN: Final = 1
 _LOCAL_GET: Final = 2
 _LOCAL_SET: Final = 3
@@ -139,9 +140,9 @@ _BY_NAME: Final[dict[str, int]] = {
 
 
 def _handlers() -> list[int]:
-    handlers = [_UNSUPPORTED] * SLOTS
+    handlers = [_NO_STENCILS] * SLOTS
     for row in INSTRUCTIONS:
-        found = _BY_NAME.get(row.name, _BY_FAMILY.get(row.family, _UNSUPPORTED))
+        found = _BY_NAME.get(row.name, _BY_FAMILY.get(row.family, _NO_STENCILS))
         if not found and row.params is not None and not row.immediates:
             found = _PLAIN
         handlers[row.slot] = found
@@ -174,7 +175,7 @@ class Compiled:
     """Machine code of several functions, to be placed.
 
     ``funcs`` are the functions' indices, ``starts`` their offsets in ``code``, ``steps`` the bytes
-    of a local in their frames; ``left`` are those that have an instruction without stencils.
+    of a local in their frames.
     ``shared`` has three numbers of 32 bits for each hole that depends on where the code is: its
     offset, a shared place's number, what is added; ``map`` pairs of them: from which offset in the
     code on belongs to which in the binary, or to nothing (-1). ``sites`` are the places that count.
@@ -182,14 +183,13 @@ class Compiled:
     pad, and the size of its function's slots.
     """
 
-    __slots__ = ("code", "funcs", "left", "map", "pads", "shared", "sites", "starts", "steps")
+    __slots__ = ("code", "funcs", "map", "pads", "shared", "sites", "starts", "steps")
 
     def __init__(self) -> None:
         self.code: bytes = b""
         self.funcs: list[int] = []
         self.starts: list[int] = []
         self.steps: list[int] = []
-        self.left: list[int] = []
         self.shared: bytes = b""
         self.map: bytes = b""
         self.sites: list[Site] = []
@@ -203,19 +203,9 @@ def compile_functions(view: View, funcs: list[int], counting: Counting | None = 
     made = Compiled()
     for func in funcs:
         e.out.write(b"\xcc" * int(-len(e.out) & 15))
-        start, shared, places, sites = len(e.out), len(e.shared), len(e.map), len(e.sites)
-        try:
-            _function(e, func)
-        except Unsupported:
-            e.out.truncate(start)
-            e.shared.truncate(shared)
-            e.map.truncate(places)
-            del e.sites[sites:]
-            e.frames = []
-            made.left.append(func)
-            continue
+        made.starts.append(len(e.out))
+        _function(e, func)
         made.funcs.append(func)
-        made.starts.append(start)
         made.steps.append(e.step)
     made.code = e.out.getvalue()
     made.shared = e.shared.getvalue()
@@ -264,6 +254,9 @@ def _function(e: Emitter, func: int) -> None:
     for i in range(signature.results.count):
         results.append(signature.results.types[i])
     open_function(e, results)
+    e.meter = Meter() if e.view.fuel else None
+    if e.meter is not None:
+        open_charge(e, e.meter)
     _body(e)
     slow_paths(e)
     slots = e.base + (e.top + 1) * e.step
@@ -284,6 +277,8 @@ def _body(e: Emitter) -> None:
             continue
         if e.height - e.flushed > FLUSH_AT:
             e.flush(0)
+        if e.meter is not None:
+            consume(e, opcode, e.meter)
         handler: i64 = _HANDLERS[opcode]
         if handler == _LOCAL_GET:
             e.local_get(reader.u32())
@@ -337,7 +332,7 @@ def _body(e: Emitter) -> None:
             reader.byte()
             apply(e, library.family("atomic.fence"), 0, -1, 0, 0)
         else:
-            raise unsupported(opcode)
+            raise no_stencils(opcode)
 
 
 def _dead(e: Emitter, opcode: i64) -> None:
@@ -370,7 +365,7 @@ def _end(e: Emitter) -> None:
 def _plain(e: Emitter, opcode: i64) -> None:
     family = e.library.exact[opcode] if e.view.exact else e.library.plain[opcode]
     if family is None:
-        raise unsupported(opcode)
+        raise no_stencils(opcode)
     if e.library.traps[opcode] != 0:
         e.mark()
     apply(e, family, e.library.arity[opcode], e.library.result[opcode], 0, 0)
@@ -383,19 +378,26 @@ def _comparison(e: Emitter, opcode: i64) -> None:
     if following == _BR_IF:
         family = library.jumps[opcode]
         if family is not None:
-            e.reader.pos += 1
+            _fuse(e, following)
             jump_if(e, family, library.arity[opcode])
             return
     elif following == _IF:
         family = library.jumps_unless[opcode]
         if family is not None:
-            e.reader.pos += 1
+            _fuse(e, following)
             jump_unless(e, family, library.arity[opcode])
             return
     family = library.plain[opcode]
     if family is None:
-        raise unsupported(opcode)
+        raise no_stencils(opcode)
     apply(e, family, library.arity[opcode], TYPE_I32, 0, 0)
+
+
+def _fuse(e: Emitter, opcode: i64) -> None:
+    """Takes the next instruction, of one byte, to be compiled with the present one."""
+    e.reader.pos += 1
+    if e.meter is not None:
+        consume(e, opcode, e.meter)
 
 
 def _const(e: Emitter, opcode: i64) -> None:
@@ -448,7 +450,7 @@ def _reference(e: Emitter, opcode: i64) -> None:
         e.mark()
         apply(e, e.library.family("ref.as_non_null"), 1, TYPE_I64, 0, 0)
     else:
-        raise unsupported(opcode)
+        raise no_stencils(opcode)
 
 
 def _shuffle(e: Emitter) -> None:

@@ -20,11 +20,11 @@ from wasmwright.codegen.baseline.library import (
     TYPE_I32,
     TYPE_V128,
     Family,
+    no_stencils,
     type_code,
 )
 from wasmwright.codegen.baseline.operations import apply, choose
 from wasmwright.codegen.baseline.places import CONSTANT, FRAME, KINDS, REGISTER, REGISTERS
-from wasmwright.codegen.baseline.unsupported import unsupported
 from wasmwright.codegen.baseline.view import Side
 from wasmwright.isa import slot
 from wasmwright.model.types import BLOCK_INDEX, BOT, FuncType
@@ -70,7 +70,7 @@ def control_instruction(e: Emitter, opcode: i64) -> None:
     elif opcode == _BR_ON_NULL or opcode == _BR_ON_NON_NULL:
         _br_on_null(e, opcode == _BR_ON_NULL)
     elif opcode != _NOP:
-        raise unsupported(opcode)
+        raise no_stencils(opcode)
 
 
 def open_function(e: Emitter, results: list[int]) -> None:

@@ -39,6 +39,7 @@ from wasmwright.codegen.baseline.places import (
 from wasmwright.codegen.baseline.sites import Counting, Site
 from wasmwright.codegen.baseline.stencils import FIRST_TARGET, FIXUP_SIZE, RECORD_SIZE
 from wasmwright.codegen.baseline.view import EMPTY_SIDE, Side, View
+from wasmwright.codegen.fuel import Meter
 from wasmwright.codegen.heap_layout import StructLayout
 from wasmwright.model.module import Module
 
@@ -104,6 +105,8 @@ class Emitter:
         self.sites: list[Site] = []
         self.waiting: list[Site] = []  # those of this function, whose end is to be written
         self.cell: i64 = 0  # that the present stencil refers to
+        self.meter: Meter | None = None  # of code that consumes fuel
+        self.charge_at: i64 = 0  # where the cost of the present stretch is to be written
         self.func: int = 0
         self.check_at: i64 = 0  # where the check of the stack has the size of the slots
 

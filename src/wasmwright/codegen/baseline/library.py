@@ -45,6 +45,12 @@ def type_code(valtype: int) -> int:
     return _CODES.get(valtype, TYPE_I64)
 
 
+def no_stencils(opcode: i64) -> AssertionError:
+    """The error for an instruction that the file lacks."""
+    row = BY_SLOT[opcode]
+    return AssertionError(f"no stencils for {hex(opcode) if row is None else row.name}")
+
+
 class Family:
     """The stencils of one operation: where they begin in the index, and how they are numbered."""
 
@@ -96,6 +102,7 @@ class Library:
         self.zeros: i64 = self.first("zeros")
         self.count: i64 = self.first("count")
         self.hot: i64 = self.first("hot")
+        self.charge: i64 = self.first("charge")
         self.enter_int: i64 = self.first("enter.int")
         self.enter_float: i64 = self.first("enter.float")
         self.enter_vector: i64 = self.first("enter.vector")

@@ -77,17 +77,24 @@ class View:
     """A module and where its instances have things, for one memory mode.
 
     ``guard``: 32-bit memories have guard pages; ``exact``: what the spec leaves open is as in its
-    deterministic profile.
+    deterministic profile; ``fuel``: instructions consume fuel.
     """
 
     def __init__(
-        self, library: Library, module: Module, layout: Layout, guard: bool, exact: bool
+        self,
+        library: Library,
+        module: Module,
+        layout: Layout,
+        guard: bool,
+        exact: bool,
+        fuel: bool,
     ) -> None:
         self.library: Library = library
         self.module: Module = module
         self.layout: Layout = layout
         self.guard: bool = guard
         self.exact: bool = exact
+        self.fuel: bool = fuel
         self.data: bytes = module.data
         self.imported_funcs: i64 = layout.imported_funcs
         self.has_memory: bool = len(module.all_memories) > 0

@@ -130,11 +130,6 @@ def _handlers() -> list[int]:
 # By slot.
 _HANDLERS: Final[list[int]] = _handlers()
 
-# Instructions that consume no fuel, since they do nothing by themselves.
-_FREE_NAMES: Final = "nop drop block loop unreachable return else end".split()
-_FREE_SLOTS: Final = [slot(name) for name in _FREE_NAMES]
-_FREE: Final[list[bool]] = [number in _FREE_SLOTS for number in range(SLOTS)]
-
 _ELSE: Final = slot("else")
 _END: Final = slot("end")
 _DELEGATE: Final = slot("delegate")
@@ -188,7 +183,6 @@ def _function(unit: Unit, func: int, entry: i64, step: i64) -> list[str]:
         e.scope = unit.entered_scope(func)
     reader = e.reader
     open_function(e)
-    fuel = unit.options.fuel
     while e.frames:
         e.offset = reader.pos
         e.origin = 0
@@ -198,8 +192,8 @@ def _function(unit: Unit, func: int, entry: i64, step: i64) -> list[str]:
         if e.dead:
             _dead(e, opcode)
             continue
-        if fuel and not _FREE[opcode]:
-            e.consume(1)
+        if e.meter is not None:
+            e.consume(opcode, e.meter)
         handler: i64 = _HANDLERS[opcode]
         if handler == _LOCAL_GET:
             e.local_get(reader.u32())
@@ -257,8 +251,6 @@ def _function(unit: Unit, func: int, entry: i64, step: i64) -> list[str]:
         depth: i64 = len(e.vals)
         if depth > e.max_stack:
             e.max_stack = depth
-    if e.fuel_place >= 0:
-        e.charge()
     assert entry < 0 or e.entry_label, "a loop that is to be entered was not found"
     return definition(e)
 

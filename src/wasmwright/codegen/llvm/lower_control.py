@@ -88,9 +88,8 @@ def control_instruction(e: Emitter, opcode: i64) -> None:
 def open_function(e: Emitter) -> None:
     """The frame of the whole body: to branch to it is to return."""
     e.frames.append(Frame(BLOCK, 0, [], e.signature.results, e.label()))
-    if e.unit.options.fuel:
-        e.fuel_check = True
-        e.consume(1)
+    if e.meter is not None:
+        e.open_charge(e.meter)
 
 
 def open_block(e: Emitter, kind: int) -> Frame:
@@ -158,7 +157,6 @@ def _start_loop(e: Emitter, frame: Frame) -> None:
     e.begin_join(frame.label)
     frame.header = len(e.out)
     e.out.append("")
-    e.fuel_check = e.unit.options.fuel
     for valtype in frame.params:
         name = e.new()
         frame.phis.append(name)

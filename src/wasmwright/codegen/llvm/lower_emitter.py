@@ -17,6 +17,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from wasmwright.binary.reader import Reader
+from wasmwright.codegen.fuel import Meter
 from wasmwright.codegen.llvm.lower_frame import Frame
 from wasmwright.codegen.llvm.lower_handler import Handler
 from wasmwright.codegen.llvm.lower_loop_plan import LoopPlan
@@ -88,11 +89,11 @@ class Emitter:
         self.max_stack: i64 = 0
         self.plan: LoopPlan | None = None  # of the loop being written without checks
         self.calls: bool = False
-        # Where in `out` the fuel of the present stretch of code is charged, once its cost is
-        # known (-1: nowhere), whether it is then checked, and the label behind the check.
-        self.fuel_place: i64 = -1
-        self.fuel_cost: i64 = 0
-        self.fuel_check: bool = False
+        # For code that consumes fuel; where in `out` the present stretch is charged, the offset in
+        # the binary that this belongs to, and the label behind the check, if there is one.
+        self.meter: Meter | None = Meter() if unit.options.fuel else None
+        self.fuel_place: i64 = 0
+        self.fuel_offset: i64 = 0
         self.fuel_label: str = ""
         self.local_types: list[int] = list(self.signature.params)
         for count, valtype in code.locals:
@@ -295,8 +296,6 @@ class Emitter:
 
     def begin(self, label: str) -> None:
         """Start a block that is reached only from the one before: what is known stays."""
-        if self.fuel_place >= 0:
-            self.charge()
         self.out.append(f"{label}:\n")
         self.block = label
 
@@ -321,28 +320,35 @@ class Emitter:
 
     # Fuel
 
-    def consume(self, cost: int) -> None:
-        """Have the present stretch of code cost more."""
-        if self.fuel_place < 0:
-            self.fuel_place = len(self.out)
-            self.fuel_cost = 0
-            self.fuel_label = ""
-            self.out.append("")
-            if self.fuel_check:
-                self.fuel_check = False
-                self.fuel_label = self.label()
-                self.block = self.fuel_label
-        self.fuel_cost += cost
+    def consume(self, opcode: i64, meter: Meter) -> None:
+        """Count what an instruction costs, before it is lowered."""
+        if meter.begins(opcode):
+            self.open_charge(meter)
+        if meter.ends(opcode):
+            self._charge(meter.cost)
+        meter.close(opcode)
 
-    def charge(self) -> None:
-        """End a stretch of code: write what takes its cost from the fuel."""
+    def open_charge(self, meter: Meter) -> None:
+        """Have the present stretch of code be charged from here on."""
+        self.fuel_place = len(self.out)
+        self.fuel_offset = self.offset
+        self.out.append("")
+        self.fuel_label = ""
+        if meter.checked:
+            self.fuel_label = self.label()
+            self.block = self.fuel_label
+
+    def _charge(self, cost: i64) -> None:
+        """Write what takes a stretch's cost from the fuel to where it begins.
+
+        Globals and memories are written where it says, and so is this: a trap shows it.
+        """
         at = self.fuel_place
-        self.fuel_place = -1
         name = f"%fuel{at}"  # LLVM counts numbered values in the order of the text
         text = (
             f"{name}.old = load i64, ptr %fuel{TAG_RUNTIME}\n"
-            f"{name}.left = sub i64 {name}.old, {self.fuel_cost}\n"
-            f"store i64 {name}.left, ptr %fuel{TAG_RUNTIME}\n"
+            f"{name}.left = sub i64 {name}.old, {cost}\n"
+            f"store {self.unit.ordered}i64 {name}.left, ptr %fuel{TAG_RUNTIME}\n"
         )
         if self.fuel_label:
             trap = self.label()
@@ -351,7 +357,9 @@ class Emitter:
                 f"br i1 {name}.out, label %{trap}, label %{self.fuel_label}{UNLIKELY}\n"
                 f"{self.fuel_label}:\n"
             )
+            offset, self.offset = self.offset, self.fuel_offset
             self.cold.append(f"{trap}:\n{self.trap_call(str(TRAP_FUEL))}")
+            self.offset = offset
         self.out[at] = text
 
     # What is known
