@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,23 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.mkdtemp(prefix="wasmwright-cache-")
         os.environ["WASMWRIGHT_CACHE"] = folder
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    # A failure of LLVM is a failure of ours.
+    os.environ["WASMWRIGHT_FALLBACK"] = "off"
     # A shell has what it runs in the background ignore Ctrl-C, and children inherit that: the
     # tests of Ctrl-C would send it to programs that never end.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def no_failure_of_the_compiler() -> Iterator[None]:
+    """Has a test fail during which LLVM failed, in whatever thread; it may clear the list."""
+    yield
+    from wasmwright.runtime import fallback
+
+    found = fallback.failures.copy()
+    fallback.failures.clear()
+    assert not found, found
 
 
 def pytest_report_header() -> str:

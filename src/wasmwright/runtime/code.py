@@ -6,7 +6,6 @@ function has a thunk from the start; calling it ends in :meth:`ModuleCode.addres
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import struct
 import threading
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from wasmwright import tuning
 from wasmwright.binary.bodies import callees, is_short
-from wasmwright.codegen import abi, vm
+from wasmwright.codegen import abi
 from wasmwright.codegen.cache import Pack, directory, open_pack
 from wasmwright.codegen.digest import blake2b
 from wasmwright.codegen.heap_layout import HeapNeeds
@@ -27,9 +26,10 @@ from wasmwright.codegen.objects import LoadedObject, ObjectError
 from wasmwright.codegen.options import AUTO, BASELINE, OPTIMISED, Options
 from wasmwright.codegen.unwind import ObjectFrames
 from wasmwright.model.module import Module
-from wasmwright.runtime import backtraces, compile_log, llvm, native, perf_map
+from wasmwright.runtime import backtraces, compile_log, fallback, llvm, native, perf_map, thunks
 from wasmwright.runtime.compile_clock import Preparing
 from wasmwright.runtime.jobs import Progress, job_count, no_progress, run
+from wasmwright.runtime.llvm import CompilerError
 from wasmwright.runtime.resource import resource
 from wasmwright.runtime.symbols import Symbols
 from wasmwright.runtime.unit import Unit
@@ -78,12 +78,20 @@ def made(
     level: int,
     entered: tuple[int, int, int] | None = None,
 ) -> bytes:
-    """The object of functions, compiled now; ``entered`` is `lower.lower`'s."""
+    """The object of functions, compiled now; ``entered`` is `lower.lower`'s.
+
+    Raises PlatformError where there is no LLVM or it fails.
+    """
     from wasmwright.codegen.llvm import lower
 
+    core = native.get()
     how = lower.Options(guard=guard, fuel=options.fuel, deterministic=options.deterministic)
-    lowered = lower.lower(module, layout, wanted, how, entered)
-    return native.get().compile_ir(lambda: lowered.text, level, plain=lowered.plain)
+
+    def compiled() -> bytes:
+        lowered = lower.lower(module, layout, wanted, how, entered)
+        return core.compile_ir(lambda: lowered.text, level, plain=lowered.plain)
+
+    return core.call_compiler(compiled)
 
 
 class Client(Protocol):
@@ -133,8 +141,8 @@ class ModuleCode:
         self.symbols = Symbols(module)
         self._instances: weakref.WeakSet[Client] = weakref.WeakSet()
         # The callable that compiled code has in its thunks; it must not keep this alive.
-        self._compiler = _compiler(id(self))
-        self._thunks, self._thunk_size = _make_thunks(len(module.funcs), self._compiler)
+        self._compiler = thunks.compiler(id(self))
+        self._thunks, self._thunk_size = thunks.make(len(module.funcs), self._compiler)
         self._code = resource(
             _unload, self._units, self._baseline_units, self._thunks, self._thunk_size
         )
@@ -258,10 +266,22 @@ class ModuleCode:
                     done += sum(map(self._body_size, set(group) - set(left)))
                     report(done, total)
             sizes = [sum(map(self._body_size, group)) for group in groups]
-            tasks = [functools.partial(self._made, group, level) for group in groups]
+            failed: dict[int, CompilerError] = {}
+
+            def attempt(number: int) -> bytes:
+                try:
+                    return self._made(groups[number], level)
+                except CompilerError as error:
+                    failed[number] = error
+                    return b""
+
+            tasks = [functools.partial(attempt, number) for number in range(len(groups))]
             # Not under the lock: functions may be called, and so compiled, meanwhile.
             for number, data in run(tasks, sizes, job_count(jobs)):
-                self.adopt(groups[number], data)
+                if number in failed:
+                    self._fall_back(groups[number], failed[number])
+                else:
+                    self.adopt(groups[number], data)
                 done += sizes[number]
                 report(done, total)
 
@@ -271,8 +291,10 @@ class ModuleCode:
 
     def _baseline(self, wanted: list[int]) -> bool:
         """Compiles with the baseline tier, if that is wanted; whether it did."""
-        if not self._uses_stencils():
-            return False
+        return self._uses_stencils() and self._by_stencils(wanted)
+
+    def _by_stencils(self, wanted: list[int]) -> bool:
+        """Compiles with the baseline tier, if there is one for this machine; whether it did."""
         from wasmwright.runtime import baseline, tiering
 
         if not baseline.fits():
@@ -331,8 +353,27 @@ class ModuleCode:
         if entered is not None:
             unit.enter_at(site, loaded.symbols[f"o{func}"])
 
+    def name(self, func: int) -> str:
+        """Implements ``tiering.Optimiser``."""
+        return self.symbols.name(func) or f"wasm-function[{func}]"
+
+    def _fall_back(self, wanted: Sequence[int], error: CompilerError | ObjectError) -> None:
+        """Has the baseline tier compile what LLVM failed at, or raises the error."""
+        fallback.note(self.name(wanted[0]), error)
+        with self._lock:
+            left = [func for func in wanted if not self._compiled[func - self._first]]
+            if left and not (fallback.allowed() and self._by_stencils(left)):
+                raise error
+
     def _compile(self, wanted: list[int], level: int) -> None:
-        level = self._level(level)
+        try:
+            self._compile_or_fail(wanted, self._level(level))
+        except (CompilerError, ObjectError) as error:
+            if self._ahead:
+                raise
+            self._fall_back(wanted, error)
+
+    def _compile_or_fail(self, wanted: list[int], level: int) -> None:
         began = time.perf_counter()
         source, (funcs, data) = self._object(wanted, level)
         try:
@@ -397,8 +438,12 @@ class ModuleCode:
         """Takes an object of functions that was :func:`made` for this code."""
         began = time.perf_counter()
         with self._lock:
+            try:
+                self._publish(funcs, data, began, compile_log.OPTIMISED)
+            except ObjectError as error:
+                self._fall_back(funcs, error)
+                return
             self._cached(self._level(tuning.EAGER_LEVEL)).add(tuple(funcs), data)
-            self._publish(funcs, data, began, compile_log.OPTIMISED)
 
     def _ready(self, index: int, level: int) -> Object | None:
         """The object that has function ``index``, if it need not be compiled."""
@@ -433,33 +478,7 @@ def _open(digest: Callable[[], bytes], guard: bool, options: Options, level: int
     return open_pack(digest() + made_with)
 
 
-def _compiler(address: int) -> Callable[[int], int]:
-    def compile_function(number: int) -> int:
-        # A thunk was called, so an instance is alive, which holds its ModuleCode. A weak reference
-        # would not do: see `runtime.resource`.
-        code: ModuleCode = ctypes.cast(address, ctypes.py_object).value
-        return code.enter(number)
-
-    return compile_function
-
-
-def _make_thunks(count: int, compiler: Callable[[int], int]) -> tuple[int, int]:
-    """One thunk for each defined function, by number; (address, size in bytes)."""
-    core = native.get()
-    size = native_calls.LAZY_THUNK_SIZE
-    total = native_calls.LAZY_BRIDGE_SIZE + size * count
-    base = core.code_arena.allocate(total)
-    # The arenas may be further apart than a relative jump reaches, so the thunks share one
-    # absolute jump at the front.
-    bridge = native_calls.lazy_bridge(id(compiler), core.core_symbol("ww_lazy_entry"))
-    first = base + native_calls.LAZY_BRIDGE_SIZE
-    vm.write(base, bridge.ljust(native_calls.LAZY_BRIDGE_SIZE, b"\xcc"))
-    vm.write(first, native_calls.lazy_thunks(count, first, base))
-    vm.protect(base, vm.round_up(total), vm.READ | vm.EXECUTE)
-    return first, total
-
-
-def _unload(units: list[Unit], baseline: list[BaselineUnit], thunks: int, size: int) -> None:
+def _unload(units: list[Unit], baseline: list[BaselineUnit], first: int, size: int) -> None:
     unwinder = native.get().unwinder
     for unit in units:
         loaded = unit.loaded
@@ -470,4 +489,4 @@ def _unload(units: list[Unit], baseline: list[BaselineUnit], thunks: int, size: 
         backtraces.unregister(made.address)
         unwinder.remove(made.address, made.address + made.size)
         made.close()
-    native.get().code_arena.release(thunks - native_calls.LAZY_BRIDGE_SIZE, size)
+    native.get().code_arena.release(first - native_calls.LAZY_BRIDGE_SIZE, size)

@@ -3,9 +3,31 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from types import ModuleType
+from typing import TypeVar
 
 from wasmwright.errors import PlatformError
+
+_T = TypeVar("_T")
+
+
+class CompilerError(PlatformError):
+    """LLVM failed, or what writes its input did; the cause is the error itself."""
+
+
+def guarded(call: Callable[[], _T]) -> _T:
+    """``call()``, whose errors are the compiler's: to be called in the thread that it works in.
+
+    (What a handler of signals raises comes in the main thread, and is none.)
+    """
+    try:
+        return call()
+    except PlatformError:
+        raise
+    except Exception as error:
+        text = str(error) or type(error).__name__
+        raise CompilerError(f"LLVM failed: {text}") from error
 
 
 @functools.cache
@@ -16,7 +38,7 @@ def _find() -> ModuleType | Exception:
         if error.name is None or error.name.partition(".")[0] != "llvmlite":
             raise
         return error
-    except OSError as error:  # its shared library does not load
+    except Exception as error:  # it does not load, or is another version
         return error
     return compiler
 

@@ -198,7 +198,7 @@ class Native:
         target: Target | None = None,
         plain: bool = False,
     ) -> bytes:
-        """The object that LLVM makes of IR; PlatformError where it is not installed."""
+        """The object that LLVM makes of IR; PlatformError where it is not installed or fails."""
         compiler = llvm.compiler()
         made: bytes = self.call_compiler(lambda: compiler.compile_ir(text(), level, target, plain))
         return made
@@ -352,10 +352,11 @@ class Native:
         """``call()``, in a thread of its own if this one is not fit to run LLVM.
 
         Its stack may be too small; and the main thread's Ctrl-C would end llvmlite between taking
-        something and noting that, or between freeing something and noting that.
+        something and noting that, or between freeing something and noting that. What it raises
+        is made a CompilerError.
         """
         with Preparing():
-            return self._call_compiler(call)
+            return self._call_compiler(lambda: llvm.guarded(call))
 
     def _call_compiler(self, call: Callable[[], _T]) -> _T:
         main = threading.current_thread() is threading.main_thread()

@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from wasmwright.codegen import vm
 from wasmwright.codegen.llvm import stub_signature
 from wasmwright.codegen.llvm.stub_signature import NAME
-from wasmwright.codegen.objects import Arena, LoadedObject
+from wasmwright.codegen.objects import Arena, LoadedObject, ObjectError
 from wasmwright.errors import PlatformError
+from wasmwright.runtime import fallback
 from wasmwright.runtime import native_parts as parts
+from wasmwright.runtime.llvm import CompilerError
 
 Stub = tuple[int, int]
 
@@ -79,6 +81,10 @@ class Stubs:
             try:
                 self._take(self._load(name, keys).symbols, keys)
                 return
+            except (CompilerError, ObjectError) as error:
+                fallback.note(f"the {name}", error)
+                if f"entry_{NAME}" not in self._ready or not fallback.allowed():
+                    raise
             except PlatformError:  # there is no LLVM
                 if f"entry_{NAME}" not in self._ready:
                     raise

@@ -10,8 +10,10 @@ from wasmwright.codegen import abi
 from wasmwright.codegen.options import Options
 from wasmwright.model.module import PASSIVE, Module
 from wasmwright.model.parts import Data
+from wasmwright.runtime import fallback
 from wasmwright.runtime.code import ModuleCode, all_by_stencils, made
 from wasmwright.runtime.jobs import Pool
+from wasmwright.runtime.llvm import CompilerError
 from wasmwright.validate.stream import StreamChecker
 
 
@@ -67,13 +69,19 @@ class StreamCompiler:
             data, codes = self._checker.snapshot()
             module = self._whole or replace(self._head, data=data, codes=codes)
         assert self._layout is not None
-        return made(module, self._layout, group, self._guard, self._options, self._level)
+        try:
+            return made(module, self._layout, group, self._guard, self._options, self._level)
+        except CompilerError:
+            if not fallback.allowed():
+                raise
+            return b""  # who compiles what is left tries again, and knows what to do then
 
     def finish(self, code: ModuleCode) -> None:
         """Gives ``code`` what was compiled of it, once that is all that was begun."""
         self._whole = code.module
         for number, data in self._pool.outcomes():
-            code.adopt(self._groups[number], data)
+            if data:
+                code.adopt(self._groups[number], data)
 
     def stop(self) -> None:
         """Begins nothing more."""

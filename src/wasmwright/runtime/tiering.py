@@ -15,15 +15,11 @@ import os
 import threading
 import time
 import weakref
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from wasmwright import tuning
-from wasmwright.errors import WasmError
-from wasmwright.runtime import llvm
+from wasmwright.runtime import fallback, llvm
 from wasmwright.runtime.baseline import BLOCK, BaselineUnit
-
-if TYPE_CHECKING:
-    from logging import Logger
 
 _NUMBER_SIZE: Final = 8  # bytes of a message
 _BATCH: Final = 512
@@ -35,6 +31,9 @@ class Optimiser(Protocol):
 
     def optimise(self, unit: BaselineUnit, site: int) -> None:
         """Compiles what the site of a unit is the head of, and publishes it."""
+
+    def name(self, func: int) -> str:
+        """What a function is called."""
 
 
 class Tiers:
@@ -62,13 +61,19 @@ class Tiers:
         with self._lock:
             if self._off:
                 return None
-            if self._read < 0:
-                read, self._write = os.pipe()
-                os.set_blocking(self._write, False)
-                self._read = read
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="wasmwright", daemon=True)
-                self._thread.start()
+            try:
+                if self._read < 0:
+                    read, self._write = os.pipe()
+                    os.set_blocking(self._write, False)
+                    self._read = read
+                if self._thread is None:
+                    thread = threading.Thread(target=self._run, name="wasmwright", daemon=True)
+                    thread.start()
+                    self._thread = thread
+            except (OSError, RuntimeError) as error:  # no more files or threads
+                fallback.note("the start of its thread", error)
+                self._off = True
+                return None
             return self._write
 
     def block(self) -> int:
@@ -148,20 +153,11 @@ class Tiers:
                     owner.optimise(unit, site)
                 else:
                     self._off = True
-        except WasmError as error:
-            _log().warning("no optimised code from here on: %s", error)
-            self._off = True
-        except Exception:
+        except Exception as error:
             # The program goes on as it is.
-            _log().exception("optimising failed")
+            fallback.note(owner.name(unit.sites[site].func), error)
         finally:
             self.busy = False
-
-
-def _log() -> Logger:
-    import logging  # rarely needed, and not cheap
-
-    return logging.getLogger("wasmwright")
 
 
 _tiers: Final = Tiers()
