@@ -12,7 +12,7 @@ from wasmwright.codegen.abi import AREA_SLOT, CTX_MEMORIES, CTX_RT, RT_FUEL, RT_
 from wasmwright.codegen.baseline.places import CONSTANT, FRAME, KINDS, PINNED, REGISTER, REGISTERS
 from wasmwright.codegen.llvm.lower_unit import llvm_type
 from wasmwright.errors import TRAP_FUEL, TRAP_STACK
-from wasmwright.model.types import F32, F64, I32, I64
+from wasmwright.model.types import F32, F64
 
 
 def moves() -> Iterator[Variant]:
@@ -143,24 +143,30 @@ def many() -> Iterator[Variant]:
     yield Variant("slots.move", 0, body + go("next", **lost()))
 
 
+def _loaded(valtype: int) -> str:
+    """A float of this type in the frame as `%w`, what a register has. (As wide as it was written:
+    a wider load would have to wait for the store.)
+    """
+    llvm = llvm_type(valtype)
+    load = slot("p", "h0") + f"%v = load {llvm}, ptr %p, align 8\n"
+    return load + pack("%v", valtype, "w")
+
+
 def leaving() -> Iterator[Variant]:
     """Results to where the caller takes them: two integers, and two floats."""
-    for i, name in enumerate(("y", "r2")):
-        keep = {"y": "%y"}
-        for kind in ANYWHERE:
-            for index in range(REGISTERS):
-                body = operand(0, I64, kind, index)
-                number = (i * KINDS + kind) * REGISTERS + index
-                yield Variant("result.i64", number, body + go("next", **(keep | {name: "%o0"})))
-                if kind == CONSTANT:
-                    body = operand(0, I32, kind, index) + pack("%o0", I32, "w")
-                    yield Variant("result.i32", number, body + go("next", **(keep | {name: "%w"})))
-    for i in range(2):
-        keep = {"y": "%y"}
-        body = slot("p", "h0") + "%d = load double, ptr %p\n" + pack("%d", F64, "w")
-        yield Variant("result.float", i, body + go("next", **(keep | {f"f{i}": "%w"})))
-        body = slot("p", "h0") + "%w = load <2 x i64>, ptr %p, align 8\n"
-        yield Variant("result.vector", i, body + go("next", **(keep | {f"f{i}": "%w"})))
+    for name, valtype in TYPES.items():
+        if ir.is_float(valtype):
+            for i in range(2):
+                body = _loaded(valtype) + go("next", **{"y": "%y", f"f{i}": "%w"})
+                yield Variant(f"result.{name}", i, body)
+            continue
+        for i, target in enumerate(("y", "r2")):
+            for kind in ANYWHERE:
+                for index in range(REGISTERS):
+                    body = operand(0, valtype, kind, index) + pack("%o0", valtype, "w")
+                    number = (i * KINDS + kind) * REGISTERS + index
+                    body += go("next", **({"y": "%y"} | {target: "%w"}))
+                    yield Variant(f"result.{name}", number, body)
 
 
 def counters() -> Iterator[Variant]:
@@ -222,15 +228,21 @@ def addresses() -> Iterator[Variant]:
 
 
 def arguments() -> Iterator[Variant]:
-    """Arguments to where a callee takes them."""
+    """Arguments to where a callee takes them, and what says who that is to the first register."""
     every = {name: f"%{name}" for name in ir.SCRATCH}
-    for i, name in enumerate(ir.C_PARAMS):
-        body = slot("p", "h0") + "%v = load i64, ptr %p\n"
-        yield Variant("argument.int", 2 * i, body + go("next", **(every | {name: "%v"})))
-        body = operand(0, I32, CONSTANT, 0) + pack("%o0", I32, "w")
-        yield Variant("argument.int", 2 * i + 1, body + go("next", **(every | {name: "%w"})))
-    for i, name in enumerate(ir.FLOATS):
-        body = slot("p", "h0") + "%d = load double, ptr %p\n" + pack("%d", F64, "w")
-        yield Variant("argument.float", i, body + go("next", **(every | {name: "%w"})))
-        body = slot("p", "h0") + "%w = load <2 x i64>, ptr %p, align 8\n"
-        yield Variant("argument.vector", i, body + go("next", **(every | {name: "%w"})))
+    for name, valtype in TYPES.items():
+        if ir.is_float(valtype):
+            for i, target in enumerate(ir.FLOATS):
+                body = _loaded(valtype) + go("next", **(every | {target: "%w"}))
+                yield Variant(f"argument.{name}", i, body)
+            continue
+        for kind in ANYWHERE:
+            for index in range(REGISTERS):
+                body = operand(0, valtype, kind, index) + pack("%o0", valtype, "w")
+                for i, target in enumerate(ir.C_PARAMS):
+                    number = (i * KINDS + kind) * REGISTERS + index
+                    whole = body + go("next", **(every | {target: "%w"}))
+                    yield Variant(f"argument.{name}", number, whole)
+            if kind != REGISTER:
+                body = operand(0, valtype, kind, 0) + pack("%o0", valtype, "w")
+                yield Variant(f"callee.{name}", kind, body + go("next", **(every | {"r0": "%w"})))

@@ -10,14 +10,11 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from wasmwright.codegen.abi import PARAM_FLOATS, PARAM_INTS
 from wasmwright.codegen.baseline import x86_64 as arch
-from wasmwright.codegen.baseline.areas import MANY, from_area, to_area
+from wasmwright.codegen.baseline.areas import from_area
+from wasmwright.codegen.baseline.arguments import pass_arguments
 from wasmwright.codegen.baseline.emitter import Emitter
-from wasmwright.codegen.baseline.library import TYPE_F32, TYPE_I32, TYPE_V128
 from wasmwright.codegen.baseline.operations import type_depth
-from wasmwright.codegen.baseline.places import CONSTANT
-from wasmwright.codegen.baseline.view import Side
 from wasmwright.codegen.heap_layout import TYPE_DISPLAY
 from wasmwright.isa import slot
 
@@ -66,7 +63,7 @@ def call_instruction(e: Emitter, opcode: i64) -> bool:
 def _call(e: Emitter, stencils: i64, type_index: i64, operand: bool, extra: i64) -> None:
     """A call; the index or reference on the stack, if it takes one, is its ``operand``."""
     signature = e.view.signature(type_index)
-    _arguments(e, signature.params, operand)
+    pass_arguments(e, signature.params, operand)
     results = signature.results
     e.protect(_emit(e, stencils + results.narrow, type_index, operand, extra))
     base = e.height
@@ -80,7 +77,7 @@ def _call(e: Emitter, stencils: i64, type_index: i64, operand: bool, extra: i64)
 
 
 def _tail_call(e: Emitter, stencils: i64, type_index: i64, operand: bool, extra: i64) -> None:
-    _arguments(e, e.view.signature(type_index).params, operand)
+    pass_arguments(e, e.view.signature(type_index).params, operand)
     _emit(e, stencils, type_index, operand, extra)
     e.out.write(arch.LEAVE)
 
@@ -94,70 +91,3 @@ def _emit(e: Emitter, at: i64, type_index: i64, operand: bool, extra: i64) -> i6
     depth = type_depth(e, type_index)
     rtt, type_id = e.layout.rtt(type_index), e.layout.type_id(type_index)
     return e.emit(number, rtt, TYPE_DISPLAY + 8 * depth, depth, extra, type_id)
-
-
-def _arguments(e: Emitter, params: Side, operand: bool) -> None:
-    """Brings the arguments to where the callee takes them, and the operand to the register."""
-    library = e.library
-    e.leave_registers()
-    if operand:
-        e.put(e.height - 1)
-        e.to_register(e.height - 1)
-        e.drop()
-    count = params.count
-    base = e.height - count
-    places = params.places
-    for i in range(count):
-        at = base + i
-        kind = e.kinds[at]
-        if kind & 15 == CONSTANT and (kind >> 4 != TYPE_I32 or places[i] >= 0):
-            _put_constant(e, at, operand)
-    if params.in_area:
-        _area_arguments(e, params, base)
-    ints: i64 = 0
-    floats: i64 = 0
-    for i in range(count):
-        if places[i] >= 0:
-            continue
-        kind = e.kinds[base + i]
-        valtype = kind >> 4
-        if valtype >= TYPE_F32:
-            first = library.argument_vector if valtype == TYPE_V128 else library.argument_float
-            number = library.number(first + floats)
-            floats += 1
-        else:
-            constant: i64 = 1 if kind & 15 == CONSTANT else 0
-            number = library.number(library.argument_int + 2 * ints + constant)
-            ints += 1
-        e.emit(number, e.payloads[base + i], 0, 0, 0, 0)
-    for _ in range(count):
-        e.drop()
-
-
-def _area_arguments(e: Emitter, params: Side, base: i64) -> None:
-    """Writes the arguments that no register has room for."""
-    places = params.places
-    count = params.count
-    if count > PARAM_INTS + PARAM_FLOATS + MANY:
-        for i in range(count):
-            if places[i] >= 0:
-                e.put(base + i)
-        to_area(e, params, e.slot(base))
-        return
-    library = e.library
-    for i in range(count):
-        if places[i] >= 0:
-            wide: i64 = 1 if params.types[i] == TYPE_V128 else 0
-            number = library.number(library.area_put + wide)
-            e.emit(number, e.payloads[base + i], 0, 0, places[i], 0)
-
-
-def _put_constant(e: Emitter, at: i64, operand: bool) -> None:
-    """Puts a constant argument into its slot; the first register may have the callee."""
-    if operand and not e.fits(at):
-        # The register that holds the callee is kept by counting it.
-        e.ints += 1
-        e.put(at)
-        e.ints -= 1
-        return
-    e.put(at)

@@ -17,8 +17,6 @@ from wasmwright.codegen.baseline.emitter import Emitter
 from wasmwright.codegen.baseline.frame import BLOCK, BODY, ELSE, IF, LOOP, Frame
 from wasmwright.codegen.baseline.library import (
     TYPE_F32,
-    TYPE_I32,
-    TYPE_V128,
     Family,
     no_stencils,
     type_code,
@@ -431,9 +429,7 @@ def _results(e: Emitter, side: Side) -> None:
             e.to_register(base)
         place = e.kinds[base] & 15
         register: i64 = e.payloads[base] if place == REGISTER else 0
-        first = library.result_i64
-        if place == CONSTANT and types[0] == TYPE_I32:
-            first = library.result_i32
+        first = library.returned[types[0]]
         number = library.number(first + place * REGISTERS + register)
         e.emit(number, e.payloads[base], 0, 0, 0, 0)
         return
@@ -447,11 +443,11 @@ def _results(e: Emitter, side: Side) -> None:
     for i in range(count):
         if side.places[i] >= 0:
             continue
+        first = library.returned[types[i]]
         if types[i] >= TYPE_F32:
-            first = library.result_vector if types[i] == TYPE_V128 else library.result_float
             number = library.number(first + floats)
             floats += 1
         else:
-            number = library.number(library.result_i64 + (ints * KINDS + FRAME) * REGISTERS)
+            number = library.number(first + (ints * KINDS + FRAME) * REGISTERS)
             ints += 1
         e.emit(number, e.slot(base + i), 0, 0, 0, 0)
