@@ -81,6 +81,17 @@ PLAIN_PASSES: Final = (
 )
 PLAIN_LEVEL: Final = 2
 
+# Bytes of the longest body in such a unit, and values that come together at the ends and heads of
+# its blocks (`bodies.merges`). NewGVN's memory may grow with the square of the one (5,000 additions
+# of one local take 330 MB), and by 9 KB for each of the other.
+PLAIN_BODY: Final = 16 * 1024
+PLAIN_MERGES: Final = 10_000
+
+# How many such values a unit may have to be optimised at all; others are compiled at level 0. In
+# the modules of the corpus no function has more than 16,000. One made for that has 12 million in 90
+# KB, for which O2 takes 77 s and 4.4 GB.
+MOST_MERGES: Final = 200_000
+
 # Bytes of body up to which a function without calls is always inlined: about what LLVM's inliner
 # would do, which is not among the plain passes.
 INLINE_SIZE: Final = 48

@@ -1,6 +1,8 @@
 """What is read from bodies without lowering them."""
 
-from wasmwright.binary.bodies import callees, is_short
+import pytest
+
+from wasmwright.binary.bodies import callees, is_short, merges
 from wasmwright.binary.decode import decode
 
 TEXT = """(module (import "a" "f" (func $f)) (memory 1) (global $g (mut i32) (i32.const 0))
@@ -31,3 +33,28 @@ def test_short_is_what_neither_loops_nor_calls_nor_takes_as_long_as_an_operand_s
         False,
     ]
     assert not is_short(module, 0, 10)
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        ("(local.set 0 (i32.const 1)) (local.set 1 (i32.const 1))", 0),
+        ("(loop (local.set 0 (i32.const 1)) (local.set 0 (local.tee 1 (i32.const 1))))", 2),
+        ("(loop (loop (local.set 0 (i32.const 1))) (loop (local.set 1 (i32.const 1))))", 4),
+        ("(if (i32.const 1) (then (local.set 0 (i32.const 1))) (else))", 1),
+        ("(drop (block (result i32) (i32.const 1)))", 1),
+        ("(i32.const 0) (block (param i32) (result i32 i32) (i32.const 1)) (drop) (drop)", 3),
+        ("(loop (br 0))", 0),
+    ],
+)
+def test_merges_are_what_comes_together_at_blocks(wat, body, count):
+    module = decode(wat(f"(module (func (local i32 i32) {body}))"))
+    assert merges(module, 0, 1000) == count
+
+
+def test_merges_are_counted_no_further_than_asked(wat):
+    sets = "".join(f"(local.set {index} (i32.const 1))" for index in range(100))
+    body = "(loop " * 100 + sets + ")" * 100
+    module = decode(wat(f"(module (func (local {'i32 ' * 100}) {body}))"))
+    assert merges(module, 0, 1 << 20) == 10_000
+    assert 500 < merges(module, 0, 500) <= 600

@@ -2,6 +2,7 @@
 
 import pytest
 
+import wasmwright as ww
 from wasmwright.binary.decode import decode
 from wasmwright.codegen.abi import Layout
 from wasmwright.codegen.llvm import compiler
@@ -62,3 +63,41 @@ def test_few_passes_leave_no_locals_in_memory_and_inline_what_is_small():
     assert "alloca" not in caller
     assert "call i32 @f0" not in caller
     assert caller.count("add i32") == 1
+
+
+def test_a_long_body_is_for_the_whole_pipeline():
+    # NewGVN would take a gigabyte for each 10,000 of these.
+    def chain(length):
+        return f"""(func (export "f") (param i32) (result i32)
+            {"local.get 0 " * length} {"i32.add " * (length - 1)})"""
+
+    assert lowered(chain(1000)).plain
+    assert not lowered(chain(9000)).plain
+    f = ww.Instance(ww.Module(f"(module {chain(9000)})", tier="optimised")).exports.f
+    assert f(3) == 27_000
+
+
+def nest(depth, locals_):
+    """Loops in loops, all of whose heads all locals come together at."""
+    sets = "".join(
+        f"(local.set {index} (i32.add (local.get {index}) (i32.const {index})))"
+        for index in range(locals_)
+    )
+    body = "".join(f"(loop $l{level} (call $host (i32.const 0))" for level in range(depth))
+    ends = "".join(
+        f"(br_if $l{level} (i32.load (i32.const 0))))" for level in reversed(range(depth))
+    )
+    return f"""(import "h" "f" (func $host (param i32))) (memory 1)
+        (func (export "f") (result i32) (local {"i32 " * locals_}) {body} {sets} {ends}
+          (local.get {locals_ - 1}))"""
+
+
+def test_what_would_be_millions_of_phis_is_not_optimised():
+    assert lowered(nest(10, 100)).level(2) == 2
+    source = nest(1000, 2000)
+    assert lowered(source).level(2) == 0
+    calls = []
+    module = ww.Module(f"(module {source})", tier="optimised")
+    instance = ww.Instance(module, {"h": {"f": calls.append}})
+    assert instance.exports.f() == 1999
+    assert len(calls) == 1000

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from wasmwright.binary.cursor import read_opcode, skip_immediates
+from wasmwright.binary.cursor import OPENS, read_opcode, skip_immediates
 from wasmwright.binary.reader import Reader
 from wasmwright.isa import INSTRUCTIONS, SLOTS, slot
 from wasmwright.model.module import Module
+from wasmwright.model.types import BLOCK_INDEX, BOT, FuncType
 
 _CALL: Final = slot("call")
 _RETURN_CALL: Final = slot("return_call")
+
+_LOCAL_SET: Final = slot("local.set")
+_LOCAL_TEE: Final = slot("local.tee")
+_END: Final = slot("end")
+_DELEGATE: Final = slot("delegate")
 
 _SHORT_FAMILIES: Final = ("parametric", "variable", "load", "store", "const", "wide")
 _SHORT_CONTROL: Final = ("unreachable", "nop", "block", "if", "else", "end")
@@ -67,3 +73,42 @@ def is_short(module: Module, number: int, size: int) -> bool:
             return False
         skip_immediates(reader, opcode)
     return True
+
+
+def merges(module: Module, number: int, limit: int) -> int:
+    """How many values may come together at the ends and heads of a defined function's blocks.
+
+    For each block: the locals that are set in it, its parameters and its results. A compiler that
+    keeps locals in registers has a phi for each at most. Counts no further than beyond ``limit``.
+    """
+    code = module.codes[number]
+    reader = Reader(module.data, code.start, code.end)
+    total = 0
+    locals_set: list[set[int]] = [set()]  # in each block that is open
+    while reader.pos < code.end:
+        opcode = read_opcode(reader)
+        if opcode == _LOCAL_SET or opcode == _LOCAL_TEE:
+            locals_set[-1].add(reader.u32())
+            continue
+        if OPENS[opcode]:
+            place = reader.pos
+            total += _arity(module, reader.blocktype())
+            reader.pos = place
+            locals_set.append(set())
+        elif (opcode == _END or opcode == _DELEGATE) and len(locals_set) > 1:
+            inner = locals_set.pop()
+            total += len(inner)
+            locals_set[-1] |= inner
+        if total > limit:
+            break
+        skip_immediates(reader, opcode)
+    return total
+
+
+def _arity(module: Module, blocktype: int) -> int:
+    """How many parameters and results a block has."""
+    if blocktype & BLOCK_INDEX:
+        func_type = module.types[blocktype & ~BLOCK_INDEX].comp
+        assert isinstance(func_type, FuncType)
+        return len(func_type.params) + len(func_type.results)
+    return 0 if blocktype == BOT else 1

@@ -57,7 +57,9 @@ def build(
 
         def unit(group: list[int] = group) -> bytes:
             lowered = lower.lower(module, layout, group, how)
-            return core.compile_ir(lambda: lowered.text, level, target, lowered.plain)
+            return core.compile_ir(
+                lambda: lowered.text, lowered.level(level), target, lowered.plain
+            )
 
         tasks.append(unit)
         codes = [module.codes[func - module.imported_funcs] for func in group]

@@ -89,7 +89,7 @@ def made(
 
     def compiled() -> bytes:
         lowered = lower.lower(module, layout, wanted, how, entered)
-        return core.compile_ir(lambda: lowered.text, level, plain=lowered.plain)
+        return core.compile_ir(lambda: lowered.text, lowered.level(level), plain=lowered.plain)
 
     return core.call_compiler(compiled)
 

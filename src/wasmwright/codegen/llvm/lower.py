@@ -13,6 +13,8 @@ from typing import Final
 
 from mypy_extensions import i64
 
+from wasmwright import tuning
+from wasmwright.binary.bodies import merges
 from wasmwright.binary.cursor import OPENS, read_opcode, skip_immediates
 from wasmwright.codegen.abi import Layout
 from wasmwright.codegen.llvm.lower_aggregate import aggregate_instruction
@@ -137,11 +139,16 @@ _CATCHES: Final = (slot("catch"), slot("catch_all"))
 
 
 class Lowered:
-    """The LLVM IR of one unit, and whether a few passes get all out of it."""
+    """The LLVM IR of one unit, whether a few passes get all out of it, and how far LLVM may go."""
 
-    def __init__(self, text: str, plain: bool) -> None:
+    def __init__(self, text: str, plain: bool, huge: bool) -> None:
         self.text: str = text
         self.plain: bool = plain
+        self._huge: bool = huge
+
+    def level(self, wanted: int) -> int:
+        """The level to compile at: 0 where others would take more memory than there may be."""
+        return 0 if self._huge else wanted
 
 
 def lower_unit(module: Module, layout: Layout, funcs: Sequence[int], options: Options) -> str:
@@ -172,7 +179,14 @@ def lower(
     unit.resolve()
     lines = ["".join(function) for function in functions]
     lines.append(unit.epilogue())
-    return Lowered("".join(lines), not unit.gains)
+    longest, together = 0, 0
+    for func in members:
+        number = func - module.imported_funcs
+        code = module.codes[number]
+        longest = max(longest, code.end - code.start)
+        together += merges(module, number, tuning.MOST_MERGES)
+    plain = longest <= tuning.PLAIN_BODY and together <= tuning.PLAIN_MERGES
+    return Lowered("".join(lines), plain and not unit.gains, together > tuning.MOST_MERGES)
 
 
 def _function(unit: Unit, func: int, entry: i64, step: i64) -> list[str]:
