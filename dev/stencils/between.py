@@ -8,7 +8,7 @@ import ir
 from families import ANYWHERE, PINS, TYPES, VARIABLE, Variant, lost
 from ir import go, hole, operand, pack, register, slot
 
-from wasmwright.codegen.abi import AREA_SLOT, CTX_MEMORIES, CTX_RT, RT_FUEL, RT_STACK_LIMIT
+from wasmwright.codegen.abi import AREA_SLOT, CTX_MEMORIES, CTX_RT, RT_FUEL
 from wasmwright.codegen.baseline.places import CONSTANT, FRAME, KINDS, PINNED, REGISTER, REGISTERS
 from wasmwright.codegen.llvm.lower_unit import llvm_type
 from wasmwright.errors import TRAP_FUEL, TRAP_STACK
@@ -96,14 +96,8 @@ def entries() -> Iterator[Variant]:
         yield Variant("enter.vector", i, body + go("next", **every))
     body = f"%ba = getelementptr i8, ptr %ctx, i64 {CTX_MEMORIES}\n%b = load ptr, ptr %ba\n"
     yield Variant("base", 0, body + go("next", mem="%b", **every))
-    body = (
-        runtime + f"%la = getelementptr i8, ptr %rt, i64 {RT_STACK_LIMIT}\n%l = load i64, ptr %la\n"
-        f"%f = ptrtoint ptr %fr to i64\n%n = sub i64 %f, {hole('h0')}\n%o = icmp ult i64 %n, %l\n"
-        "br i1 %o, label %over, label %on, !prof !1\n"
-        f"over:\ncall preserve_nonecc void @ww_trap(ptr %ctx, i32 {TRAP_STACK}) noreturn cold\n"
-        f"unreachable\non:\n{go('next', **every)}"
-    )
-    yield Variant("check", 0, body)
+    body = f"call preserve_nonecc void @ww_trap(ptr %ctx, i32 {TRAP_STACK}) noreturn cold\n"
+    yield Variant("overflow", 0, body + "unreachable\n")
     yield Variant("zero", 0, slot("p", "h0") + "store i64 0, ptr %p\n" + go("next", **every))
     body = slot("p", "h0") + (
         f"call void @llvm.memset.p0.i64(ptr align 8 %p, i8 0, i64 {hole('h1')}, i1 false)\n"

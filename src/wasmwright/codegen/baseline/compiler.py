@@ -12,6 +12,7 @@ from librt.vecs import append, vec
 from mypy_extensions import i64
 
 from wasmwright.binary.cursor import OPENS, read_opcode, skip_immediates
+from wasmwright.codegen.baseline import x86_64 as arch
 from wasmwright.codegen.baseline.accesses import access, lane, signed, wait_or_notify
 from wasmwright.codegen.baseline.aggregates import aggregate_instruction
 from wasmwright.codegen.baseline.bulk import memory_instruction, table_instruction
@@ -228,7 +229,7 @@ def _function(e: Emitter, func: int) -> None:
             types = append(types, kind)
     e.reader.pos = code.start
     e.reader.end = code.end
-    e.at = code.start
+    e.begin = e.at = code.start
     vectors = choose_pins(e, types)
     e.step = 16 if vectors or e.layout.vectors else 8
     e.base = e.step * len(types)
@@ -262,7 +263,8 @@ def _function(e: Emitter, func: int) -> None:
     slots = e.base + (e.top + 1) * e.step
     slots = (slots + 15) & ~15
     e.patch(size_at, slots)
-    e.patch(e.check_at, slots)
+    if e.check_at >= 0:
+        e.patch(e.check_at + arch.CHECK_SIZE_AT, -slots)
     resolve_pads(e, slots)
 
 
