@@ -79,7 +79,7 @@ def constants() -> Iterator[Variant]:
         yield Variant("const.v128", index, body + go("next", **{f"f{index}": "%v"}))
 
 
-_SIZES = (("64", "i64", "double"), ("128", "<2 x i64>", "<2 x i64>"))
+_WORDS = ("i64", "<2 x i64>")  # what a slot has, of either size
 
 
 def entries() -> Iterator[Variant]:
@@ -103,20 +103,19 @@ def entries() -> Iterator[Variant]:
         f"call void @llvm.memset.p0.i64(ptr align 8 %p, i8 0, i64 {hole('h1')}, i1 false)\n"
     )
     yield Variant("zeros", 0, body + go("next"))
-    for i, (_, word, _) in enumerate(_SIZES):
-        area = runtime + f"%a = getelementptr i8, ptr %rt, i64 {hole('extra')}\n"
-        body = area + slot("p", "h0") + f"%v = load {word}, ptr %p, align 8\n"
-        body += f"store {word} %v, ptr %a, align 8\n"
-        yield Variant("area.put", i, body + go("next", **every))
-        body = area + slot("p", "h0") + f"%v = load {word}, ptr %a, align 8\n"
-        body += f"store {word} %v, ptr %p, align 8\n"
-        yield Variant("area.get", i, body + go("next", **every))
+    for i, valtype in enumerate(TYPES.values()):
+        area = runtime + f"%a = getelementptr i8, ptr %rt, i64 {hole('extra')}\n" + slot("p", "h0")
+        llvm = llvm_type(valtype)
+        for name, origin, target in (("put", "p", "a"), ("get", "a", "p")):
+            body = area + f"%v = load {llvm}, ptr %{origin}, align 8\n"
+            body += f"store {llvm} %v, ptr %{target}, align 8\n"
+            yield Variant(f"area.{name}", i, body + go("next", **every))
 
 
 def many() -> Iterator[Variant]:
     """The same for many slots at a time: to and from the argument area, and within the frame."""
     runtime = f"%ra = getelementptr i8, ptr %ctx, i64 {CTX_RT}\n%rt = load ptr, ptr %ra\n"
-    for i, (_, word, _) in enumerate(_SIZES):
+    for i, word in enumerate(_WORDS):
         step = 8 << i
         head = runtime + slot("p", "h0") + f"%a = getelementptr i8, ptr %rt, i64 {hole('extra')}\n"
         head += (

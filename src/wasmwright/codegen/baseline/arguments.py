@@ -14,7 +14,7 @@ from mypy_extensions import i64
 from wasmwright.codegen.abi import PARAM_FLOATS, PARAM_INTS
 from wasmwright.codegen.baseline.areas import MANY, to_area
 from wasmwright.codegen.baseline.emitter import Emitter
-from wasmwright.codegen.baseline.library import TYPE_F32, TYPE_V128
+from wasmwright.codegen.baseline.library import TYPE_F32
 from wasmwright.codegen.baseline.operations import store_operand
 from wasmwright.codegen.baseline.places import CONSTANT, FRAME, KINDS, PIN, REGISTER, REGISTERS
 from wasmwright.codegen.baseline.view import Side
@@ -101,8 +101,7 @@ def _pass_in_area(e: Emitter, params: Side, base: i64) -> None:
     library = e.library
     for i in range(params.count):
         if places[i] >= 0:
-            wide: i64 = 1 if params.types[i] == TYPE_V128 else 0
-            number = library.number(library.area_put + wide)
+            number = library.number(library.area_put + params.types[i])
             e.emit(number, e.payloads[base + i], 0, 0, places[i], 0)
 
 
