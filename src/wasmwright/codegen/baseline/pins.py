@@ -7,7 +7,7 @@ from typing import Final
 from librt.vecs import append, vec
 from mypy_extensions import i64
 
-from wasmwright.binary.cursor import OPENS, read_opcode, skip_immediates
+from wasmwright.binary.cursor import OPENS, next_opcode, skip_immediates
 from wasmwright.codegen.baseline.emitter import Emitter
 from wasmwright.codegen.baseline.library import TYPE_F32, TYPE_V128
 from wasmwright.codegen.baseline.places import FRAME, PIN, PINNED
@@ -16,6 +16,9 @@ from wasmwright.isa import INSTRUCTIONS, PREFIX_BASE, SLOTS, slot
 _LOCAL_GET: Final = slot("local.get")
 _LOCAL_TEE: Final = slot("local.tee")
 _LOOP: Final = slot("loop")
+_I32_CONST: Final = slot("i32.const")
+_FIRST_PLAIN: Final = slot("i32.eqz")
+_LAST_PLAIN: Final = slot("i64.extend32_s")
 _END: Final = slot("end")
 _DELEGATE: Final = slot("delegate")
 _FIRST_VECTOR: Final = PREFIX_BASE[0xFD]
@@ -72,10 +75,15 @@ def choose_pins(e: Emitter, types: vec[i64]) -> bool:
     loops: vec[i64] = vec[i64]()  # what each block around here adds to the shift
     depth: i64 = 0
     while reader.pos < end:
-        opcode = read_opcode(reader)
+        opcode = next_opcode(reader)
+        if opcode >= _FIRST_PLAIN and opcode <= _LAST_PLAIN:
+            continue  # the most of them: no immediates, and nothing to know
         if opcode >= _LOCAL_GET and opcode <= _LOCAL_TEE:
             index = reader.u32()
             weights[index] += 1 << (shift if shift < _MAX_SHIFT else _MAX_SHIFT)
+            continue
+        if opcode == _I32_CONST:
+            reader.s32()
             continue
         if opcode == _LOOP:
             loops = _enter(loops, depth, _LOOP_SHIFT)
