@@ -108,7 +108,9 @@ class Emitter:
         self.meter: Meter | None = None  # of code that consumes fuel
         self.charge_at: i64 = 0  # where the cost of the present stretch is to be written
         self.func: int = 0
-        self.check_at: i64 = 0  # where the check of the stack has the size of the slots
+        self.begin: i64 = 0  # where its body begins in the binary
+        self.leaf: bool = False  # whether it needs no check of the stack, being small as well
+        self.check_at: i64 = 0  # where that is, or -1
 
     # Code
 

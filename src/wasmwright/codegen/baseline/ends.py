@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
 from wasmwright.codegen.baseline import x86_64 as arch
@@ -10,9 +12,13 @@ from wasmwright.codegen.baseline.emitter import Emitter
 from wasmwright.codegen.baseline.library import TYPE_F32, TYPE_V128
 from wasmwright.codegen.baseline.view import Side
 
+# Bytes of slots that a function without calls may have unchecked: see `tuning.STACK_RESERVE`.
+_SMALL_FRAME: Final = 2048
+
 
 def slow_paths(e: Emitter) -> None:
-    """What the function's counting sites do when they have counted to the end."""
+    """What the function does where its stack is used up, and its counting sites at their end."""
+    _overflow(e)
     counting = e.counted
     if counting is None or not e.waiting:
         return
@@ -35,14 +41,25 @@ def slow_paths(e: Emitter) -> None:
         e.patch(back, site.back - back - 4)
 
 
+def _overflow(e: Emitter) -> None:
+    """Where the check of the stack goes if there is not enough."""
+    if e.check_at >= 0:
+        place = e.check_at + arch.CHECK_OVERFLOW_AT
+        e.patch(place, len(e.out) - place - 4)
+        e.at = e.begin
+        e.mark()
+        e.emit(e.library.number(e.library.overflow), 0, 0, 0, 0, 0)
+
+
 def head(e: Emitter, params: Side, count: i64) -> i64:
     """A function's head; where the size of its slots is to be written."""
     library = e.library
     e.mark()
     e.out.write(arch.HEAD)
-    check = library.number(library.check)
-    start = e.emit(check, 0, 0, 0, 0, 0)
-    e.check_at = start + library.records[check * 16 + 6] - 1
+    e.check_at = -1
+    if not e.leaf or count * e.step > _SMALL_FRAME:
+        e.check_at = len(e.out)
+        e.out.write(arch.CHECK)
     size_at: i64 = len(e.out) + arch.SLOTS_SIZE_AT
     e.out.write(arch.MAKE_SLOTS)
     ints: i64 = 0

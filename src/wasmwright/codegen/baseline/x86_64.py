@@ -9,10 +9,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from wasmwright.codegen.abi import CTX_RT, RT_THROW, RT_TRAP
+from wasmwright.codegen.abi import CTX_RT, RT_STACK_LIMIT, RT_THROW, RT_TRAP
 
-# push rbp; mov rbp, rsp; push rbx, r12 to r15; mov r12, rdi (ctx); mov r13, rsp
-HEAD: Final = bytes.fromhex("55 4889e5 53 4154 4155 4156 4157 4989fc 4989e5")
+# push rbp; mov rbp, rsp; push rbx, r12 to r15; mov r12, rdi (ctx)
+HEAD: Final = bytes.fromhex("55 4889e5 53 4154 4155 4156 4157 4989fc")
+# mov rax, [r12 + CTX_RT]; lea r10, [rsp - <size of the slots>]; cmp r10, [rax + RT_STACK_LIMIT];
+# jb <overflow>
+CHECK: Final = bytes.fromhex("498b0424 4c8d942400000000 4c3b10 0f8200000000")
+CHECK_SIZE_AT: Final = 8
+CHECK_OVERFLOW_AT: Final = 17
+assert CTX_RT == RT_STACK_LIMIT == 0
 # sub rsp, <size of the slots>; mov r13, rsp
 MAKE_SLOTS: Final = bytes.fromhex("4881ec00000000 4989e5")
 SLOTS_SIZE_AT: Final = 3
@@ -36,7 +42,6 @@ SAVED: Final = (-24, -32, -40, -48, -56)
 FIRST_SLOT: Final = -56
 
 # mov rdi, r12; mov esi, r13d; mov rax, [r12 + CTX_RT]; jmp [rax + RT_TRAP]: what `ww_trap` is.
-assert CTX_RT == 0
 TRAP: Final = bytes.fromhex("4c89e7 4489ee 498b0424 ff60") + bytes((RT_TRAP,))
 # mov rdi, r12; mov rsi, r13; mov rax, [r12 + CTX_RT]; jmp [rax + RT_THROW]: `ww_throw`.
 THROW: Final = bytes.fromhex("4c89e7 4c89ee 498b0424 ffa0") + RT_THROW.to_bytes(4, "little")
