@@ -130,6 +130,12 @@ class BaselineUnit:
         """Has the code go on in other code at the site ``number`` when that is next looked at."""
         native.write64(self.address + self._code_size + CELL_SIZE * number + _CELL_CODE, address)
 
+    def entered(self, number: int) -> bool:
+        """Whether what ran at the site ``number`` last went on in the code that `enter_at` set."""
+        # Who tells of a site, in place of that, has it count on from zero or more.
+        rounds = native.read32(self.address + self._code_size + CELL_SIZE * number)
+        return bool(rounds >> 31)
+
     def step(self, func: int) -> int:
         """The bytes of a local in the frame of a function."""
         return self._steps[self.funcs.index(func)]

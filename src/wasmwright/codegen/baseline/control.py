@@ -23,6 +23,7 @@ from wasmwright.codegen.baseline.library import (
 )
 from wasmwright.codegen.baseline.operations import apply, choose
 from wasmwright.codegen.baseline.places import CONSTANT, FRAME, KINDS, REGISTER, REGISTERS
+from wasmwright.codegen.baseline.sites import MOST_HANDED_OVER
 from wasmwright.codegen.baseline.view import Side
 from wasmwright.isa import slot
 from wasmwright.model.types import BLOCK_INDEX, BOT, FuncType
@@ -93,11 +94,13 @@ def open_block(e: Emitter, kind: i64) -> Frame:
 
 def _loop(e: Emitter) -> None:
     frame = open_block(e, LOOP)
-    e.flush(len(frame.params))
+    # Optimised code that goes on here takes all operands from their slots, constants too.
+    enterable = e.counted is not None and e.height <= MOST_HANDED_OVER
+    e.flush(e.height if enterable else len(frame.params))
     e.need(e.pins)
     frame.pins = e.valid
     frame.position = len(e.out)
-    e.count(e.at, e.height == 0 and not e.handlers)
+    e.count(e.at, enterable)
     e.frames.append(frame)
 
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
+
+# Operands at the head of a loop up to which optimised code can take over there. (Each loop looks
+# at all of them, so there has to be an end to it.)
+MOST_HANDED_OVER: Final = 256
 
 
 class Counting:
@@ -18,7 +24,7 @@ class Counting:
 class Site:
     """A place that counts: the head of a loop, by its offset in the binary, or of a function (-1).
 
-    ``enterable`` says that optimised code can go on from there: nothing is on the operand stack.
+    ``enterable`` says that optimised code can go on from there: all operands are in their slots.
     """
 
     __slots__ = ("back", "cell", "enterable", "func", "number_at", "offset", "place", "valid")

@@ -24,6 +24,7 @@ from wasmwright.codegen.llvm.lower_cast import cast_instruction
 from wasmwright.codegen.llvm.lower_control import control_instruction, else_, open_function
 from wasmwright.codegen.llvm.lower_definition import definition
 from wasmwright.codegen.llvm.lower_emitter import Emitter
+from wasmwright.codegen.llvm.lower_entry import enter_here
 from wasmwright.codegen.llvm.lower_exceptions import end_instruction, exception_instruction
 from wasmwright.codegen.llvm.lower_memory import load, memory_instruction, store
 from wasmwright.codegen.llvm.lower_numeric import OPS, instruction_name, numeric
@@ -167,8 +168,8 @@ def lower(
 
     ``entered`` has it define ``@o<index>``, too: a function that goes on at the head of a loop
     where other code left off. It is the function's index, the loop's offset in the binary, and
-    the bytes that a local takes up in the frame whose address it is passed (behind ``ctx``).
-    The operand stack must be empty there. Raises :class:`Unsupported` for an instruction that has
+    the bytes that a local takes up in the frame whose address it is passed (behind ``ctx``): see
+    `lower_entry`. Raises :class:`Unsupported` for an instruction that has
     no lowering yet.
     """
     members = list(funcs)
@@ -201,7 +202,7 @@ def _function(unit: Unit, func: int, entry: i64, step: i64) -> list[str]:
         e.offset = reader.pos
         e.origin = 0
         if e.offset == entry and e.plan is None:
-            e.enter_here()
+            enter_here(e)
         opcode = read_opcode(reader)
         if e.dead:
             _dead(e, opcode)

@@ -14,6 +14,7 @@ from mypy_extensions import i64
 
 from wasmwright.codegen.llvm.lower_call import put_in_area
 from wasmwright.codegen.llvm.lower_emitter import Emitter
+from wasmwright.codegen.llvm.lower_entry import keep_below, take_below
 from wasmwright.codegen.llvm.lower_frame import Frame
 from wasmwright.codegen.llvm.lower_loop_plan import LoopPlan
 from wasmwright.codegen.llvm.lower_loop_scan import plan_loop
@@ -104,6 +105,7 @@ def open_block(e: Emitter, kind: int) -> Frame:
     elif blocktype != BOT:
         results = [blocktype]
     frame = Frame(kind, len(e.vals) - len(params), params, results, e.label())
+    keep_below(e, frame)
     e.frames.append(frame)
     return frame
 
@@ -231,6 +233,7 @@ def _end_loop(e: Emitter, frame: Frame) -> bool:
     e.begin(frame.other)
     other = Frame(LOOP, frame.height, frame.params, frame.results, e.label())
     other.join = join
+    other.below = frame.below
     e.frames.append(other)
     _start_loop(e, other)
     return True
@@ -298,7 +301,9 @@ def end(e: Emitter) -> None:
             _take_results(e, frame)
     if e.dead:
         e.drop(len(e.vals) - frame.height)
-    elif not e.frames:
+        return
+    take_below(e, frame)
+    if not e.frames:
         _return(e)
 
 

@@ -70,6 +70,7 @@ def definition(e: Emitter) -> list[str]:
         else:
             value = f"%p{index}" if index < count else e.settled(zero(valtype), valtype)
         zeros.append(f"store {llvm} {value}, ptr %l{index}\n")
+    lines += e.entry_lines
     lines += e.hidden_lines
     for hidden, plain in e.hidden_vectors:
         e.unit.deferred.append((lines, len(lines), hidden, plain))

@@ -69,11 +69,12 @@ class Emitter:
         self.origin: i64 = 0
         self.reads: dict[i64, str] = {}  # by a load's offset: the name of its place
         self.scope: int = FIRST_SCOPE + func
-        # Of code that is entered at a loop: the loop's offset, the label before it, and the bytes
-        # of a local in the frame that it takes over.
+        # Of code that is entered at a loop: the loop's offset, the label before it, the bytes
+        # of a local in the frame that it takes over, and what reads operands from there.
         self.entry: i64 = -1
         self.entry_label: str = ""
         self.entry_step: i64 = 0
+        self.entry_lines: list[str] = []
         self.out: list[str] = []
         self.cold: list[str] = []
         self.vals: list[str] = []
@@ -298,14 +299,6 @@ class Emitter:
         """Start a block that is reached only from the one before: what is known stays."""
         self.out.append(f"{label}:\n")
         self.block = label
-
-    def enter_here(self) -> None:
-        """Start the block where the function is entered; nothing is on the operand stack."""
-        assert not self.vals
-        assert not self.dead
-        self.entry_label = self.label()
-        self.out.append(f"br label %{self.entry_label}\n")
-        self.begin_join(self.entry_label)
 
     def begin_join(self, label: str) -> None:
         """Start a block that several others reach."""

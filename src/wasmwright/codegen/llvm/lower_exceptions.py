@@ -19,6 +19,7 @@ from wasmwright.codegen.abi import RT_NEW_EXCEPTION
 from wasmwright.codegen.heap_layout import GRANULE, OBJECT_TYPE, StructLayout
 from wasmwright.codegen.llvm.lower_control import TRY, TRY_BODY, branch, end, finish, open_block
 from wasmwright.codegen.llvm.lower_emitter import Emitter
+from wasmwright.codegen.llvm.lower_entry import caught, keep_caught
 from wasmwright.codegen.llvm.lower_frame import Frame
 from wasmwright.codegen.llvm.lower_handler import Handler
 from wasmwright.codegen.llvm.lower_memory import runtime_function
@@ -66,7 +67,7 @@ def exception_instruction(e: Emitter, opcode: i64) -> None:
         assert opcode == _RETHROW
         handler = e.frames[len(e.frames) - 1 - e.reader.u32()].handler
         assert handler is not None
-        _raise(e, handler.exception)
+        _raise(e, caught(e, handler))
 
 
 def end_instruction(e: Emitter) -> None:
@@ -253,6 +254,8 @@ def _catch(e: Emitter, tag: int) -> None:
     else:
         e.dead = True
     handler.otherwise = ""
+    if not e.dead:
+        keep_caught(e, handler)
     if tag != _NO_TAG and not e.dead:
         handler.otherwise = _test(e, handler, tag)
         _push_payload(e, handler, tag)

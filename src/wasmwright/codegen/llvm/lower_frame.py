@@ -41,5 +41,7 @@ class Frame:
         self.else_values: list[str] = []
         self.locals: dict[int, str] = {}
         self.known: dict[str, str] = {}
+        # Where operands are kept that are below it, but in the block around (see `lower_entry`).
+        self.below: list[str] = []
         # Of a block that catches exceptions.
         self.handler: Handler | None = None

@@ -22,3 +22,5 @@ class Handler:
         self.clauses: list[tuple[int, int, int]] = []
         # Of a legacy `try`: where it goes on if the clauses so far do not match, or "".
         self.otherwise: str = ""
+        # Where its clauses find the exception if the function may be entered there, or "".
+        self.place: str = ""
