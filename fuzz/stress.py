@@ -93,7 +93,9 @@ class Stress:
             self._count(unit)
             close(unit)
 
+        before = {name: getattr(tuning, name) for name in THRESHOLDS}
         with (
+            mock.patch.multiple(tuning, **before),  # and put back in the end
             mock.patch.object(baseline, "_c_function", function),
             mock.patch.object(unit_type, "enter_at", enter),
             mock.patch.object(unit_type, "close", closed),
