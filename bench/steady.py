@@ -1,10 +1,10 @@
 """Measures what speed the tier `auto` comes to within two seconds, beside the tier `optimised`.
 
 Each program runs in a process of its own, with the cache off. There it is started in `auto`, again
-and again, until SECONDS have passed; then `auto` and `optimised` take turns, and the least time counts
-that the program took for its own kernel. Times are CPU time of the thread that runs, which other
-processes disturb less. The programs are those of run.py. Those of LOOPS run in one single call that
-never calls anew what is hot; of these, the least time of some rounds counts, after SECONDS.
+and again, until SECONDS have passed; then `auto` and `optimised` take turns, and the least time
+counts that the program took for its own kernel. Times are CPU time of the thread that runs, which
+other processes disturb less. The programs are those of run.py. Those of LOOPS run in one single
+call that never calls anew what is hot; of these, the least time of some rounds counts.
 
     python bench/steady.py
     python bench/steady.py --suite kernels --only gemm,lu --repeats 5

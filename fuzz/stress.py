@@ -33,7 +33,7 @@ import wasmwright as ww
 from wasmwright import tuning
 from wasmwright.codegen.options import AUTO, OPTIMISED
 from wasmwright.features import ALL
-from wasmwright.runtime import baseline, tiering
+from wasmwright.runtime import baseline, fallback, tiering
 from wasmwright.script import run_script
 from wasmwright.script.suite import features_of
 
@@ -49,12 +49,19 @@ WRITE = ctypes.CFUNCTYPE(ctypes.c_ssize_t, ctypes.c_int, NUMBER, ctypes.c_size_t
 
 
 class Stress:
-    """Has hot code wait for LLVM, and counts what is made, and which loops are entered."""
+    """Has hot code wait for LLVM, and counts what is made, and which loops are entered.
+
+    ``failed`` says what could not be optimised, and why.
+    """
 
     def __init__(self) -> None:
+        self.failed: list[str] = []
         self.told = self.loops = self.entered = 0
         self._units: dict[baseline.BaselineUnit, set[int]] = {}
         self._write = WRITE(self._wait)
+
+    def _note(self, what: str, error: BaseException) -> None:
+        self.failed.append(f"{what}: {error!r}")
 
     def _wait(self, _file: int, message: ctypes._Pointer[ctypes.c_uint64], size: int) -> int:
         """In place of the C library's `write`: what is told of is compiled before it returns."""
@@ -97,6 +104,7 @@ class Stress:
         with (
             mock.patch.multiple(tuning, **before),  # and put back in the end
             mock.patch.object(baseline, "_c_function", function),
+            mock.patch.object(fallback, "note", self._note),
             mock.patch.object(unit_type, "enter_at", enter),
             mock.patch.object(unit_type, "close", closed),
             mock.patch.object(baseline, "shared", functools.cache(baseline.shared.__wrapped__)),
@@ -191,6 +199,9 @@ def main() -> int:
             for each in differences(stress, seed, options):
                 print(each, flush=True)
                 status = 1
+    for line in stress.failed:
+        print(f"failed: {line}")
+        status = 1
     print(
         f"{stress.told} sites were told of, {stress.loops} loops compiled to be entered, "
         f"{stress.entered} of them entered"

@@ -47,6 +47,7 @@ def test_scripts_of_the_suite(fuzzer: ModuleType, stress: Any, name: str) -> Non
         pytest.skip("the official test suite is not here")
     assert not list(fuzzer.suite_differences(stress, 0, name))
     assert stress.told > 0
+    assert not stress.failed
 
 
 def test_programs_made_by_chance(fuzzer: ModuleType) -> None:
@@ -54,3 +55,4 @@ def test_programs_made_by_chance(fuzzer: ModuleType) -> None:
     with watcher.active(waiting=True) as stress:
         assert not [each for seed in PROGRAMS for each in fuzzer.program_differences(stress, seed)]
     assert watcher.entered > 0
+    assert not watcher.failed
