@@ -59,6 +59,11 @@ LOOPS = {
       (func (export "run") {LOCALS}
         (loop $again (local.set $x (call $f (local.get $x) (local.get $n)))
           (br_if $again (i32.eqz {LAST})) (br_if $again (call $more (local.get $x)))))""",
+    "that calls what is inlined": f"""(func $f (param i32 i32) (result i32)
+        (i32.xor (local.get 0) (i32.mul (local.get 1) (i32.const 5))))
+      (func (export "run") {LOCALS}
+        (loop $again (local.set $x (call $f (local.get $x) (local.get $n)))
+          (br_if $again (i32.eqz {LAST})) (br_if $again (call $more (local.get $x)))))""",
     "in a try_table": f"""(func (export "run") {LOCALS}
       (block $end (try_table (catch_all $end) {FOREVER})))""",
     "on operands": f"""(func (export "run") (result i32) {LOCALS}

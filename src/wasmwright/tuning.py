@@ -99,6 +99,10 @@ INLINE_SIZE: Final = 48
 # Bytes of bodies up to which a function's callees are compiled with it on its first call.
 LAZY_UNIT: Final = 2000
 
+# Bytes of body up to which a callee is compiled once more with a function that is hot. What is
+# called most is hot first: left out of its callers' units, it could not be inlined there.
+INLINED_AGAIN: Final = 256
+
 # Bytes of bodies up to which a function's callees are compiled with it by the baseline tier.
 BASELINE_UNIT: Final = 16 * 1024
 

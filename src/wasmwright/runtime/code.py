@@ -203,10 +203,11 @@ class ModuleCode:
             if func != index and not self._compiled[func - self._first] and not cached.find(func)
         ]
 
-    def _neighbours(self, index: int, done: Sequence[int], size: int) -> list[int]:
+    def _neighbours(self, index: int, done: Sequence[int], size: int, again: int = 0) -> list[int]:
         """The function ``index``, and nearest first those that it calls, which may follow soon.
 
-        Those that have something in ``done`` are left out; ``size`` are the bytes of their bodies.
+        Those that have something in ``done`` are left out if they have more than ``again`` bytes;
+        ``size`` are the bytes of all bodies.
         """
         group = [index]
         members = {index}
@@ -216,10 +217,11 @@ class ModuleCode:
                 if callee < self._first or callee in members:
                     continue
                 members.add(callee)
-                room -= self._body_size(callee)
+                body = self._body_size(callee)
+                room -= body
                 if room < 0:
                     return group
-                if not done[callee - self._first]:
+                if body <= again or not done[callee - self._first]:
                     group.append(callee)
         return group
 
@@ -340,7 +342,8 @@ class ModuleCode:
             return
         began = time.perf_counter()
         level = self._level(tuning.LAZY_LEVEL)
-        wanted = self._neighbours(func, self._optimised, tuning.LAZY_UNIT)
+        again = tuning.INLINED_AGAIN
+        wanted = self._neighbours(func, self._optimised, tuning.LAZY_UNIT, again)
         data = self._made(wanted, level, entered)
         self._cached(level).add(tuple(wanted), data)
         with tiering.get().publishing, self._lock:
