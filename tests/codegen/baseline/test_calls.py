@@ -135,3 +135,17 @@ def test_a_branch_carries_values_over_operands_that_are_in_registers():
         tier="baseline",
     )
     assert ww.Instance(module).exports.run(7.0, 3.0) == (3.0, 2.5)
+
+
+@pytest.mark.parametrize("place", ["(local.get 0)", "(local.get 1)", "(i32.const 42)"])
+def test_arguments_without_registers_come_from_wherever_they_are(place):
+    # So many that they are copied as a whole; only local 1 is not pinned.
+    count, at = 60, 50
+    arguments = " ".join(place if i == at else f"(i32.const {i})" for i in range(count))
+    used = "(drop (local.get 0))" * 9 + "".join(f"(drop (local.get {i}))" * 5 for i in (2, 3, 4))
+    text = f"""(module
+      (func $callee (param {" i32" * count}) (result i32 i32) (local.get {at}) (local.get {at - 1}))
+      (func (export "run") (param i32 i32) (result i32 i32) (local i32 i32 i32)
+        {used} (call $callee {arguments})))"""
+    run = ww.Instance(ww.Module(text, tier="baseline")).exports.run
+    assert run(42, 42) == (42, at - 1)
