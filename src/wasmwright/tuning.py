@@ -103,6 +103,9 @@ LAZY_UNIT: Final = 2000
 # called most is hot first: left out of its callers' units, it could not be inlined there.
 INLINED_AGAIN: Final = 256
 
+# How far up a hot function's callers are compiled with it, where each is the only one of the next.
+HOT_CALLERS: Final = 2
+
 # Bytes of bodies up to which a function's callees are compiled with it by the baseline tier.
 BASELINE_UNIT: Final = 16 * 1024
 

@@ -85,16 +85,29 @@ def test_a_function_that_is_hot_is_compiled_again_while_it_runs() -> None:
 def test_what_was_hot_before_is_inlined_where_its_callers_are_hot() -> None:
     text = """(module
       (func $leaf (export "leaf") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
-      (func (export "caller") (param i32) (result i32)
-        (call $leaf (call $leaf (local.get 0)))))"""
+      (func (export "caller") (param i32) (result i32) (call $leaf (call $leaf (local.get 0))))
+      (func (param i32) (result i32) (call $leaf (local.get 0))))"""
+    assert hot_units(text, ("leaf", "caller")) == [(0, 1), (1, 2)]
+
+
+@pytest.mark.usefixtures("log")
+def test_the_only_caller_of_what_is_hot_is_compiled_with_it() -> None:
+    text = """(module
+      (func $leaf (export "leaf") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
+      (func (export "caller") (param i32) (result i32) (call $leaf (call $leaf (local.get 0)))))"""
+    assert hot_units(text, ("leaf",)) == [(1, 2)]
+
+
+def hot_units(text: str, names: tuple[str, ...]) -> list[tuple[int, int]]:
+    """The first function and the number of them in units that came as functions became hot."""
     exports = ww.Instance(ww.Module(text, tier=AUTO)).exports
-    for expected, name in enumerate(("leaf", "caller"), 1):
+    for expected, name in enumerate(names, 1):
         end = time.monotonic() + PATIENCE
         while len(made_by(compile_log.HOT)) < expected:
             assert time.monotonic() < end, "no optimised code came"
             assert exports[name](5) == 5 + expected
         assert exports[name](5) == 5 + expected
-    assert [(each.func, each.functions) for each in made_by(compile_log.HOT)] == [(0, 1), (1, 2)]
+    return [(each.func, each.functions) for each in made_by(compile_log.HOT)]
 
 
 @pytest.mark.usefixtures("log")

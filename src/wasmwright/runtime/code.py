@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from wasmwright import tuning
-from wasmwright.binary.bodies import callees, is_short
+from wasmwright.binary.bodies import is_short
 from wasmwright.codegen import abi
 from wasmwright.codegen.cache import Pack, directory, open_pack
 from wasmwright.codegen.digest import blake2b
@@ -27,6 +27,7 @@ from wasmwright.codegen.options import AUTO, BASELINE, OPTIMISED, Options
 from wasmwright.codegen.unwind import ObjectFrames
 from wasmwright.model.module import Module
 from wasmwright.runtime import backtraces, compile_log, fallback, llvm, native, perf_map, thunks
+from wasmwright.runtime.company import Company
 from wasmwright.runtime.compile_clock import Preparing
 from wasmwright.runtime.jobs import Progress, job_count, no_progress, run
 from wasmwright.runtime.llvm import CompilerError
@@ -138,6 +139,7 @@ class ModuleCode:
         self._packs: dict[int, Pack] = {}
         if pack is not None:
             self._packs[self._level(tuning.LAZY_LEVEL)] = pack
+        self._company_of = Company(module)
         self.symbols = Symbols(module)
         self._instances: weakref.WeakSet[Client] = weakref.WeakSet()
         # The callable that compiled code has in its thunks; it must not keep this alive.
@@ -183,18 +185,20 @@ class ModuleCode:
                         wanted = self._company(index)
                     if ready or not self._baseline(wanted):
                         if not ready:
-                            wanted = self._neighbours(index, self._compiled, tuning.LAZY_UNIT)
+                            wanted = self._company_of.neighbours(
+                                index, self._compiled, tuning.LAZY_UNIT
+                            )
                         self._compile(wanted, tuning.LAZY_LEVEL)
         return self._compiled[number]
 
     def _company(self, index: int) -> list[int]:
         """What to compile when function ``index`` is first called, that first."""
         if self.options.tier == OPTIMISED:
-            return self._neighbours(index, self._compiled, tuning.LAZY_UNIT)
+            return self._company_of.neighbours(index, self._compiled, tuning.LAZY_UNIT)
         codes = self.module.codes
         large = codes[-1].end - codes[0].start > tuning.BASELINE_WHOLE
         if large or len(self._baseline_units) < tuning.BASELINE_UNITS:
-            return self._neighbours(index, self._compiled, tuning.BASELINE_UNIT)
+            return self._company_of.neighbours(index, self._compiled, tuning.BASELINE_UNIT)
         cached = self._cached(self._level(tuning.LAZY_LEVEL))
         every = range(self._first, self._first + len(codes))
         return [index] + [
@@ -202,28 +206,6 @@ class ModuleCode:
             for func in every
             if func != index and not self._compiled[func - self._first] and not cached.find(func)
         ]
-
-    def _neighbours(self, index: int, done: Sequence[int], size: int, again: int = 0) -> list[int]:
-        """The function ``index``, and nearest first those that it calls, which may follow soon.
-
-        Those that have something in ``done`` are left out if they have more than ``again`` bytes;
-        ``size`` are the bytes of all bodies.
-        """
-        group = [index]
-        members = {index}
-        room = size - self._body_size(index)
-        for caller in group:
-            for callee in callees(self.module, caller - self._first):
-                if callee < self._first or callee in members:
-                    continue
-                members.add(callee)
-                body = self._body_size(callee)
-                room -= body
-                if room < 0:
-                    return group
-                if body <= again or not done[callee - self._first]:
-                    group.append(callee)
-        return group
 
     def _body_size(self, index: int) -> int:
         code = self.module.codes[index - self._first]
@@ -342,8 +324,7 @@ class ModuleCode:
             return
         began = time.perf_counter()
         level = self._level(tuning.LAZY_LEVEL)
-        again = tuning.INLINED_AGAIN
-        wanted = self._neighbours(func, self._optimised, tuning.LAZY_UNIT, again)
+        wanted = self._company_of.hot(func, self._optimised)
         data = self._made(wanted, level, entered)
         self._cached(level).add(tuple(wanted), data)
         with tiering.get().publishing, self._lock:
