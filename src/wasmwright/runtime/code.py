@@ -337,6 +337,10 @@ class ModuleCode:
         if entered is not None:
             unit.enter_at(site, loaded.symbols[f"o{func}"])
 
+    def is_optimised(self, func: int) -> bool:
+        """Implements ``tiering.Optimiser``."""
+        return bool(self._optimised[func - self._first])
+
     def name(self, func: int) -> str:
         """Implements ``tiering.Optimiser``."""
         return self.symbols.name(func) or f"wasm-function[{func}]"

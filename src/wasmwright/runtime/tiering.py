@@ -9,9 +9,11 @@ baseline code looks into when it has counted on for a while. Nobody waits for th
 from __future__ import annotations
 
 import atexit
+import collections
 import contextlib
 import itertools
 import os
+import select
 import threading
 import time
 import weakref
@@ -31,6 +33,9 @@ class Optimiser(Protocol):
 
     def optimise(self, unit: BaselineUnit, site: int) -> None:
         """Compiles what the site of a unit is the head of, and publishes it."""
+
+    def is_optimised(self, func: int) -> bool:
+        """Whether a function has been compiled so."""
 
     def name(self, func: int) -> str:
         """What a function is called."""
@@ -131,12 +136,33 @@ class Tiers:
 
     def _run(self) -> None:
         soon = tuning.OPTIMISE_AFTER
+        waiting = select.poll()
+        waiting.register(self._read, select.POLLIN)
+        late: collections.deque[int] = collections.deque()
         while True:
+            if late and not waiting.poll(0):
+                self._handle(late.popleft())
+                continue
             data = os.read(self._read, _NUMBER_SIZE * _BATCH)
             time.sleep(soon)
             soon = 0.0
             for at in range(0, len(data), _NUMBER_SIZE):
-                self._handle(int.from_bytes(data[at : at + _NUMBER_SIZE], "little"))
+                number = int.from_bytes(data[at : at + _NUMBER_SIZE], "little")
+                if self._can_wait(number):
+                    late.append(number)
+                else:
+                    self._handle(number)
+
+    def _can_wait(self, number: int) -> bool:
+        """Whether the function of a site has better code, which its next call will run."""
+        # A loop may run in the code of before, but more often it does no longer.
+        found = self._units.get(number // BLOCK)
+        if found is None:
+            return False
+        owner, unit, site = found[0](), found[1](), number % BLOCK
+        if owner is None or unit is None or site >= len(unit.sites):
+            return False
+        return owner.is_optimised(unit.sites[site].func)
 
     def _handle(self, number: int) -> None:
         found = self._units.get(number // BLOCK)
