@@ -58,7 +58,7 @@ class Shared:
             block += data
         address = native.get().code_arena.allocate(len(block))
         vm.write(address, bytes(block))
-        vm.protect(address, vm.round_up(len(block)), vm.READ | vm.EXECUTE)
+        vm.make_executable(address, len(block))
         # Cells are each unit's own.
         self.targets = [address + offsets.get(name, 0) for name in library.targets]
 
@@ -105,7 +105,7 @@ class BaselineUnit:
             if number >= BLOCK:
                 rounds = _NEVER
             native.write32(cells + CELL_SIZE * number, rounds)
-        vm.protect(self.address, self._code_size, vm.READ | vm.EXECUTE)
+        vm.make_executable(self.address, self._code_size)
         self._arena = arena
         self._symbols = symbols
         self._starts = compiled.starts
