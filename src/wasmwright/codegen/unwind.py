@@ -47,6 +47,8 @@ _GNU_ARGS_SIZE: Final = 0x2E  # of no interest: the stack map tells where a land
 # Pointer encodings: the only ones that LLVM uses for code that can be anywhere.
 _ULEB128: Final = 0x01
 _PCREL_32: Final = 0x1B
+_PCREL_64: Final = 0x1C
+_INDIRECT: Final = 0x80
 _OMIT: Final = 0xFF
 
 _DYNAMIC: Final = (1 << 64) - 1  # a frame's size that the stack map does not know
@@ -86,6 +88,9 @@ class _Rule(NamedTuple):
         return _Rule(register, offset, register == _FP or (self.framed and not HERE.CALL_PUSHES))
 
 
+_POINTERS: Final = {_PCREL_32: struct.Struct("<i"), _PCREL_64: struct.Struct("<q")}
+
+
 class _Cursor(Cursor):
     """A reader of a section; ``address`` is where the section is loaded."""
 
@@ -95,11 +100,12 @@ class _Cursor(Cursor):
         super().__init__(ctypes.string_at(address, size))
         self.address = address
 
-    def pointer(self) -> int:
-        """A pointer as ``_PCREL_32`` has it; 0 is none."""
+    def pointer(self, encoding: int = _PCREL_32) -> int:
+        """A pointer of an encoding; 0 is none."""
         place = self.address + self.pos
-        (offset,) = struct.unpack_from("<i", self.data, self.pos)
-        self.pos += 4
+        layout = _POINTERS[encoding]
+        (offset,) = layout.unpack_from(self.data, self.pos)
+        self.pos += layout.size
         return place + int(offset) if offset else 0
 
 
@@ -186,7 +192,7 @@ class ObjectFrames:
     def _read_frames(self) -> list[_Function]:
         found: list[_Function] = []
         cursor = self._frames
-        has_lsda: dict[int, bool] = {}
+        lsda: dict[int, int] = {}
         while cursor.pos < len(cursor.data):
             length = cursor.fixed(4)
             if length == 0:
@@ -195,21 +201,24 @@ class ObjectFrames:
             end = body + length
             back = cursor.fixed(4)
             if back == 0:
-                has_lsda[body - 4] = self._common(cursor, end)
+                lsda[body - 4] = self._common(cursor)
             else:
                 start = cursor.pointer()
                 function = _Function(start, start + cursor.fixed(4), 0)
                 data_end = cursor.uleb()
                 data_end += cursor.pos
-                if has_lsda[body - back]:
-                    function.lsda = cursor.pointer()
+                if encoding := lsda[body - back]:
+                    function.lsda = cursor.pointer(encoding)
                 function.instructions, function.instructions_end = data_end, end
                 found.append(function)
             cursor.pos = end
         return found
 
-    def _common(self, cursor: _Cursor, end: int) -> bool:
-        """Checks what the frames of several functions share; whether they name landing pads."""
+    def _common(self, cursor: _Cursor) -> int:
+        """Checks what the frames of several functions share.
+
+        Gives the encoding of pointers to tables of landing pads, 0 if they have none.
+        """
         version = cursor.byte()
         augmentation = cursor.data[cursor.pos : cursor.data.index(b"\0", cursor.pos)].decode()
         cursor.pos += len(augmentation) + 1
@@ -217,13 +226,16 @@ class ObjectFrames:
         if (version, code, data) != (1, 1, HERE.DATA_ALIGNMENT) or augmentation[:1] != "z":
             raise UnwindError(f"frames of version {version}{augmentation}, in units of {code}")
         cursor.uleb()
+        lsda = 0
         for letter in augmentation[1:]:
+            encoding = cursor.byte()
             if letter == "P":
-                cursor.byte()
-                cursor.pos += 4
-            elif letter not in "LR" or cursor.byte() != _PCREL_32:
+                cursor.pointer(encoding & ~_INDIRECT)
+            elif letter == "L" and encoding in _POINTERS:
+                lsda = encoding
+            elif letter != "R" or encoding != _PCREL_32:
                 raise UnwindError(f"frames with the augmentation {augmentation}")
-        return "L" in augmentation
+        return lsda
 
     def _frame(self, function: _Function) -> tuple[int, tuple[int, ...]]:
         """The offset of the CFA from the frame pointer, and where registers are saved.

@@ -1,6 +1,6 @@
 """What the parts of the runtime below LLVM have to know of the architecture, a module for each.
 
-Numbers, pieces of machine code and of assembler text: whoever needs one asks :func:`of` for an
+Numbers and pieces of machine code: whoever needs one asks :func:`of` for an
 architecture's module, or takes :data:`HERE`, this machine's. Stencils have their own
 (``codegen.baseline``). All is for Linux with glibc.
 """
@@ -44,6 +44,8 @@ class Arch(Protocol):
     ELF_MACHINE: int
     WIDE_RELOCATIONS: frozenset[int]
     """Those of 64 bits; all others have 32."""
+    ABSOLUTE_RELOCATIONS: frozenset[int]
+    """Those that depend on where the object is."""
     GOT_RELOCATIONS: frozenset[int]
     """Those whose target is a pointer to the symbol."""
     CALL_RELOCATIONS: frozenset[int]
@@ -71,8 +73,8 @@ class Arch(Protocol):
         None where they do that by themselves.
         """
 
-    def lazy_entry(self) -> list[str]:
-        """Assembler text of ``ww_lazy_entry``: see ``codegen.llvm.native_calls``."""
+    def lazy_entry(self) -> str:
+        """LLVM IR of ``ww_lazy_entry``: see ``codegen.llvm.native_calls``."""
 
     def lazy_bridge(self, compiler: int, entry: int) -> bytes:
         """Machine code that goes on to ``entry``, as ``ww_lazy_entry`` expects it.
@@ -86,8 +88,8 @@ class Arch(Protocol):
         Each is ``LAZY_THUNK_SIZE`` bytes; they lead to ``bridge``, which is at a lower address.
         """
 
-    def throw_entry(self, frame: int, pc: int, stack: int, size: int) -> list[str]:
-        """Assembler text of ``ww_throw``: see ``codegen.llvm.native_throw``.
+    def throw_entry(self, frame: int, pc: int, stack: int, size: int) -> str:
+        """LLVM IR of ``ww_throw``: see ``codegen.llvm.native_throw``.
 
         Offsets into a register file of ``size`` bytes, which begins with the saved registers.
         """

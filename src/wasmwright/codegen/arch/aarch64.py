@@ -11,6 +11,8 @@ from array import array
 from collections.abc import Callable
 from typing import Final
 
+from wasmwright.codegen.arch import a64
+
 _INTEGERS: Final = range(19, 29)  # x19 to x28
 _FLOATS: Final = range(8, 16)  # d8 to d15
 
@@ -49,6 +51,7 @@ _SCALES: Final[dict[int, int]] = {
     _R_LD64_GOT_LO12_NC: 3,
 }
 WIDE_RELOCATIONS: Final = frozenset({_R_ABS64, _R_PREL64})
+ABSOLUTE_RELOCATIONS: Final = frozenset({_R_ABS64, _R_ABS32})
 GOT_RELOCATIONS: Final = frozenset({_R_ADR_GOT_PAGE, _R_LD64_GOT_LO12_NC})
 CALL_RELOCATIONS: Final = frozenset({_R_CALL26, _R_JUMP26})
 
@@ -70,9 +73,9 @@ def relocate(image: bytearray, at: int, kind: int, target: int, place: int) -> b
         return True
     word = int.from_bytes(image[at : at + 4], "little")
     if kind in (_R_CALL26, _R_JUMP26):
-        word |= _signed(target - place, 28) >> 2
+        word |= a64.signed(target - place, 28) >> 2
     elif kind in (_R_ADR_PREL_PG_HI21, _R_ADR_GOT_PAGE):
-        pages = _signed((target & -4096) - (place & -4096), 33) >> 12
+        pages = a64.signed((target & -4096) - (place & -4096), 33) >> 12
         word |= (pages & 3) << 29 | pages >> 2 << 5
     elif kind == _R_ADD_ABS_LO12_NC:
         word |= (target & 4095) << 10
@@ -84,12 +87,6 @@ def relocate(image: bytearray, at: int, kind: int, target: int, place: int) -> b
         return False
     image[at : at + 4] = word.to_bytes(4, "little")
     return True
-
-
-def _signed(value: int, bits: int) -> int:
-    if not -(1 << bits - 1) <= value < 1 << bits - 1:
-        raise ValueError("a relative address does not reach")
-    return value & (1 << bits) - 1
 
 
 _SYS_MEMBARRIER: Final = 283
@@ -113,35 +110,47 @@ def instruction_cache() -> Callable[[int, int], None]:
     return see
 
 
-def lazy_entry() -> list[str]:
+def lazy_entry() -> str:
     """A thunk has put the function's number in w16, the bridge the callable in x15, neither of
     which the calling convention uses.
     """
     integers = [(2 * i, 16 * i) for i in range(4)]
     vectors = [(2 * i, 64 + 32 * i) for i in range(4)]
-    return [
-        ".text",
-        ".globl ww_lazy_entry",
-        ".type ww_lazy_entry, @function",
-        ".p2align 4",
-        "ww_lazy_entry:",
-        "stp x29, x30, [sp, #-16]!",
-        "mov x29, sp",
-        "sub sp, sp, #192",
-        *(f"stp x{i}, x{i + 1}, [sp, #{at}]" for i, at in integers),
-        *(f"stp q{i}, q{i + 1}, [sp, #{at}]" for i, at in vectors),
-        "mov x2, x0",
-        "mov x0, x15",
-        "mov w1, w16",
-        "bl ww_lazy",
-        "mov x16, x0",
-        *(f"ldp q{i}, q{i + 1}, [sp, #{at}]" for i, at in vectors),
-        *(f"ldp x{i}, x{i + 1}, [sp, #{at}]" for i, at in integers),
-        "mov sp, x29",
-        "ldp x29, x30, [sp], #16",
-        "br x16",
-        ".size ww_lazy_entry, . - ww_lazy_entry",
+    before = [
+        a64.PUSH_FRAME,
+        a64.add(a64.FP, a64.SP, 0),
+        a64.subtract(a64.SP, a64.SP, 192),
+        *(a64.store_pair(a64.X, i, i + 1, a64.SP, at) for i, at in integers),
+        *(a64.store_pair(a64.Q, i, i + 1, a64.SP, at) for i, at in vectors),
+        a64.move(2, 0),
+        a64.move(0, 15),
+        a64.move32(1, 16),
     ]
+    after = [
+        a64.move(16, 0),
+        *(a64.load_pair(a64.Q, i, i + 1, a64.SP, at) for i, at in vectors),
+        *(a64.load_pair(a64.X, i, i + 1, a64.SP, at) for i, at in integers),
+        a64.add(a64.SP, a64.FP, 0),
+        a64.POP_FRAME,
+        a64.branch_to(16),
+    ]
+    return _calling("ww_lazy_entry", before, "ww_lazy", after)
+
+
+def _calling(name: str, before: list[int], callee: str, after: list[int]) -> str:
+    """IR for a function of our own instructions around a call.
+
+    (As data: for assembler text LLVM needs a part that llvmlite only has for the machine it is on.)
+    """
+    distance = a64.CALL_NEAR_SIZE + 4 * len(after)
+    words = [*before, *a64.call_near(distance), *after]
+    here = f"ptrtoint (ptr getelementptr (i8, ptr @{name}, i64 {4 * len(words)}) to i64)"
+    return f"""
+@{name} = constant {{ [{len(words)} x i32], i32 }} {{
+  [{len(words)} x i32] [{", ".join(f"i32 {word}" for word in words)}],
+  i32 trunc (i64 sub (i64 ptrtoint (ptr @{callee} to i64), i64 {here}) to i32)
+}}, align 16
+"""
 
 
 _MOVZ_W16: Final = 0x52800010
@@ -166,7 +175,7 @@ def lazy_thunks(count: int, at: int, bridge: int) -> bytes:
     # Distances are negative, and of 26 bits.
     first = _B + (1 << 26) + (bridge - (at + 8)) // 4
     if count:
-        _signed(bridge - (at + size * count), 28)
+        a64.signed(bridge - (at + size * count), 28)
     words[2::4] = array("I", range(first, first - size // 4 * count, -size // 4))
     return words.tobytes()
 
@@ -176,34 +185,29 @@ def lazy_bridge(compiler: int, entry: int) -> bytes:
     return _jump_with_x15(17, compiler, entry)
 
 
-def throw_entry(frame: int, pc: int, stack: int, size: int) -> list[str]:
+def throw_entry(frame: int, pc: int, stack: int, size: int) -> str:
     """The exception and 0 end up in x0 and x1."""
-    saved = [(f"x{i}", f"x{i + 1}") for i in _INTEGERS[::2]]
-    saved += [(f"d{i}", f"d{i + 1}") for i in _FLOATS[::2]]
-    return [
-        ".text",
-        ".globl ww_throw",
-        ".type ww_throw, @function",
-        ".p2align 4",
-        "ww_throw:",
-        f"sub sp, sp, #{size}",
-        *(f"stp {one}, {two}, [sp, #{16 * i}]" for i, (one, two) in enumerate(saved)),
-        f"str x29, [sp, #{frame}]",
-        f"str x30, [sp, #{pc}]",
-        "stp x29, x30, [sp, #-16]!",
-        "mov x29, sp",
-        "add x2, sp, #16",
-        "bl ww_unwind",
-        "add sp, sp, #16",
-        *(f"ldp {one}, {two}, [sp, #{16 * i}]" for i, (one, two) in enumerate(saved)),
-        f"ldr x29, [sp, #{frame}]",
-        f"ldr x16, [sp, #{pc}]",
-        f"ldr x17, [sp, #{stack}]",
-        "mov x1, xzr",
-        "mov sp, x17",
-        "br x16",
-        ".size ww_throw, . - ww_throw",
+    saved = [(a64.X, i) for i in _INTEGERS[::2]] + [(a64.D, i) for i in _FLOATS[::2]]
+    before = [
+        a64.subtract(a64.SP, a64.SP, size),
+        *(a64.store_pair(k, i, i + 1, a64.SP, 16 * n) for n, (k, i) in enumerate(saved)),
+        a64.store(a64.FP, a64.SP, frame),
+        a64.store(a64.LINK, a64.SP, pc),
+        a64.PUSH_FRAME,
+        a64.add(a64.FP, a64.SP, 0),
+        a64.add(2, a64.SP, 16),
     ]
+    after = [
+        a64.add(a64.SP, a64.SP, 16),
+        *(a64.load_pair(k, i, i + 1, a64.SP, 16 * n) for n, (k, i) in enumerate(saved)),
+        a64.load(a64.FP, a64.SP, frame),
+        a64.load(16, a64.SP, pc),
+        a64.load(17, a64.SP, stack),
+        a64.move(1, a64.ZERO),
+        a64.add(a64.SP, 17, 0),
+        a64.branch_to(16),
+    ]
+    return _calling("ww_throw", before, "ww_unwind", after)
 
 
 POINTER_JUMP_SIZE: Final = 8
@@ -211,7 +215,7 @@ POINTER_JUMP_SIZE: Final = 8
 
 def pointer_jump(distance: int) -> bytes:
     """Within a MiB."""
-    return _load(16, distance) + _branch(16)
+    return a64.code([a64.load_near(16, distance), a64.branch_to(16)])
 
 
 LOADED_JUMP_SIZE: Final = 32
@@ -224,15 +228,5 @@ def loaded_jump(value: int, target: int) -> bytes:
 
 def _jump_with_x15(register: int, value: int, target: int) -> bytes:
     words = value.to_bytes(8, "little") + target.to_bytes(8, "little")
-    code = _load(15, 16) + _load(register, 20) + _branch(register) + bytes(4)
-    return code + words
-
-
-def _load(register: int, distance: int) -> bytes:
-    """``ldr x<register>, . + distance``."""
-    return (0x58000000 | _signed(distance, 21) >> 2 << 5 | register).to_bytes(4, "little")
-
-
-def _branch(register: int) -> bytes:
-    """``br x<register>``."""
-    return (0xD61F0000 | register << 5).to_bytes(4, "little")
+    load = [a64.load_near(15, 16), a64.load_near(register, 20), a64.branch_to(register)]
+    return a64.code([*load, 0]) + words

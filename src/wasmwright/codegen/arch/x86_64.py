@@ -29,6 +29,7 @@ _R_PC64: Final = 24
 _R_GOTPCRELX: Final = 41
 _R_REX_GOTPCRELX: Final = 42
 WIDE_RELOCATIONS: Final = frozenset({_R_64, _R_PC64})
+ABSOLUTE_RELOCATIONS: Final = frozenset({_R_64, _R_32, _R_32S})
 GOT_RELOCATIONS: Final = frozenset({_R_GOTPCREL, _R_GOTPCRELX, _R_REX_GOTPCRELX})
 CALL_RELOCATIONS: Final = frozenset({_R_PLT32, _R_PC32})
 _RELATIVE: Final = GOT_RELOCATIONS | CALL_RELOCATIONS | {_R_PC64}
@@ -59,13 +60,13 @@ def instruction_cache() -> None:
     """It follows what is written."""
 
 
-def lazy_entry() -> list[str]:
+def lazy_entry() -> str:
     """A thunk has put the function's number in eax, the bridge the callable in r10, neither of
     which the calling convention uses.
     """
     vectors = [f"movups [rsp + {16 * i}], xmm{i}" for i in range(8)]
     restore = [f"movups xmm{i}, [rsp + {16 * i}]" for i in range(8)]
-    return [
+    return _assembled(
         ".intel_syntax noprefix",
         ".text",
         ".globl ww_lazy_entry",
@@ -99,7 +100,11 @@ def lazy_entry() -> list[str]:
         "jmp r11",
         ".size ww_lazy_entry, . - ww_lazy_entry",
         ".att_syntax",
-    ]
+    )
+
+
+def _assembled(*lines: str) -> str:
+    return "\n" + "".join(f'module asm "{line}"\n' for line in lines)
 
 
 # Of a thunk's four words, those that are not its number and its distance: a nop of three bytes and
@@ -128,10 +133,10 @@ def lazy_bridge(compiler: int, entry: int) -> bytes:
     return loaded_jump(compiler, entry)
 
 
-def throw_entry(frame: int, pc: int, stack: int, size: int) -> list[str]:
+def throw_entry(frame: int, pc: int, stack: int, size: int) -> str:
     """The exception and 0 end up in rax and rdx."""
     registers = ("rbx", "r12", "r13", "r14", "r15")
-    return [
+    return "\ndeclare void @ww_throw(ptr, ptr)\n" + _assembled(
         ".intel_syntax noprefix",
         ".text",
         ".globl ww_throw",
@@ -156,7 +161,7 @@ def throw_entry(frame: int, pc: int, stack: int, size: int) -> list[str]:
         "jmp rcx",
         ".size ww_throw, . - ww_throw",
         ".att_syntax",
-    ]
+    )
 
 
 POINTER_JUMP_SIZE: Final = 8

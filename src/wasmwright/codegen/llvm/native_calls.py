@@ -137,4 +137,4 @@ def _lazy_entry(arch: Arch) -> str:
     compiling callable in registers that the calling convention does not use. Saves every argument
     register, has the function compiled, and goes on into it as if it had been called.
     """
-    return "\n" + "".join(f'module asm "{line}"\n' for line in arch.lazy_entry())
+    return arch.lazy_entry()

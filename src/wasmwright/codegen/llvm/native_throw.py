@@ -56,10 +56,6 @@ class _File:
 # has them, which the walk reads.
 PERSONALITY: Final = "__gxx_personality_v0"
 
-_DECLARATIONS: Final = """
-declare void @ww_throw(ptr, ptr)
-"""
-
 
 def entry_size(arch: Arch) -> int:
     """Bytes of an entry of the table, a power of two."""
@@ -79,7 +75,6 @@ def throw_ir(arch: Arch = HERE) -> str:
     file = _File(arch)
     return "".join(
         (
-            _DECLARATIONS,
             _throw_entry(arch, file),
             _unwind(entry_size(arch), file),
             _uncaught(file),
@@ -92,8 +87,7 @@ def throw_ir(arch: Arch = HERE) -> str:
 
 def _throw_entry(arch: Arch, file: _File) -> str:
     """Stores the callee-saved registers, and goes on in the landing pad with those of its frame."""
-    body = arch.throw_entry(file.frame, file.pc, file.stack, file.size)
-    return "\n" + "".join(f'module asm "{line}"\n' for line in body)
+    return arch.throw_entry(file.frame, file.pc, file.stack, file.size)
 
 
 def _signed(f: Function, value: Value) -> Value:
