@@ -50,9 +50,14 @@ def load_pair(kind: tuple[int, int], one: int, two: int, base: int, offset: int)
     return store_pair(kind, one, two, base, offset) | _LOAD
 
 
-# stp x29, x30, [sp, -16]!; ldp x29, x30, [sp], 16
-PUSH_FRAME: Final = 0xA9BF7BFD
-POP_FRAME: Final = 0xA8C17BFD
+def push_frame(size: int) -> int:
+    """``stp x29, x30, [sp, -size]!``."""
+    return 0xA9807BFD | signed(-size // 8, 7) << 15
+
+
+def pop_frame(size: int) -> int:
+    """``ldp x29, x30, [sp], size``."""
+    return 0xA8C07BFD | signed(size // 8, 7) << 15
 
 
 def store(register: int, base: int, offset: int) -> int:

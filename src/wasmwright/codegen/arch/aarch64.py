@@ -117,7 +117,7 @@ def lazy_entry() -> str:
     integers = [(2 * i, 16 * i) for i in range(4)]
     vectors = [(2 * i, 64 + 32 * i) for i in range(4)]
     before = [
-        a64.PUSH_FRAME,
+        a64.push_frame(16),
         a64.add(a64.FP, a64.SP, 0),
         a64.subtract(a64.SP, a64.SP, 192),
         *(a64.store_pair(a64.X, i, i + 1, a64.SP, at) for i, at in integers),
@@ -131,7 +131,7 @@ def lazy_entry() -> str:
         *(a64.load_pair(a64.Q, i, i + 1, a64.SP, at) for i, at in vectors),
         *(a64.load_pair(a64.X, i, i + 1, a64.SP, at) for i, at in integers),
         a64.add(a64.SP, a64.FP, 0),
-        a64.POP_FRAME,
+        a64.pop_frame(16),
         a64.branch_to(16),
     ]
     return _calling("ww_lazy_entry", before, "ww_lazy", after)
@@ -193,7 +193,7 @@ def throw_entry(frame: int, pc: int, stack: int, size: int) -> str:
         *(a64.store_pair(k, i, i + 1, a64.SP, 16 * n) for n, (k, i) in enumerate(saved)),
         a64.store(a64.FP, a64.SP, frame),
         a64.store(a64.LINK, a64.SP, pc),
-        a64.PUSH_FRAME,
+        a64.push_frame(16),
         a64.add(a64.FP, a64.SP, 0),
         a64.add(2, a64.SP, 16),
     ]

@@ -202,7 +202,10 @@ def compile_functions(view: View, funcs: list[int], counting: Counting | None = 
     e.counted = counting
     made = Compiled()
     for func in funcs:
-        e.out.write(b"\xcc" * int(-len(e.out) & 15))
+        filled: int = -len(e.out) & 15
+        if e.words and filled < 4:
+            filled += 16
+        e.out.write(e.around.filler * filled)
         made.starts.append(len(e.out))
         _function(e, func)
         made.funcs.append(func)
@@ -241,6 +244,7 @@ def _function(e: Emitter, func: int) -> None:
     e.dead = False
     e.nesting = 0
     e.func = func
+    e.start = len(e.out)
     e.waiting = []
     e.landings = vec[i64]()
     e.used = vec[bool]()
@@ -261,8 +265,8 @@ def _function(e: Emitter, func: int) -> None:
     slow_paths(e)
     slots = e.base + (e.top + 1) * e.step
     slots = (slots + 15) & ~15
-    e.patch(size_at, slots)
-    e.patch(e.check_at, slots)
+    e.set_slots(size_at, slots)
+    e.write_literals()
     resolve_pads(e, slots)
 
 
@@ -279,6 +283,8 @@ def _body(e: Emitter) -> None:
             e.flush(0)
         if e.meter is not None:
             consume(e, opcode, e.meter)
+        if e.words:
+            e.island()
         handler: i64 = _HANDLERS[opcode]
         if handler == _LOCAL_GET:
             e.local_get(reader.u32())

@@ -18,6 +18,7 @@ from mypy_extensions import i32, i64, u8
 
 from wasmwright.binary.reader import Reader
 from wasmwright.codegen.abi import Layout
+from wasmwright.codegen.baseline.around import Around
 from wasmwright.codegen.baseline.frame import Frame
 from wasmwright.codegen.baseline.library import (
     TYPE_F32,
@@ -27,6 +28,7 @@ from wasmwright.codegen.baseline.library import (
     TYPE_V128,
     Library,
 )
+from wasmwright.codegen.baseline.literals import JUMP_MASK, JUMP_WORD, Literals, point
 from wasmwright.codegen.baseline.places import (
     CONSTANT,
     FRAME,
@@ -48,7 +50,6 @@ _TAKEN_AT: Final = 11
 _FIXUP_FIRST_AT: Final = 12
 _FIXUP_COUNT_AT: Final = 14
 _MAX_INT_CONSTANT: Final = (1 << 31) - 1  # that a hole has room for in an operand of 64 bits
-_KEPT_PINS: Final = 1  # what a callee keeps of the pinned registers
 FLUSH_AT: Final = 64  # operands that may be anywhere; more are put into the frame
 
 CELL_SIZE: Final = 16  # see `dev/stencils/families.py`: counters
@@ -62,6 +63,9 @@ class Emitter:
     def __init__(self, view: View) -> None:
         self.view: View = view
         self.library: Library = view.library
+        self.around: Around = view.library.around
+        self.words: bool = self.around.words
+        self.kept_pins: i64 = self.around.kept_pins
         self.module: Module = view.module
         self.layout: Layout = view.layout
         self.reader: Reader = Reader(view.data, 0, 0, _ALL_FEATURES)
@@ -108,7 +112,10 @@ class Emitter:
         self.meter: Meter | None = None  # of code that consumes fuel
         self.charge_at: i64 = 0  # where the cost of the present stretch is to be written
         self.func: int = 0
+        self.start: i64 = 0  # where it begins
         self.check_at: i64 = 0  # where the check of the stack has the size of the slots
+        # What instructions that load a literal wait for.
+        self.literals: Literals = Literals()
 
     # Code
 
@@ -160,11 +167,13 @@ class Emitter:
                 target = kind - FIRST_TARGET
                 if target == library.cell_target:
                     addend += self.cell * CELL_SIZE
+                if self.words and self.literals.refer(self.out, place, target, addend, library):
+                    continue
                 write_i32_le(self.shared, i32(place))
                 write_i32_le(self.shared, i32(target))
                 write_i32_le(self.shared, i32(addend))
             elif kind == HOLE_NEXT:
-                self.patch(place, end - place + addend)
+                self.aim(place, end)
             elif kind == 0:
                 self.patch(place, a + addend)
             elif kind == 1:
@@ -177,6 +186,20 @@ class Emitter:
                 self.patch(place, more + addend)
 
     def patch(self, place: i64, value: i64) -> None:
+        """Fills a hole with 32 bits."""
+        if self.words:
+            self.literals.fill(self.out, place, value)
+        else:
+            self.write32(place, value)
+
+    def aim(self, place: i64, target: i64) -> None:
+        """Has the jump whose distance is at a place go to another place in the code."""
+        if self.words:
+            self.write32(place, JUMP_WORD | (((target - place) >> 2) & JUMP_MASK))
+        else:
+            self.write32(place, target - place - 4)
+
+    def write32(self, place: i64, value: i64) -> None:
         """Writes 32 bits into the code."""
         out = self.out
         out[place] = u8(value & 0xFF)
@@ -201,6 +224,28 @@ class Emitter:
         )
         self.sites.append(site)
         self.waiting.append(site)
+
+    def set_slots(self, size_at: i64, slots: i64) -> None:
+        """Writes the size of the function's slots where its head needs it."""
+        if self.words:
+            self.write32(self.start - 4, slots)
+            point(self.out, self.check_at, self.start - 4)
+            point(self.out, size_at, self.start - 4)
+        else:
+            self.write32(size_at, slots)
+            self.write32(self.check_at, slots)
+
+    def write_literals(self) -> None:
+        """Writes the literals that are waited for, where control does not come."""
+        self.literals.write(self.out, self.shared)
+
+    def island(self) -> None:
+        """Writes them before they are too far away, in the middle of the code."""
+        if self.literals.far(len(self.out)):
+            over: i64 = len(self.out)
+            self.out.write(self.around.jump)
+            self.write_literals()
+            self.aim(over, len(self.out))
 
     def taken(self, number: i64, start: i64) -> i64:
         """Where a stencil that branches has the distance of its target."""
@@ -397,7 +442,7 @@ class Emitter:
 
     def lose(self) -> None:
         """Notes that something was called: only what callees keep is still in registers."""
-        self.valid &= _KEPT_PINS
+        self.valid &= self.kept_pins
 
     def flush(self, params: i64) -> None:
         """At the start of a block: operands are in their slots, or constants below ``params``."""
