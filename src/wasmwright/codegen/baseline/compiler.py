@@ -27,7 +27,7 @@ from wasmwright.codegen.baseline.control import (
     open_function,
 )
 from wasmwright.codegen.baseline.emitter import FLUSH_AT, Emitter
-from wasmwright.codegen.baseline.ends import head, slow_paths
+from wasmwright.codegen.baseline.ends import head, set_slots, slow_paths
 from wasmwright.codegen.baseline.exceptions import (
     end_of_try,
     exception_instruction,
@@ -43,12 +43,14 @@ from wasmwright.codegen.baseline.library import (
     no_stencils,
     type_code,
 )
+from wasmwright.codegen.baseline.literals import MOST
 from wasmwright.codegen.baseline.operations import apply
 from wasmwright.codegen.baseline.pins import choose_pins
 from wasmwright.codegen.baseline.places import CONSTANT
 from wasmwright.codegen.baseline.sites import Counting, Site
 from wasmwright.codegen.baseline.view import View
 from wasmwright.codegen.fuel import Meter
+from wasmwright.errors import CompileError
 from wasmwright.isa import BY_SLOT, INSTRUCTIONS, SLOTS, slot
 from wasmwright.model.parts import Code
 
@@ -263,10 +265,12 @@ def _function(e: Emitter, func: int) -> None:
         open_charge(e, e.meter)
     _body(e)
     slow_paths(e)
+    if e.words and len(e.out) - e.start > MOST:
+        raise CompileError(f"the code of function {func} is too long: {len(e.out) - e.start} bytes")
     slots = e.base + (e.top + 1) * e.step
     slots = (slots + 15) & ~15
-    e.set_slots(size_at, slots)
-    e.write_literals()
+    set_slots(e, size_at, slots)
+    e.literals.write(e.out, e.shared)
     resolve_pads(e, slots)
 
 
@@ -281,10 +285,9 @@ def _body(e: Emitter) -> None:
             continue
         if e.height - e.flushed > FLUSH_AT:
             e.flush(0)
+        e.island()
         if e.meter is not None:
             consume(e, opcode, e.meter)
-        if e.words:
-            e.island()
         handler: i64 = _HANDLERS[opcode]
         if handler == _LOCAL_GET:
             e.local_get(reader.u32())

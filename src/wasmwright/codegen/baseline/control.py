@@ -366,6 +366,7 @@ def _br_table(e: Emitter) -> None:
             _settle(e, frame)
             jump(e, frame)
             e.valid = kept
+            e.island()
         _point(e, place, origin, ways[depth])
     _die(e)
 

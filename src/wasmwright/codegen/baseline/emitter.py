@@ -14,7 +14,7 @@ from typing import Final
 
 from librt.strings import BytesWriter, read_i16_le, read_i32_le, write_i32_le
 from librt.vecs import append, vec
-from mypy_extensions import i32, i64, u8
+from mypy_extensions import i32, i64
 
 from wasmwright.binary.reader import Reader
 from wasmwright.codegen.abi import Layout
@@ -28,7 +28,7 @@ from wasmwright.codegen.baseline.library import (
     TYPE_V128,
     Library,
 )
-from wasmwright.codegen.baseline.literals import JUMP_MASK, JUMP_WORD, Literals, point
+from wasmwright.codegen.baseline.literals import JUMP_MASK, JUMP_WORD, Literals, put_word
 from wasmwright.codegen.baseline.places import (
     CONSTANT,
     FRAME,
@@ -114,7 +114,6 @@ class Emitter:
         self.func: int = 0
         self.start: i64 = 0  # where it begins
         self.check_at: i64 = 0  # where the check of the stack has the size of the slots
-        # What instructions that load a literal wait for.
         self.literals: Literals = Literals()
 
     # Code
@@ -201,11 +200,7 @@ class Emitter:
 
     def write32(self, place: i64, value: i64) -> None:
         """Writes 32 bits into the code."""
-        out = self.out
-        out[place] = u8(value & 0xFF)
-        out[place + 1] = u8((value >> 8) & 0xFF)
-        out[place + 2] = u8((value >> 16) & 0xFF)
-        out[place + 3] = u8((value >> 24) & 0xFF)
+        put_word(self.out, place, value)
 
     def emit_cell(self, number: i64, cell: i64, a: i64, b: i64, c: i64) -> i64:
         """Appends a stencil that refers to a cell; where it begins."""
@@ -225,26 +220,12 @@ class Emitter:
         self.sites.append(site)
         self.waiting.append(site)
 
-    def set_slots(self, size_at: i64, slots: i64) -> None:
-        """Writes the size of the function's slots where its head needs it."""
-        if self.words:
-            self.write32(self.start - 4, slots)
-            point(self.out, self.check_at, self.start - 4)
-            point(self.out, size_at, self.start - 4)
-        else:
-            self.write32(size_at, slots)
-            self.write32(self.check_at, slots)
-
-    def write_literals(self) -> None:
-        """Writes the literals that are waited for, where control does not come."""
-        self.literals.write(self.out, self.shared)
-
     def island(self) -> None:
-        """Writes them before they are too far away, in the middle of the code."""
-        if self.literals.far(len(self.out)):
+        """Writes the literals before they are too far away, in the middle of the code."""
+        if self.words and self.literals.far(len(self.out)):
             over: i64 = len(self.out)
             self.out.write(self.around.jump)
-            self.write_literals()
+            self.literals.write(self.out, self.shared)
             self.aim(over, len(self.out))
 
     def taken(self, number: i64, start: i64) -> i64:
@@ -304,9 +285,8 @@ class Emitter:
     def drop(self) -> None:
         """Removes the top operand."""
         height = self.height - 1
-        kind = self.kinds[height]
-        if kind & 15 == REGISTER:
-            if kind >> 4 >= TYPE_F32:
+        if self.kinds[height] & 15 == REGISTER:
+            if self.kinds[height] >> 4 >= TYPE_F32:
                 self.floats -= 1
             else:
                 self.ints -= 1
@@ -521,13 +501,3 @@ class Emitter:
         self.drop()
         if keep:
             self.push(valtype << 4 | home, offset)
-
-
-__all__ = [
-    "TYPE_F32",
-    "TYPE_F64",
-    "TYPE_I32",
-    "TYPE_I64",
-    "TYPE_V128",
-    "Emitter",
-]

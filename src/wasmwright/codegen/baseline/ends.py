@@ -43,6 +43,18 @@ def slow_paths(e: Emitter) -> None:
         e.island()
 
 
+def set_slots(e: Emitter, size_at: i64, slots: i64) -> None:
+    """Writes the size of the function's slots where its head needs it."""
+    if e.words:
+        literal = e.start - 4
+        e.write32(literal, slots)
+        point(e.out, e.check_at, literal)
+        point(e.out, size_at, literal)
+    else:
+        e.write32(size_at, slots)
+        e.write32(e.check_at, slots)
+
+
 def head(e: Emitter, params: Side, count: i64) -> i64:
     """A function's head; where the size of its slots is to be written."""
     library = e.library

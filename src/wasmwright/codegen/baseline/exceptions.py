@@ -218,6 +218,7 @@ def _test(e: Emitter, frame: Frame, tag: int) -> None:
 def _clauses(e: Emitter, frame: Frame) -> None:
     """The clauses of a ``try_table``, and what goes on if none fits."""
     for kind, tag, depth in frame.clauses:
+        e.island()
         if tag != _NO_TAG:
             _test(e, frame, tag)
         if kind == CATCH_REF or kind == CATCH_ALL_REF:

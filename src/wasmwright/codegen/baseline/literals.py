@@ -16,6 +16,7 @@ from wasmwright.codegen.baseline.library import Library
 
 JUMP_WORD: Final = 0x14000000  # b
 JUMP_MASK: Final = (1 << 26) - 1
+MOST: Final = 100 << 20  # bytes of a function, all of which its jumps reach
 
 _MOVZ: Final = 0x52800000  # into a register of 32 bits; the rest of it becomes zero
 _MOVZ_HIGH: Final = 0x52A00000
@@ -33,7 +34,8 @@ def _word(out: BytesWriter, place: i64) -> i64:
     return low | i64(out[place + 2]) << 16 | i64(out[place + 3]) << 24
 
 
-def _write(out: BytesWriter, place: i64, word: i64) -> None:
+def put_word(out: BytesWriter, place: i64, word: i64) -> None:
+    """Writes 32 bits."""
     out[place] = u8(word & 0xFF)
     out[place + 1] = u8((word >> 8) & 0xFF)
     out[place + 2] = u8((word >> 16) & 0xFF)
@@ -43,16 +45,17 @@ def _write(out: BytesWriter, place: i64, word: i64) -> None:
 def point(out: BytesWriter, place: i64, literal: i64) -> None:
     """Has the hole at a place load 32 bits that stand near it."""
     register = _word(out, place) & 31
-    _write(out, place, _LOAD | (((literal - place) >> 2) & 0x7FFFF) << 5 | register)
+    put_word(out, place, _LOAD | (((literal - place) >> 2) & 0x7FFFF) << 5 | register)
 
 
 class Literals:
     """Those of a function that have yet to be written."""
 
     def __init__(self) -> None:
+        # Of the instructions: where they are, and what they load.
         self.places: vec[i64] = vec[i64]()
         self.values: list[bytes] = []
-        # Of addresses of shared places: which, and what is added.
+        # Of addresses of shared places: which, and what is added; else -1.
         self.targets: vec[i64] = vec[i64]()
         self.addends: vec[i64] = vec[i64]()
 
@@ -67,13 +70,13 @@ class Literals:
         value = value & 0xFFFFFFFF
         register = _word(out, place) & 31
         if value < 1 << 16:
-            _write(out, place, _MOVZ | value << 5 | register)
+            put_word(out, place, _MOVZ | value << 5 | register)
         elif value & 0xFFFF == 0:
-            _write(out, place, _MOVZ_HIGH | (value >> 16) << 5 | register)
+            put_word(out, place, _MOVZ_HIGH | (value >> 16) << 5 | register)
         elif value >= 0xFFFF0000:
-            _write(out, place, _MOVN | (value ^ 0xFFFFFFFF) << 5 | register)
+            put_word(out, place, _MOVN | (value ^ 0xFFFFFFFF) << 5 | register)
         else:
-            _write(out, place, _LOAD | register)
+            put_word(out, place, _LOAD | register)
             self._add(place, int(value).to_bytes(4, "little"), _NONE, 0)
 
     def refer(
@@ -100,7 +103,8 @@ class Literals:
             place = self.places[i]
             at: i64 = len(out)
             out.write(self.values[i])
-            _write(out, place, _word(out, place) | (((at - place) >> 2) & 0x7FFFF) << 5)
+            assert at - place < _REACH
+            put_word(out, place, _word(out, place) | (((at - place) >> 2) & 0x7FFFF) << 5)
             if self.targets[i] != _NONE:
                 write_i32_le(shared, i32(at))
                 write_i32_le(shared, i32(self.targets[i]))
