@@ -35,7 +35,7 @@ def _into_runtime(slot: int) -> bytes:
     return a64.code([*words, a64.load(16, 16, slot), a64.branch_to(16)])
 
 
-AROUND: Final = Around(
+AROUND: Final[Around] = Around(
     words=True,
     head=a64.code(
         [

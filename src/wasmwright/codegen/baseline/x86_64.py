@@ -17,7 +17,7 @@ assert CTX_RT == 0
 # lea rsp, [rbp - 40]; pop r15 to r12, rbx, rbp
 _GIVE_BACK: Final = bytes.fromhex("488d65d8 415f 415e 415d 415c 5b 5d")
 
-AROUND: Final = Around(
+AROUND: Final[Around] = Around(
     words=False,
     # push rbp; mov rbp, rsp; push rbx, r12 to r15; mov r12, rdi (ctx); mov r13, rsp
     head=bytes.fromhex("55 4889e5 53 4154 4155 4156 4157 4989fc 4989e5"),
