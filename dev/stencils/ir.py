@@ -26,16 +26,18 @@ ARCH = ""
 FLOATS = registers.FLOATS
 NAMES: tuple[str, ...] = ()
 C_PARAMS: tuple[str, ...] = ()
+C_RESULTS: tuple[str, str] = ("", "")
 KEPT: tuple[str, ...] = ()
 SCRATCH: frozenset[str] = frozenset()
 
 
 def use(arch: str) -> None:
     """Has stencils made for an architecture from now on."""
-    global ARCH, NAMES, C_PARAMS, KEPT, SCRATCH
+    global ARCH, NAMES, C_PARAMS, C_RESULTS, KEPT, SCRATCH
     found = registers.ALL[arch]
     ARCH, NAMES = arch, found.integers + FLOATS
-    C_PARAMS, KEPT, SCRATCH = found.parameters, found.kept, found.scratch
+    C_PARAMS, C_RESULTS = found.parameters, found.results
+    KEPT, SCRATCH = found.kept, found.scratch
 
 
 def _type(name: str) -> str:

@@ -12,10 +12,9 @@ from wasmwright import errors, tuning
 from wasmwright.codegen import arch, cpu, vm
 from wasmwright.codegen.abi import Layout
 from wasmwright.codegen.baseline.compiler import Compiled, compile_functions
-from wasmwright.codegen.baseline.emitter import CELL_SIZE
 from wasmwright.codegen.baseline.library import Library, open_library
 from wasmwright.codegen.baseline.relocate import relocated, relocated_words
-from wasmwright.codegen.baseline.sites import Counting
+from wasmwright.codegen.baseline.sites import CELL_SIZE, Counting
 from wasmwright.codegen.baseline.view import View
 from wasmwright.codegen.options import Options
 from wasmwright.codegen.unwind import CallSite

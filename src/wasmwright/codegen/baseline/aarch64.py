@@ -74,6 +74,7 @@ AROUND: Final[Around] = Around(
     land=a64.code([a64.add(_FRAME, a64.SP, 0)]),
     filler=b"\0",
     kept_pins=0b1111,
+    apart=True,
     frame_address=_SIZE,
     saved=tuple(16 + 8 * i - _SIZE for i in range(2 * len(_SAVED))),
     first_slot=-_SIZE,

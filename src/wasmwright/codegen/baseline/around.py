@@ -30,6 +30,7 @@ class Around:
         land: bytes,
         filler: bytes,
         kept_pins: int,
+        apart: bool,
         frame_address: int,
         saved: tuple[int, ...],
         first_slot: int,
@@ -62,6 +63,9 @@ class Around:
         self.filler: bytes = filler
         # Bits: which of the pinned registers a callee keeps.
         self.kept_pins: int = kept_pins
+        # Whether no register of a parameter is one of an operand's or a local's; else they are the
+        # same as on x86-64 (see `arguments`).
+        self.apart: bool = apart
         # From the frame pointer: the canonical frame address; from there: where registers are
         # saved, and where the slots end.
         self.frame_address: int = frame_address

@@ -38,7 +38,7 @@ from wasmwright.codegen.baseline.places import (
     REGISTER,
     REGISTERS,
 )
-from wasmwright.codegen.baseline.sites import Counting, Site
+from wasmwright.codegen.baseline.sites import CELL_SIZE, Counting, Site
 from wasmwright.codegen.baseline.stencils import FIRST_TARGET, FIXUP_SIZE, RECORD_SIZE
 from wasmwright.codegen.baseline.view import EMPTY_SIDE, Side, View
 from wasmwright.codegen.fuel import Meter
@@ -51,8 +51,6 @@ _FIXUP_FIRST_AT: Final = 12
 _FIXUP_COUNT_AT: Final = 14
 _MAX_INT_CONSTANT: Final = (1 << 31) - 1  # that a hole has room for in an operand of 64 bits
 FLUSH_AT: Final = 64  # operands that may be anywhere; more are put into the frame
-
-CELL_SIZE: Final = 16  # see `dev/stencils/families.py`: counters
 
 _ALL_FEATURES: Final = (1 << 62) - 1
 
@@ -113,10 +111,8 @@ class Emitter:
         self.charge_at: i64 = 0  # where the cost of the present stretch is to be written
         self.func: int = 0
         self.start: i64 = 0  # where it begins
-        self.check_at: i64 = 0  # where the check of the stack has the size of the slots
+        self.check_at: i64 = 0  # where its check of the stack has the size of the slots
         self.literals: Literals = Literals()
-
-    # Code
 
     def emit(self, number: i64, a: i64, b: i64, c: i64, extra: i64, more: i64) -> i64:
         """Appends a stencil with its holes filled; where it begins."""

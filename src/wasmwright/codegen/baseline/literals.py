@@ -13,6 +13,7 @@ from librt.vecs import append, vec
 from mypy_extensions import i32, i64, u8
 
 from wasmwright.codegen.baseline.library import Library
+from wasmwright.errors import CompileError
 
 JUMP_WORD: Final = 0x14000000  # b
 JUMP_MASK: Final = (1 << 26) - 1
@@ -103,7 +104,8 @@ class Literals:
             place = self.places[i]
             at: i64 = len(out)
             out.write(self.values[i])
-            assert at - place < _REACH
+            if at - place >= _REACH:
+                raise CompileError(f"code of {at - place} bytes without a place for its numbers")
             put_word(out, place, _word(out, place) | (((at - place) >> 2) & 0x7FFFF) << 5)
             if self.targets[i] != _NONE:
                 write_i32_le(shared, i32(at))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
+
+CELL_SIZE: Final = 16  # see `dev/stencils/between.py`: counters
 
 
 class Counting:

@@ -36,6 +36,7 @@ AROUND: Final[Around] = Around(
     land=bytes.fromhex("4989e5"),  # mov r13, rsp
     filler=b"\xcc",
     kept_pins=1,
+    apart=False,
     frame_address=16,
     saved=(-24, -32, -40, -48, -56),  # rbx, r12 to r15
     first_slot=-56,
