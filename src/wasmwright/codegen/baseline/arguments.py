@@ -64,9 +64,12 @@ def pass_arguments(e: Emitter, params: Side, operand: bool) -> None:
 
 def _settle(e: Emitter, params: Side, base: i64) -> None:
     """Has arguments in the frame that are passed from there, while that may still move others."""
+    many = _are_many(params)
     for i in range(params.count):
         at = base + i
-        if params.places[i] >= 0 or params.types[i] >= TYPE_F32:
+        if many and params.places[i] >= 0:
+            e.put(at)
+        elif params.places[i] >= 0 or params.types[i] >= TYPE_F32:
             store_operand(e, at)
         elif e.kinds[at] & 15 == CONSTANT and not e.fits(at):
             e.put(at)
@@ -85,9 +88,14 @@ def _store_below(e: Emitter, base: i64) -> None:
             e.kinds[i] = kind & ~15 | FRAME
 
 
+def _are_many(params: Side) -> bool:
+    """Whether what goes through the area is copied from the operands' own slots."""
+    return params.count > PARAM_INTS + PARAM_FLOATS + MANY
+
+
 def _pass_in_area(e: Emitter, params: Side, base: i64) -> None:
     places = params.places
-    if params.count > PARAM_INTS + PARAM_FLOATS + MANY:
+    if _are_many(params):
         to_area(e, params, e.slot(base))
         return
     library = e.library
