@@ -78,8 +78,8 @@ class CallSite:
 class _Rule(NamedTuple):
     """How the CFA is computed somewhere in a function, and whether its frame pointer is set."""
 
-    register: int = _SP
-    offset: int = HERE.CALL_PUSHES
+    register: int
+    offset: int
     framed: bool = False
 
     def of(self, register: int, offset: int) -> _Rule:
@@ -161,7 +161,7 @@ class ObjectFrames:
         function = self._functions[at]
         cursor = self._frames
         cursor.pos = function.instructions
-        place, rule, kept = function.start, _Rule(), []
+        place, rule, kept = function.start, _Rule(_SP, HERE.CALL_PUSHES), []
         while cursor.pos < function.instructions_end:
             code = cursor.byte()
             size = _ADVANCES.get(code)
