@@ -7,7 +7,9 @@
 #     dev/aarch64.sh python -m wasmwright run --invoke add math.wasm 2 3
 #     dev/aarch64.sh python -m pytest -q -p no:cacheprovider tests/spec -k "guard and core/i32.wast"
 #
-# The package is that of this checkout, uncompiled, and slow: a script of the suite takes seconds.
+# The package is that of this checkout, uncompiled, and slow: a script of the suite takes seconds. Give
+# each script a process of its own: qemu 7.2 keeps memory for every page of address space that was
+# ever reserved, and runs out of it after a hundred. Tests that start another Python fail here.
 # qemu-user shows wrong code, not what is peculiar to hardware: caches of instructions, the order of
 # memory accesses, stores that fault halfway.
 set -euo pipefail
