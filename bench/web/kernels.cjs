@@ -1,16 +1,29 @@
-// Runs one of the benchmark programs in this engine: node kernels.cjs native|LIBRARY PROGRAM.wasm [SIZE]
+// Runs one of the benchmark programs in this engine:
+// node kernels.cjs native|LIBRARY wall|cpu PROGRAM.wasm [SIZE]
 //
-// The program times its own kernel and prints `time_ns` on stderr; that line is what is printed here,
-// with a digest of what it wrote to stdout. The WASI functions are just those the programs call.
+// LIBRARY is a file that has `install`, as ours, or exports a `WebAssembly`. The program times its own
+// kernel, by the clock or by the process's processor time, and prints `time_ns` on stderr; that is
+// printed here, with a digest of what it wrote to stdout. The WASI functions are those the programs call.
 "use strict";
 const { readFileSync } = require("node:fs");
 const { createHash } = require("node:crypto");
 const { resolve } = require("node:path");
+const { pathToFileURL } = require("node:url");
 
-const [library, path, ...args] = process.argv.slice(2);
-if (library !== "native") {
+const [library, clock, path, ...args] = process.argv.slice(2);
+
+async function setEngine() {
+  if (library === "native") return;
   delete globalThis.WebAssembly;
-  require(resolve(library)).install(globalThis);
+  const found = await import(pathToFileURL(resolve(library)).href);
+  if (found.WebAssembly) globalThis.WebAssembly = found.WebAssembly;
+  else found.default.install(globalThis);
+}
+
+function now() {
+  if (clock === "wall") return process.hrtime.bigint();
+  const { user, system } = process.cpuUsage();
+  return BigInt(user + system) * 1000n;
 }
 
 class Exit extends Error {}
@@ -40,7 +53,7 @@ const wasi = {
   environ_sizes_get: (count, size) => sizes([], count, size),
   environ_get: () => 0,
   clock_time_get(id, precision, result) {
-    view().setBigUint64(result, process.hrtime.bigint(), true);
+    view().setBigUint64(result, now(), true);
     return 0;
   },
   fd_fdstat_get(fd, result) {
@@ -64,19 +77,24 @@ const wasi = {
 };
 const imports = new Proxy(wasi, { get: (target, name) => target[name] || (() => 8) });
 
-const start = process.hrtime.bigint();
-const compiledModule = new WebAssembly.Module(readFileSync(path));
-const compiledAt = process.hrtime.bigint();
-const instance = new WebAssembly.Instance(compiledModule, { wasi_snapshot_preview1: imports });
-memory = instance.exports.memory;
-try {
-  instance.exports._start();
-} catch (error) {
-  if (!(error instanceof Exit)) throw error;
+async function main() {
+  await setEngine();
+  const start = now();
+  const compiledModule = new WebAssembly.Module(readFileSync(path));
+  const compiledAt = now();
+  const instance = new WebAssembly.Instance(compiledModule, { wasi_snapshot_preview1: imports });
+  memory = instance.exports.memory;
+  try {
+    instance.exports._start();
+  } catch (error) {
+    if (!(error instanceof Exit)) throw error;
+  }
+  const time = /time_ns (\d+)/.exec(output[2]);
+  console.log(JSON.stringify({
+    time_ns: time ? Number(time[1]) : null,
+    compile_ns: Number(compiledAt - start),
+    digest: createHash("sha256").update(output[1]).digest("hex").slice(0, 16),
+  }));
 }
-const time = /time_ns (\d+)/.exec(output[2]);
-console.log(JSON.stringify({
-  time_ns: time ? Number(time[1]) : null,
-  compile_ns: Number(compiledAt - start),
-  digest: createHash("sha256").update(output[1]).digest("hex").slice(0, 16),
-}));
+
+main();

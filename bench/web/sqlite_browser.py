@@ -30,6 +30,7 @@ def main() -> int:
     dist = options.folder / "dist"
     files = {
         "/worker.js": (HERE / "sqlite_worker.js").read_bytes(),
+        "/sqlite_work.js": (HERE / "sqlite_work.js").read_bytes(),
         "/wasmwright.js": library().encode(),
         **{
             f"/{name}": (dist / name).read_bytes()

@@ -8,7 +8,7 @@ import ir
 from families import ANYWHERE, PINS, TYPES, VARIABLE, Variant, lost
 from ir import go, hole, operand, pack, register, slot
 
-from wasmwright.codegen.abi import AREA_SLOT, CTX_MEMORIES, CTX_RT, RT_FUEL, RT_STACK_LIMIT
+from wasmwright.codegen.abi import AREA_SLOT, CTX_MEMORIES, CTX_RT, RT_FUEL
 from wasmwright.codegen.baseline.places import CONSTANT, FRAME, KINDS, PINNED, REGISTER, REGISTERS
 from wasmwright.codegen.llvm.lower_unit import llvm_type
 from wasmwright.errors import TRAP_FUEL, TRAP_STACK
@@ -79,7 +79,7 @@ def constants() -> Iterator[Variant]:
         yield Variant("const.v128", index, body + go("next", **{f"f{index}": "%v"}))
 
 
-_SIZES = (("64", "i64", "double"), ("128", "<2 x i64>", "<2 x i64>"))
+_WORDS = ("i64", "<2 x i64>")  # what a slot has, of either size
 
 
 def entries() -> Iterator[Variant]:
@@ -96,33 +96,26 @@ def entries() -> Iterator[Variant]:
         yield Variant("enter.vector", i, body + go("next", **every))
     body = f"%ba = getelementptr i8, ptr %ctx, i64 {CTX_MEMORIES}\n%b = load ptr, ptr %ba\n"
     yield Variant("base", 0, body + go("next", mem="%b", **every))
-    body = (
-        runtime + f"%la = getelementptr i8, ptr %rt, i64 {RT_STACK_LIMIT}\n%l = load i64, ptr %la\n"
-        f"%f = ptrtoint ptr %fr to i64\n%n = sub i64 %f, {hole('h0')}\n%o = icmp ult i64 %n, %l\n"
-        "br i1 %o, label %over, label %on, !prof !1\n"
-        f"over:\ncall preserve_nonecc void @ww_trap(ptr %ctx, i32 {TRAP_STACK}) noreturn cold\n"
-        f"unreachable\non:\n{go('next', **every)}"
-    )
-    yield Variant("check", 0, body)
+    body = f"call preserve_nonecc void @ww_trap(ptr %ctx, i32 {TRAP_STACK}) noreturn cold\n"
+    yield Variant("overflow", 0, body + "unreachable\n")
     yield Variant("zero", 0, slot("p", "h0") + "store i64 0, ptr %p\n" + go("next", **every))
     body = slot("p", "h0") + (
         f"call void @llvm.memset.p0.i64(ptr align 8 %p, i8 0, i64 {hole('h1')}, i1 false)\n"
     )
     yield Variant("zeros", 0, body + go("next"))
-    for i, (_, word, _) in enumerate(_SIZES):
-        area = runtime + f"%a = getelementptr i8, ptr %rt, i64 {hole('extra')}\n"
-        body = area + slot("p", "h0") + f"%v = load {word}, ptr %p, align 8\n"
-        body += f"store {word} %v, ptr %a, align 8\n"
-        yield Variant("area.put", i, body + go("next", **every))
-        body = area + slot("p", "h0") + f"%v = load {word}, ptr %a, align 8\n"
-        body += f"store {word} %v, ptr %p, align 8\n"
-        yield Variant("area.get", i, body + go("next", **every))
+    for i, valtype in enumerate(TYPES.values()):
+        area = runtime + f"%a = getelementptr i8, ptr %rt, i64 {hole('extra')}\n" + slot("p", "h0")
+        llvm = llvm_type(valtype)
+        for name, origin, target in (("put", "p", "a"), ("get", "a", "p")):
+            body = area + f"%v = load {llvm}, ptr %{origin}, align 8\n"
+            body += f"store {llvm} %v, ptr %{target}, align 8\n"
+            yield Variant(f"area.{name}", i, body + go("next", **every))
 
 
 def many() -> Iterator[Variant]:
     """The same for many slots at a time: to and from the argument area, and within the frame."""
     runtime = f"%ra = getelementptr i8, ptr %ctx, i64 {CTX_RT}\n%rt = load ptr, ptr %ra\n"
-    for i, (_, word, _) in enumerate(_SIZES):
+    for i, word in enumerate(_WORDS):
         step = 8 << i
         head = runtime + slot("p", "h0") + f"%a = getelementptr i8, ptr %rt, i64 {hole('extra')}\n"
         head += (

@@ -95,13 +95,6 @@ def test_no_engine_is_said(monkeypatch):
         ahead.translate(parse("(module)"), engine="node")
 
 
-def test_declarations_have_the_types_of_imports_and_exports():
-    text = ahead.declarations(parse(TEXT))
-    assert '"log": (x0: number, x1: bigint) => number;' in text
-    assert 'readonly "add": (x0: bigint, x1: bigint) => bigint;' in text
-    assert 'readonly "memory": Memory;' in text
-
-
 SHARED = """
 delete globalThis.WebAssembly;
 require(process.argv[1]).install();

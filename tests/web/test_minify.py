@@ -15,6 +15,16 @@ def test_comments_and_space_go_and_literals_stay():
     assert minify(code) == 'f("x  //y");g(`p  ${a}  q`);h(/\\/\\/ "[/]/);i(a- -b);'
 
 
+def test_a_regular_expression_in_a_template_stays():
+    assert minify('f(`${/8$/.test(a) ? "" : ",true"}`);') == 'f(`${/8$/.test(a)?"":",true"}`);'
+
+
+def test_variables_are_named_in_the_order_in_which_they_come():
+    assert minify("function f(first, second) { return second + second; }") == (
+        "function A(a,b){return b+b}"
+    )
+
+
 def test_variables_are_short_but_for_those_offered():
     assert minify(
         "function own(first) { return first + given; } function kept() { own(); }",

@@ -91,6 +91,16 @@ def read_opcode(reader: Reader) -> i64:
     raise MalformedError(f"illegal opcode {byte:02x} {code:02x}", pos)
 
 
+def next_opcode(reader: Reader) -> i64:
+    """As `read_opcode`, in code that was found valid."""
+    pos = reader.pos
+    byte: i64 = reader.data[pos]
+    if byte < _FIRST_PREFIX:
+        reader.pos = pos + 1
+        return byte
+    return read_opcode(reader)
+
+
 def skip_immediates(reader: Reader, opcode: i64) -> None:
     """Step over the immediates of the instruction in the slot ``opcode``."""
     shape: i64 = SHAPES[opcode]

@@ -46,7 +46,8 @@ def command(
 
     The result needs neither WebAssembly nor eval. Translating needs node or the package quickjs.
     """
-    from wasmwright.web.ahead import NoEngineError, declarations, es_module, shared_module
+    from wasmwright.web.ahead import NoEngineError, es_module, shared_module
+    from wasmwright.web.declarations import declarations
 
     if types and (output is None or output == "-"):
         raise click.UsageError("--types needs an output file: give one with -o")

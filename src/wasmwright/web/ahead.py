@@ -20,8 +20,6 @@ from typing import Any, Final
 from wasmwright.binary.decode import decode
 from wasmwright.binary.names import decode_names
 from wasmwright.errors import CompileError
-from wasmwright.model import types
-from wasmwright.model.module import KIND_FUNC, KIND_GLOBAL, KIND_MEMORY, KIND_TABLE, Module
 from wasmwright.web.build import join, library, modules, reserved_names, shorten
 from wasmwright.web.readable import readable
 
@@ -193,55 +191,3 @@ def _node(binary: bytes) -> dict[str, Any]:
         raise NoEngineError(f"node failed: {done.stderr.decode(errors='replace').strip()[-2000:]}")
     found: dict[str, Any] = json.loads(done.stdout)
     return found
-
-
-_TYPESCRIPT: Final = {
-    types.I32: "number",
-    types.I64: "bigint",
-    types.F32: "number",
-    types.F64: "number",
-}
-_CLASSES: Final = {KIND_TABLE: "Table", KIND_MEMORY: "Memory", KIND_GLOBAL: "Global"}
-
-
-def declarations(binary: bytes) -> str:
-    """TypeScript declarations (``.d.mts``) for the ES module of a module."""
-    module = decode(binary)
-    imports: dict[str, list[str]] = {}
-    for index, entry in enumerate(module.imports):
-        text = _import_type(module, index)
-        imports.setdefault(entry.module, []).append(f"    {json.dumps(entry.name)}: {text};")
-    lines = [
-        f"export declare class {name} extends WebAssembly.{name} {{}}"
-        for name in ("Memory", "Table", "Global")
-    ]
-    lines += ["", "export interface Imports {"]
-    for name, members in imports.items():
-        lines += [f"  {json.dumps(name)}: {{", *members, "  };"]
-    lines += ["}", "", "export interface Exports {"]
-    for export in module.exports:
-        if export.kind == KIND_FUNC:
-            text = _function(module.func_type(export.index))
-        else:
-            text = _CLASSES.get(export.kind, "unknown")
-        lines.append(f"  readonly {json.dumps(export.name)}: {text};")
-    lines += ["}", "", "export declare function instantiate(imports: Imports): Exports;", ""]
-    return "\n".join(lines)
-
-
-def _import_type(module: Module, index: int) -> str:
-    entry = module.imports[index]
-    if entry.kind == KIND_FUNC:
-        position = sum(other.kind == KIND_FUNC for other in module.imports[:index])
-        return _function(module.func_type(position))
-    return _CLASSES.get(entry.kind, "unknown")
-
-
-def _function(type: types.FuncType) -> str:
-    names = [_TYPESCRIPT.get(each, "unknown") for each in type.params]
-    params = ", ".join(f"x{index}: {name}" for index, name in enumerate(names))
-    results = [_TYPESCRIPT.get(each, "unknown") for each in type.results]
-    result = (
-        "void" if not results else results[0] if len(results) == 1 else f"[{', '.join(results)}]"
-    )
-    return f"({params}) => {result}"

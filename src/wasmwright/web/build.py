@@ -31,23 +31,21 @@ _LICENSE: Final = (
 WITHOUT_SIMD: Final = "without-simd.js"
 _SIMD: Final = ("ahead.js", "lanes.js", "opcodes-simd.js", "vector.js")
 
-# Defines WebAssembly where it is missing; a page can also call `wasmwright.install` itself.
 _SCRIPT: Final = """\
 {license}(function (global) {{
 "use strict";
-{code}
-const library = {{ install, WebAssembly: WebAssemblyPolyfill, aheadOfTime }};
-if (typeof module === "object" && typeof module.exports === "object") module.exports = library;
-else {{
-  Object.defineProperty(global, "wasmwright", {{ value: library, configurable: true, writable: true }});
-  install(global);
-}}
-}})(globalThis);
+{code}}})(globalThis);
 """
 
-
-# What the script below takes from the code.
-_OFFERED: Final = frozenset({"install", "WebAssemblyPolyfill", "aheadOfTime"})
+# Defines WebAssembly where it is missing; a page can also call `wasmwright.install` itself.
+_START: Final = """\
+const library = { install, WebAssembly: WebAssemblyPolyfill, aheadOfTime };
+if (typeof module === "object" && typeof module.exports === "object") module.exports = library;
+else {
+  Object.defineProperty(global, "wasmwright", { value: library, configurable: true, writable: true });
+  install(global);
+}
+"""
 
 
 class BuildError(Exception):
@@ -95,8 +93,8 @@ def join(names: list[str]) -> str:
 
 def library(*, minify: bool = False, simd: bool = True) -> str:
     """The library as a script, which is also a CommonJS module."""
-    code = join(modules("index.js", simd=simd))
-    return _SCRIPT.format(license=_LICENSE, code=shorten(code, _OFFERED) if minify else code)
+    code = f"{join(modules('index.js', simd=simd))}\n{_START}"
+    return _SCRIPT.format(license=_LICENSE, code=shorten(code, frozenset()) if minify else code)
 
 
 def shorten(code: str, offered: frozenset[str]) -> str:

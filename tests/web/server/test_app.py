@@ -77,7 +77,19 @@ def test_an_index_page_wins_over_the_index(site, web):
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "localhost.evil.example", "127.0.0.2", "", "a b", "x@localhost"]
+    "host",
+    [
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.2",
+        "2130706433",
+        "",
+        "a b",
+        "x@localhost",
+        "localhost#",
+        "localhost/..",
+        "localhost:99999",
+    ],
 )
 def test_a_foreign_host_is_refused(web, host):
     answer = web.get("/add.wasm", headers={"host": host})
@@ -104,9 +116,32 @@ def test_another_host_can_be_allowed(site):
         {"sec-fetch-site": "cross-site"},
     ],
 )
-def test_other_pages_cannot_post(web, headers):
+def test_other_pages_can_ask_for_nothing(web, headers):
     assert web.post(f"{OWN}/assemble", content=b"(module)", headers=headers).status_code == 403
+    for path in ("/add.wasm", "/page.html", f"{OWN}/module?path=/add.wasm", "/nothing"):
+        assert web.get(path, headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("mode", "dest", "status"),
+    [
+        ("navigate", "document", 200),
+        ("navigate", "iframe", 403),
+        ("navigate", "object", 403),
+        ("no-cors", "script", 403),
+        ("cors", "empty", 403),
+    ],
+)
+def test_a_link_from_elsewhere_is_followed_and_nothing_else_is(web, mode, dest, status):
+    headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": mode, "sec-fetch-dest": dest}
+    assert web.get("/add.wasm?source", headers=headers).status_code == status
+    assert web.post(f"{OWN}/assemble", content=b"(module)", headers=headers).status_code == 403
+
+
+def test_the_same_origin_is_answered(web):
+    headers = {"origin": "http://localhost:8000", "sec-fetch-site": "same-origin"}
     assert web.get("/add.wasm", headers=headers).status_code == 200
+    assert web.post(f"{OWN}/assemble", content=b"(module)", headers=headers).status_code == 200
 
 
 # What is added

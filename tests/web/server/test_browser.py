@@ -1,5 +1,6 @@
 """The server's pages in headless Chromium: looked at by hand once, and kept working by this."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -210,3 +211,44 @@ def test_pages_reload_when_files_change(page, base, site):
     page.wait_for_timeout(1000)
     (site / "page.html").write_text("<title>new</title>")
     expect(page).to_have_title("new")
+
+
+def test_nothing_is_cut_off_on_a_narrow_screen(browser, base):
+    page = browser.new_page(viewport={"width": 390, "height": 800}, is_mobile=True, has_touch=True)
+    for path in ("/?list", "/add.wasm?source", "/_wasmwright/playground", "/_wasmwright/features"):
+        page.goto(base + path)
+        if path.endswith("features"):
+            page.wait_for_selector("html[data-done]")
+            cell = page.locator("#table tr:not(.release) td:last-child").first.bounding_box()
+            assert cell["x"] + cell["width"] <= 390
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+    page.close()
+
+
+@pytest.mark.skipif("AXE_CORE" not in os.environ, reason="needs $AXE_CORE: axe.min.js of axe-core")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(browser, base, scheme):
+    context = browser.new_context(bypass_csp=True, color_scheme=scheme)
+    page = context.new_page()
+    found = []
+    for path, ready in (
+        ("/?list", "table"),
+        ("/add.wasm?source#wasm-function[0]:0x1f", ".fn[open] .off"),
+        ("/hello.wat?source#run", "#pane-run button"),
+        ("/add.wat?source#edit", ".edit.painted"),
+        ("/_wasmwright/features", "html[data-done]"),
+        ("/_wasmwright/playground", ".edit.painted"),
+        ("/nothing", ".problem"),
+    ):
+        page.goto(base + path)
+        page.wait_for_selector(ready)
+        page.evaluate(Path(os.environ["AXE_CORE"]).read_text())
+        # The listing's lines are lower than a finger (24 px), but for fingers: see style.css.
+        report = page.evaluate("axe.run()")
+        found += [
+            (path, each["id"], each["nodes"][0]["html"])
+            for each in report["violations"]
+            if each["id"] != "target-size"
+        ]
+    context.close()
+    assert found == []

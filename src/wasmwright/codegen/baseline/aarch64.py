@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wasmwright.codegen.abi import CTX_RT, RT_THROW, RT_TRAP
+from wasmwright.codegen.abi import CTX_RT, RT_STACK_LIMIT, RT_THROW, RT_TRAP
 from wasmwright.codegen.arch import a64
 from wasmwright.codegen.baseline.around import Around
 
@@ -43,9 +43,23 @@ AROUND: Final[Around] = Around(
             a64.add(a64.FP, a64.SP, 0),
             *(a64.store_pair(k, i, i + 1, a64.SP, 16 + 16 * n) for n, (k, i) in enumerate(_SAVED)),
             a64.move(_CTX, 0),
-            a64.add(_FRAME, a64.SP, 0),
         ]
     ),
+    # ldr w17, <size of the slots>; ldr x16, [x20, CTX_RT]; sub x17, sp, x17;
+    # ldr x16, [x16, RT_STACK_LIMIT]; cmp x17, x16; b.hs . + 8; b <overflow>
+    check=a64.code(
+        [
+            0x18000000 | 17,
+            a64.load(16, _CTX, CTX_RT),
+            0xCB3163F1,
+            a64.load(16, 16, RT_STACK_LIMIT),
+            0xEB10023F,
+            0x54000040 | a64.NOT_LOWER,
+            a64.branch(0),
+        ]
+    ),
+    check_size_at=0,
+    check_overflow_at=24,
     # ldr w16, <size of the slots>; sub sp, sp, x16; mov x21, sp
     make_slots=a64.code([0x18000000 | 16, 0xCB3063FF, a64.add(_FRAME, a64.SP, 0)]),
     slots_size_at=0,

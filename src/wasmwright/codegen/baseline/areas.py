@@ -11,7 +11,6 @@ from typing import Final
 from mypy_extensions import i64
 
 from wasmwright.codegen.baseline.emitter import Emitter
-from wasmwright.codegen.baseline.library import TYPE_V128
 from wasmwright.codegen.baseline.view import Side
 
 MANY: Final = 8  # from more on, a loop
@@ -46,8 +45,7 @@ def _pass(e: Emitter, one: i64, many: i64, side: Side, first: i64) -> None:
             i = end
             continue
         while i < end:
-            wide = 1 if types[i] == TYPE_V128 else 0
-            number = library.number(one + wide)
+            number = library.number(one + types[i])
             e.emit(number, first + i * e.step, 0, 0, places[i], 0)
             i += 1
 

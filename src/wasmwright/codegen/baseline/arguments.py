@@ -14,7 +14,7 @@ from mypy_extensions import i64
 from wasmwright.codegen.abi import PARAM_FLOATS, PARAM_INTS
 from wasmwright.codegen.baseline.areas import MANY, to_area
 from wasmwright.codegen.baseline.emitter import Emitter
-from wasmwright.codegen.baseline.library import TYPE_F32, TYPE_V128
+from wasmwright.codegen.baseline.library import TYPE_F32
 from wasmwright.codegen.baseline.operations import store_operand
 from wasmwright.codegen.baseline.places import CONSTANT, FRAME, KINDS, PIN, REGISTER, REGISTERS
 from wasmwright.codegen.baseline.view import Side
@@ -67,12 +67,17 @@ def _settle(e: Emitter, params: Side, base: i64) -> None:
     many = _are_many(params)
     for i in range(params.count):
         at = base + i
-        if many and params.places[i] >= 0:
+        if params.places[i] >= 0 and many:
             e.put(at)
         elif params.places[i] >= 0 or params.types[i] >= TYPE_F32:
             store_operand(e, at)
         elif e.kinds[at] & 15 == CONSTANT and not e.fits(at):
             e.put(at)
+
+
+def _are_many(params: Side) -> bool:
+    """Whether what goes through the area is moved by a loop, out of the operands' own slots."""
+    return params.count > PARAM_INTS + PARAM_FLOATS + MANY
 
 
 def _store_below(e: Emitter, base: i64) -> None:
@@ -88,11 +93,6 @@ def _store_below(e: Emitter, base: i64) -> None:
             e.kinds[i] = kind & ~15 | FRAME
 
 
-def _are_many(params: Side) -> bool:
-    """Whether what goes through the area is copied from the operands' own slots."""
-    return params.count > PARAM_INTS + PARAM_FLOATS + MANY
-
-
 def _pass_in_area(e: Emitter, params: Side, base: i64) -> None:
     places = params.places
     if _are_many(params):
@@ -101,8 +101,7 @@ def _pass_in_area(e: Emitter, params: Side, base: i64) -> None:
     library = e.library
     for i in range(params.count):
         if places[i] >= 0:
-            wide: i64 = 1 if params.types[i] == TYPE_V128 else 0
-            number = library.number(library.area_put + wide)
+            number = library.number(library.area_put + params.types[i])
             e.emit(number, e.payloads[base + i], 0, 0, places[i], 0)
 
 

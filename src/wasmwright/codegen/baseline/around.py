@@ -18,6 +18,9 @@ class Around:
         self,
         words: bool,
         head: bytes,
+        check: bytes,
+        check_size_at: int,
+        check_overflow_at: int,
         make_slots: bytes,
         slots_size_at: int,
         end: bytes,
@@ -44,9 +47,13 @@ class Around:
         leaving_at: int,
     ) -> None:
         self.words: bool = words
-        # A function's head, up to where the stack is checked; what makes the slots, and the place
-        # of their size in it; its end; the same for a tail call.
+        # A function's head, up to where the stack is checked; that check, with the places of the
+        # slots' size and of the jump if there is not enough; what makes the slots, and the place of
+        # their size in it; a function's end; the same for a tail call.
         self.head: bytes = head
+        self.check: bytes = check
+        self.check_size_at: int = check_size_at
+        self.check_overflow_at: int = check_overflow_at
         self.make_slots: bytes = make_slots
         self.slots_size_at: int = slots_size_at
         self.end: bytes = end

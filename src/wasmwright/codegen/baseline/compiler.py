@@ -11,7 +11,7 @@ from typing import Final
 from librt.vecs import append, vec
 from mypy_extensions import i64
 
-from wasmwright.binary.cursor import OPENS, read_opcode, skip_immediates
+from wasmwright.binary.cursor import OPENS, next_opcode, skip_immediates
 from wasmwright.codegen.baseline.accesses import access, lane, signed, wait_or_notify
 from wasmwright.codegen.baseline.aggregates import aggregate_instruction
 from wasmwright.codegen.baseline.bulk import memory_instruction, table_instruction
@@ -152,7 +152,7 @@ def _handlers() -> list[int]:
 
 
 # By slot.
-_HANDLERS: Final[list[int]] = _handlers()
+_HANDLERS: Final = bytes(_handlers())
 
 _I32_CONST: Final = slot("i32.const")
 _I64_CONST: Final = slot("i64.const")
@@ -233,7 +233,7 @@ def _function(e: Emitter, func: int) -> None:
             types = append(types, kind)
     e.reader.pos = code.start
     e.reader.end = code.end
-    e.at = code.start
+    e.begin = e.at = code.start
     vectors = choose_pins(e, types)
     e.step = 16 if vectors or e.layout.vectors else 8
     e.base = e.step * len(types)
@@ -279,7 +279,7 @@ def _body(e: Emitter) -> None:
     library = e.library
     while e.frames:
         e.at = reader.pos
-        opcode = read_opcode(reader)
+        opcode = next_opcode(reader)
         if e.dead:
             _dead(e, opcode)
             continue

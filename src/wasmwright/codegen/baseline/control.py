@@ -13,7 +13,7 @@ from mypy_extensions import i64
 
 from wasmwright.codegen.baseline.areas import MANY, move_slots, to_area
 from wasmwright.codegen.baseline.emitter import Emitter
-from wasmwright.codegen.baseline.frame import BLOCK, BODY, ELSE, IF, LOOP, Frame
+from wasmwright.codegen.baseline.frame import BLOCK, BODY, ELSE, IF, LOOP, NOTHING, Frame
 from wasmwright.codegen.baseline.library import (
     TYPE_F32,
     Family,
@@ -74,14 +74,14 @@ def control_instruction(e: Emitter, opcode: i64) -> None:
 
 def open_function(e: Emitter, results: list[int]) -> None:
     """The frame of the whole body: to branch to it is to return."""
-    e.frames.append(Frame(BODY, 0, [], results))
+    e.frames.append(Frame(BODY, 0, NOTHING, results))
 
 
 def open_block(e: Emitter, kind: i64) -> Frame:
     """Reads a block type; the frame of a block whose parameters are on the stack."""
     blocktype: int = e.reader.blocktype()
-    params: list[int] = []
-    results: list[int] = []
+    params = NOTHING
+    results = NOTHING
     if blocktype & BLOCK_INDEX:
         comp = e.module.types[blocktype & ~BLOCK_INDEX].comp
         assert isinstance(comp, FuncType)

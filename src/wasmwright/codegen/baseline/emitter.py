@@ -51,7 +51,6 @@ _FIXUP_FIRST_AT: Final = 12
 _FIXUP_COUNT_AT: Final = 14
 _MAX_INT_CONSTANT: Final = (1 << 31) - 1  # that a hole has room for in an operand of 64 bits
 FLUSH_AT: Final = 64  # operands that may be anywhere; more are put into the frame
-
 _ALL_FEATURES: Final = (1 << 62) - 1
 
 
@@ -111,7 +110,9 @@ class Emitter:
         self.charge_at: i64 = 0  # where the cost of the present stretch is to be written
         self.func: int = 0
         self.start: i64 = 0  # where it begins
-        self.check_at: i64 = 0  # where its check of the stack has the size of the slots
+        self.begin: i64 = 0  # where its body begins in the binary
+        self.leaf: bool = False  # whether it needs no check of the stack, being small as well
+        self.check_at: i64 = 0  # where that is, or -1
         self.literals: Literals = Literals()
 
     def emit(self, number: i64, a: i64, b: i64, c: i64, extra: i64, more: i64) -> i64:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
 from wasmwright.codegen.baseline.areas import from_area
@@ -10,9 +12,13 @@ from wasmwright.codegen.baseline.library import TYPE_F32, TYPE_V128
 from wasmwright.codegen.baseline.literals import point
 from wasmwright.codegen.baseline.view import Side
 
+# Bytes of slots that a function without calls may have unchecked: see `tuning.STACK_RESERVE`.
+_SMALL_FRAME: Final = 2048
+
 
 def slow_paths(e: Emitter) -> None:
-    """What the function's counting sites do when they have counted to the end."""
+    """What the function does where its stack is used up, and its counting sites at their end."""
+    _overflow(e)
     counting = e.counted
     if counting is None or not e.waiting:
         return
@@ -48,11 +54,22 @@ def set_slots(e: Emitter, size_at: i64, slots: i64) -> None:
     if e.words:
         literal = e.start - 4
         e.write32(literal, slots)
-        point(e.out, e.check_at, literal)
         point(e.out, size_at, literal)
+        if e.check_at >= 0:
+            point(e.out, e.check_at + e.around.check_size_at, literal)
     else:
         e.write32(size_at, slots)
-        e.write32(e.check_at, slots)
+        if e.check_at >= 0:
+            e.write32(e.check_at + e.around.check_size_at, -slots)
+
+
+def _overflow(e: Emitter) -> None:
+    """Where the check of the stack goes if there is not enough."""
+    if e.check_at >= 0:
+        e.aim(e.check_at + e.around.check_overflow_at, len(e.out))
+        e.at = e.begin
+        e.mark()
+        e.emit(e.library.number(e.library.overflow), 0, 0, 0, 0, 0)
 
 
 def head(e: Emitter, params: Side, count: i64) -> i64:
@@ -60,9 +77,10 @@ def head(e: Emitter, params: Side, count: i64) -> i64:
     library = e.library
     e.mark()
     e.out.write(e.around.head)
-    check = library.number(library.check)
-    start = e.emit(check, 0, 0, 0, 0, 0)
-    e.check_at = start + library.records[check * 16 + 6] - 1
+    e.check_at = -1
+    if not e.leaf or count * e.step > _SMALL_FRAME:
+        e.check_at = len(e.out)
+        e.out.write(e.around.check)
     size_at: i64 = len(e.out) + e.around.slots_size_at
     e.out.write(e.around.make_slots)
     ints: i64 = 0

@@ -17,6 +17,10 @@ TRY_BODY: Final = 5  # what a handler protects
 TRY: Final = 6  # the rest of a legacy `try`: its `catch` parts
 
 
+# What most labels have for parameters and results.
+NOTHING: Final[list[int]] = []
+
+
 class Frame:
     """A label and the state that branches to it bring about.
 

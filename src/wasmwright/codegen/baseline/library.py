@@ -100,7 +100,7 @@ class Library:
         self.copy: vec[i64] = self._firsts("copy")
         self.pin: vec[i64] = self._firsts("pin")
         self.reload: vec[i64] = self._firsts("reload")
-        self.check: i64 = self.first("check")
+        self.overflow: i64 = self.first("overflow")
         self.base: i64 = self.first("base")
         self.zero: i64 = self.first("zero")
         self.zeros: i64 = self.first("zeros")

@@ -7,15 +7,18 @@ from typing import Final
 from librt.vecs import append, vec
 from mypy_extensions import i64
 
-from wasmwright.binary.cursor import OPENS, read_opcode, skip_immediates
+from wasmwright.binary.cursor import OPENS, next_opcode, skip_immediates
 from wasmwright.codegen.baseline.emitter import Emitter
 from wasmwright.codegen.baseline.library import TYPE_F32, TYPE_V128
 from wasmwright.codegen.baseline.places import FRAME, PIN, PINNED
-from wasmwright.isa import PREFIX_BASE, slot
+from wasmwright.isa import INSTRUCTIONS, PREFIX_BASE, SLOTS, slot
 
 _LOCAL_GET: Final = slot("local.get")
 _LOCAL_TEE: Final = slot("local.tee")
 _LOOP: Final = slot("loop")
+_I32_CONST: Final = slot("i32.const")
+_FIRST_PLAIN: Final = slot("i32.eqz")
+_LAST_PLAIN: Final = slot("i64.extend32_s")
 _END: Final = slot("end")
 _DELEGATE: Final = slot("delegate")
 _FIRST_VECTOR: Final = PREFIX_BASE[0xFD]
@@ -23,15 +26,41 @@ _LAST_VECTOR: Final = PREFIX_BASE[0xFE]
 
 _LOOP_SHIFT: Final = 3  # use in a loop counts eight times
 _MAX_SHIFT: Final = 12
+# Bytes of body up to which a function without calls has no more operands than its frame may have
+# without a check of the stack.
+_LEAF_BODY: Final = 256
+# Families of instructions that call nothing, and of the others those that do.
+_CALM: Final = (
+    "parametric variable load store const testop relop unop binop cvtop wide vload vstore vconst "
+    "vshuffle vswizzlop vsplat vextract_lane vreplace_lane vrelop vvunop vvbinop vvternop vvtestop "
+    "vload_lane vstore_lane vcvtop vunop vtestop vbitmask vbinop vshiftop vextunop vextbinop "
+    "vternop vextternop"
+).split()
+_CALM_NAMES: Final = (
+    "unreachable nop block loop if else end br br_if br_table return memory.size"
+).split()
 _WORTH: Final = 3  # uses from which on a register is worth it
+
+
+def _may_call() -> list[bool]:
+    found = [True] * SLOTS
+    for row in INSTRUCTIONS:
+        found[row.slot] = row.family not in _CALM and row.name not in _CALM_NAMES
+    return found
+
+
+# By slot.
+_MAY_CALL: Final[list[bool]] = _may_call()
 
 
 def choose_pins(e: Emitter, types: vec[i64]) -> bool:
     """Chooses the locals of the body where the reader is, which it reads to its end.
 
-    ``types`` are those of the locals. Returns whether there are vectors in it, from itself.
+    ``types`` are those of the locals. Returns whether there are vectors in it, from itself; whether
+    it is a leaf is noted, too.
     """
     vectors = False
+    leaf = e.reader.end - e.reader.pos <= _LEAF_BODY
     places: vec[i64] = vec[i64]()
     weights: vec[i64] = vec[i64]()
     for i in range(len(types)):
@@ -46,10 +75,15 @@ def choose_pins(e: Emitter, types: vec[i64]) -> bool:
     loops: vec[i64] = vec[i64]()  # what each block around here adds to the shift
     depth: i64 = 0
     while reader.pos < end:
-        opcode = read_opcode(reader)
+        opcode = next_opcode(reader)
+        if opcode >= _FIRST_PLAIN and opcode <= _LAST_PLAIN:
+            continue  # the most of them: no immediates, and nothing to know
         if opcode >= _LOCAL_GET and opcode <= _LOCAL_TEE:
             index = reader.u32()
             weights[index] += 1 << (shift if shift < _MAX_SHIFT else _MAX_SHIFT)
+            continue
+        if opcode == _I32_CONST:
+            reader.s32()
             continue
         if opcode == _LOOP:
             loops = _enter(loops, depth, _LOOP_SHIFT)
@@ -64,7 +98,10 @@ def choose_pins(e: Emitter, types: vec[i64]) -> bool:
                 shift -= loops[depth]
         elif opcode >= _FIRST_VECTOR and opcode < _LAST_VECTOR:
             vectors = True
+        if leaf and _MAY_CALL[opcode]:
+            leaf = False
         skip_immediates(reader, opcode)
+    e.leaf = leaf
     e.local_pins = places
     e.pins = 0
     _pin(e, weights, False)

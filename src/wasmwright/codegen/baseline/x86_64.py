@@ -9,18 +9,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from wasmwright.codegen.abi import CTX_RT, RT_THROW, RT_TRAP
+from wasmwright.codegen.abi import CTX_RT, RT_STACK_LIMIT, RT_THROW, RT_TRAP
 from wasmwright.codegen.baseline.around import Around
 
-assert CTX_RT == 0
+assert CTX_RT == RT_STACK_LIMIT == 0
 
 # lea rsp, [rbp - 40]; pop r15 to r12, rbx, rbp
 _GIVE_BACK: Final = bytes.fromhex("488d65d8 415f 415e 415d 415c 5b 5d")
 
 AROUND: Final[Around] = Around(
     words=False,
-    # push rbp; mov rbp, rsp; push rbx, r12 to r15; mov r12, rdi (ctx); mov r13, rsp
-    head=bytes.fromhex("55 4889e5 53 4154 4155 4156 4157 4989fc 4989e5"),
+    # push rbp; mov rbp, rsp; push rbx, r12 to r15; mov r12, rdi (ctx)
+    head=bytes.fromhex("55 4889e5 53 4154 4155 4156 4157 4989fc"),
+    # mov rax, [r12 + CTX_RT]; lea r10, [rsp - <size of the slots>];
+    # cmp r10, [rax + RT_STACK_LIMIT]; jb <overflow>
+    check=bytes.fromhex("498b0424 4c8d942400000000 4c3b10 0f8200000000"),
+    check_size_at=8,
+    check_overflow_at=17,
     # sub rsp, <size of the slots>; mov r13, rsp
     make_slots=bytes.fromhex("4881ec00000000 4989e5"),
     slots_size_at=3,

@@ -2,7 +2,8 @@
 
 A page from elsewhere reaches a server on loopback by a name that resolves to it (DNS rebinding) or
 by a request across origins. The first has a foreign ``Host``, the second says so in ``Origin`` or
-``Sec-Fetch-Site``.
+``Sec-Fetch-Site``. Neither is answered, reading as little as writing: what is asked for can take
+seconds to make, and which files there are is nobody's business. Links are followed.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class Guard:
         name = host_name(hosts[0])
         if name is None or name not in self._hosts:
             return 421, f"this server does not answer to {hosts[0]!r}: see --allow-host"
-        if scope["method"] in _SAFE_METHODS:
+        if _is_link(scope["method"], headers):
             return None
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc.lower() != hosts[0].lower():
@@ -85,6 +86,18 @@ class Guard:
         return None
 
 
+def _is_link(method: str, headers: Headers) -> bool:
+    """Whether a browser opens a page, in no frame: wherever the link to it is, it changes nothing
+    here, and the page that it is in cannot look at what comes.
+    """
+    if method not in _SAFE_METHODS or "origin" in headers:
+        return False
+    return (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == (
+        "navigate",
+        "document",
+    )
+
+
 def host_name(host: str) -> str | None:
     """The name in a ``Host`` header, without the port and in lower case; None if it is none."""
     try:
@@ -92,6 +105,6 @@ def host_name(host: str) -> str | None:
         port_is_fine = parts.port is None or parts.port >= 0
     except ValueError:
         return None
-    if not port_is_fine or parts.username is not None or parts.path or parts.query:
+    if not port_is_fine or parts.username is not None or set(host) & set("/?#"):
         return None
     return parts.hostname
