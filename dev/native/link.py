@@ -1,4 +1,4 @@
-"""Links relocatable ELF objects (x86-64) to one image that runs at any address.
+"""Links relocatable ELF objects to one image that runs at any address (of a whole page).
 
 What others have to supply is reached through one pointer each: a call goes to a jump through it.
 """
@@ -6,17 +6,15 @@ What others have to supply is reached through one pointer each: a call goes to a
 from __future__ import annotations
 
 import io
-import struct
 from dataclasses import dataclass, field
 from typing import Any
 
 from elftools.elf.elffile import ELFFile
 
+from wasmwright.codegen.arch import Arch
 from wasmwright.codegen.prebuilt.image import FRAMES
 
 _ALLOCATED = 2
-_PC32, _PLT32, _GOTPCREL, _GOTPCRELX, _REX_GOTPCRELX = 2, 4, 9, 41, 42
-_THUNK = bytes.fromhex("ff25f2ffffff") + b"\xcc\xcc"  # jmp [rip - 14]: the pointer before it
 _SLOT = 8
 
 
@@ -24,6 +22,7 @@ _SLOT = 8
 class Linked:
     """An image, and what has to be filled in: see ``codegen.prebuilt.image``."""
 
+    arch: Arch
     code: bytearray = field(default_factory=bytearray)
     slots: dict[str, int] = field(default_factory=dict)  # by symbol of others
     pointers: dict[int, int] = field(default_factory=dict)  # by target in the image
@@ -62,9 +61,9 @@ class _Part:
         return self.placed[symbol["st_shndx"]] + offset
 
 
-def link(objects: list[bytes]) -> Linked:
+def link(arch: Arch, objects: list[bytes]) -> Linked:
     """The image of objects that refer to one another and to others by name."""
-    linked = Linked()
+    linked = Linked(arch)
     parts = [_Part(data) for data in objects]
     for part in parts:
         part.place(linked, frames=False)
@@ -92,18 +91,21 @@ def _relocate(linked: Linked, part: _Part, base: int, relocation: Any) -> None:
     own = None if symbol["st_shndx"] == "SHN_UNDEF" else part.address(symbol)
     if own is None and symbol.name in linked.symbols:
         own = linked.symbols[symbol.name][0]
-    if kind in (_GOTPCREL, _GOTPCRELX, _REX_GOTPCRELX):
+    if kind in linked.arch.GOT_RELOCATIONS:
         target = _slot(linked, symbol.name) if own is None else _pointer(linked, own)
+    elif own is None:
+        assert kind in linked.arch.CALL_RELOCATIONS, (symbol.name, kind)
+        target = _slot(linked, symbol.name) + _SLOT
     else:
-        assert kind in (_PC32, _PLT32), (symbol.name, kind)
-        target = _slot(linked, symbol.name) + _SLOT if own is None else own
-    distance = target + relocation["r_addend"] - place
-    struct.pack_into("<i", linked.code, place, distance)
+        assert kind not in linked.arch.ABSOLUTE_RELOCATIONS, (symbol.name, kind)
+        target = own
+    target += relocation["r_addend"]
+    assert linked.arch.relocate(linked.code, place, kind, target, place), (symbol.name, kind)
 
 
 def _slot(linked: Linked, name: str) -> int:
     if name not in linked.slots:
-        linked.slots[name] = linked.reserve(bytes(_SLOT) + _THUNK, _SLOT)
+        linked.slots[name] = linked.reserve(bytes(_SLOT) + linked.arch.SLOT_JUMP, _SLOT)
     return linked.slots[name]
 
 

@@ -153,7 +153,7 @@ def leaving() -> Iterator[Variant]:
                 body = _loaded(valtype) + go("next", **{"y": "%y", f"f{i}": "%w"})
                 yield Variant(f"result.{name}", i, body)
             continue
-        for i, target in enumerate(("y", "r2")):
+        for i, target in enumerate(ir.C_RESULTS):
             for kind in ANYWHERE:
                 for index in range(REGISTERS):
                     body = operand(0, valtype, kind, index) + pack("%o0", valtype, "w")
@@ -187,13 +187,14 @@ def counters() -> Iterator[Variant]:
         f"store i32 %done, ptr {told}\n"
         f"{go('next', **lost())}again:\n{go('next', **lost())}"
     )
-    results = "{ i64, i64, <2 x i64>, <2 x i64> }"
+    results = (*ir.C_RESULTS, "f0", "f1")
+    returned = "{ i64, i64, <2 x i64>, <2 x i64> }"
     lines = [
         "%message = alloca i64\n%code = load ptr, ptr getelementptr (i8, ptr @ww_cell, i64 8)\n",
         "%there = icmp ne ptr %code, null\nbr i1 %there, label %enter, label %tell\n",
-        f"enter:\n%v = call {results} %code(ptr %ctx, ptr %fr)\n",
-        *[f"%v{i} = extractvalue {results} %v, {i}\n" for i in range(4)],
-        go("taken", **(lost() | {"y": "%v0", "r2": "%v1", "f0": "%v2", "f1": "%v3"})),
+        f"enter:\n%v = call {returned} %code(ptr %ctx, ptr %fr)\n",
+        *[f"%v{i} = extractvalue {returned} %v, {i}\n" for i in range(4)],
+        go("taken", **(lost() | dict(zip(results, ("%v0", "%v1", "%v2", "%v3"), strict=True)))),
     ]
     yield Variant("hot", 0, "".join([*lines, tell]))
 

@@ -1,8 +1,9 @@
-"""Writes the file of stencils that the baseline tier copies from, or checks that it is current.
+"""Writes the files of stencils that the baseline tier copies from, or checks that they are current.
 
-    python dev/stencils/build.py [--check]
+    python dev/stencils/build.py [--check] [ARCHITECTURE...]
 
-The file's layout is `codegen.baseline.stencils`'s. It takes LLVM about a minute.
+Any machine makes those of all architectures. Their layout is `codegen.baseline.stencils`'s. Each
+takes LLVM about a minute.
 """
 
 from __future__ import annotations
@@ -17,16 +18,19 @@ from pathlib import Path
 import between
 import calls
 import families
+import ir
 import lowered
 import objects
-from compile import Code, Compiler, Hole
+import registers
+from compile import Compiler
 from families import Family, Variant
+from holes import Code, Hole
 
 from wasmwright.codegen.baseline import stencils as file
 from wasmwright.codegen.baseline.places import HOLE_NEXT, HOLE_TAKEN
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGET = ROOT / "src/wasmwright/codegen/baseline/stencils_x86_64.bin"
+FOLDER = ROOT / "src/wasmwright/codegen/baseline"
 _BATCH = 16  # families in one LLVM module
 
 
@@ -64,7 +68,7 @@ class Builder:
         for hole in code.holes:
             kind = hole.kind
             simple = isinstance(kind, int) and kind < file.PLACES and hole.offset < 255
-            usual = -4 if kind == HOLE_TAKEN else 0
+            usual = self.compiler.target.JUMP_ADDEND if kind == HOLE_TAKEN else 0
             if simple and hole.addend == usual and not places[int(kind)]:
                 places[int(kind)] = hole.offset + 1
                 continue
@@ -82,6 +86,7 @@ class Builder:
             kind = file.FIRST_TARGET + self.targets.index(kind)
         else:
             assert kind <= HOLE_NEXT
+            assert kind != HOLE_TAKEN
         return file.FIXUP.pack(hole.offset, kind, hole.relative, hole.addend)
 
     def instructions(self, made: list[Family]) -> None:
@@ -152,8 +157,9 @@ def _family(variant: Variant) -> str:
     return variant.family
 
 
-def build() -> bytes:
-    """The file for x86-64."""
+def build(arch: str) -> bytes:
+    """The file for an architecture."""
+    ir.use(arch)
     builder = Builder()
     builder.instructions(list(families.table_ops(True)))
     builder.instructions(list(families.table_ops(False)))
@@ -185,15 +191,21 @@ def build() -> bytes:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="only say whether it is current")
-    check = parser.parse_args().check
-    made = build()
-    if check:
-        current = TARGET.exists() and TARGET.read_bytes() == made
-        print(f"{TARGET.relative_to(ROOT)} is {'current' if current else 'not current'}")
-        return 0 if current else 1
-    TARGET.write_bytes(made)
-    print(f"{TARGET.relative_to(ROOT)}: {len(made)} bytes")
-    return 0
+    parser.add_argument("arch", nargs="*", help=f"of {', '.join(registers.ALL)}; all of them")
+    arguments = parser.parse_args()
+    failed = False
+    for arch in arguments.arch or registers.ALL:
+        target = FOLDER / f"stencils_{arch}.bin"
+        made = build(arch)
+        shown = target.relative_to(ROOT)
+        if arguments.check:
+            current = target.exists() and target.read_bytes() == made
+            print(f"{shown} is {'current' if current else 'not current'}")
+            failed |= not current
+        else:
+            target.write_bytes(made)
+            print(f"{shown}: {len(made)} bytes")
+    return int(failed)
 
 
 if __name__ == "__main__":

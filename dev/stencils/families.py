@@ -36,9 +36,6 @@ VARIABLE = (REGISTER, *PINS, FRAME)
 FEW = (REGISTER, FRAME)
 STORED = (FRAME,)
 
-# The registers that a callee gives back as they were.
-KEPT = ("ctx", "fr", "mem", "l0")
-
 TYPES = {"i32": I32, "i64": I64, "f32": F32, "f64": F64, "v128": V128}
 _NAMES = {code: name for name, code in TYPES.items()}
 
@@ -462,7 +459,7 @@ def _body(family: Family, kinds: tuple[int, ...], places: list[int], ints: int, 
 
 def lost() -> dict[str, str]:
     """The registers that a callee may use."""
-    return {name: "poison" for name in ir.NAMES if name not in KEPT}
+    return {name: "poison" for name in ir.NAMES if name not in ir.KEPT}
 
 
 def _used(params: tuple[int, ...], kinds: tuple[int, ...], places: list[int]) -> dict[str, str]:

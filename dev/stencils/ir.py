@@ -8,6 +8,8 @@ instruction does.
 
 from __future__ import annotations
 
+import registers
+
 from wasmwright.codegen.baseline.places import (
     CONSTANT,
     FRAME,
@@ -19,20 +21,36 @@ from wasmwright.codegen.baseline.places import (
 from wasmwright.codegen.llvm.lower_unit import llvm_type
 from wasmwright.model.types import F32, F64, I32, I64, V128
 
-# The registers of `preserve_nonecc`, in its order, by what they hold. `a` to `e` are those of the C
-# calling convention's integer parameters behind the first; `y` is that of its result.
-INTEGERS = ("ctx", "fr", "mem", "l0", "r0", "r1", "r2", "x", "l1", "l2", "l3", "y")
-FLOATS = ("f0", "f1", "f2", "g0", "g1", "g2", "g3", "g4")
-NAMES = INTEGERS + FLOATS
-C_PARAMS = ("r1", "r2", "x", "l1", "l2")
-# What no stencil keeps.
-SCRATCH = frozenset(("x", "y", "g4"))
+# Those of the architecture that is built for: see `use`.
+ARCH = ""
+FLOATS = registers.FLOATS
+NAMES: tuple[str, ...] = ()
+C_PARAMS: tuple[str, ...] = ()
+C_RESULTS: tuple[str, str] = ("", "")
+KEPT: tuple[str, ...] = ()
+SCRATCH: frozenset[str] = frozenset()
 
-_TYPES = dict.fromkeys(INTEGERS, "i64") | dict.fromkeys(FLOATS, "<2 x i64>")
-_TYPES |= {"ctx": "ptr", "fr": "ptr", "mem": "ptr"}
 
-PROTOTYPE = ", ".join(_TYPES[name] for name in NAMES)
-PARAMETERS = ", ".join(f"{_TYPES[name]} %{name}" for name in NAMES)
+def use(arch: str) -> None:
+    """Has stencils made for an architecture from now on."""
+    global ARCH, NAMES, C_PARAMS, C_RESULTS, KEPT, SCRATCH
+    found = registers.ALL[arch]
+    ARCH, NAMES = arch, found.integers + FLOATS
+    C_PARAMS, C_RESULTS = found.parameters, found.results
+    KEPT, SCRATCH = found.kept, found.scratch
+
+
+def _type(name: str) -> str:
+    if name in FLOATS:
+        return "<2 x i64>"
+    return "ptr" if name in ("ctx", "fr", "mem") else "i64"
+
+
+def prototype() -> str:
+    """The types of a stencil's parameters."""
+    return ", ".join(_type(name) for name in NAMES)
+
+
 ATTRIBUTES = 'attributes #0 = { nounwind optsize "frame-pointer"="reserved" }\n'
 
 HOLES = ("h0", "h1", "h2", "extra", "more")
@@ -131,13 +149,14 @@ def go(target: str, /, **values: str) -> str:
     passed = []
     for name in NAMES:
         value = values.get(name, "poison" if name in SCRATCH else f"%{name}")
-        passed.append(f"{_TYPES[name]} {value}")
+        passed.append(f"{_type(name)} {value}")
     return f"musttail call preserve_nonecc void @{target}({', '.join(passed)})\nret void\n"
 
 
 def stencil(name: str, body: str) -> str:
     """The definition of a stencil."""
-    head = f'define preserve_nonecc void @{name}({PARAMETERS}) #0 section ".text"'
+    parameters = ", ".join(f"{_type(each)} %{each}" for each in NAMES)
+    head = f'define preserve_nonecc void @{name}({parameters}) #0 section ".text"'
     return f"{head} {{\n{body}}}\n"
 
 

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from unittest import mock
 
+import ir
+
 import wasmwright as ww
 from wasmwright.codegen.abi import CTX_MEMORIES, RT_GC_ALLOC, Layout
 from wasmwright.codegen.heap_layout import TYPE_DISPLAY
@@ -160,7 +162,7 @@ def lower_ops(ops: list[Op]) -> tuple[str, list[FuncType]]:
             ]
             if members:
                 options = lower.Options(
-                    guard=guard, deterministic=exact, double_loops=False, arch="x86_64"
+                    guard=guard, deterministic=exact, double_loops=False, arch=ir.ARCH
                 )
                 lines.append(_unit(module, layout, members, options, first, ops))
     return "".join(lines), [each for each in types if isinstance(each, FuncType)]

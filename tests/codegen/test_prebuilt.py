@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from wasmwright.codegen import arch, cpu
 from wasmwright.codegen.llvm import stubs
 from wasmwright.codegen.llvm.stub_signature import describe
 from wasmwright.codegen.prebuilt import image
@@ -20,17 +21,17 @@ DEV = Path(__file__).parents[2] / "dev" / "native"
 
 @pytest.fixture(scope="module")
 def found() -> image.Image:
-    return image.Image(image.path("x86_64"))
+    return image.Image(image.path(cpu.machine()))
 
 
-def test_the_file_is_made_of_the_present_ir(
-    found: image.Image, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("name", arch.names())
+def test_the_file_is_made_of_the_present_ir(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = image.Image(image.path(name))
     monkeypatch.syspath_prepend(str(DEV))
     from signatures import signatures
 
     texts = [
-        native_parts.core_ir(),
+        native_parts.core_ir(arch.of(name)),
         native_parts.gc_ir(),
         stubs.stub_ir(signatures()),
         stubs.generic_stub_ir(),
@@ -54,7 +55,7 @@ def test_it_is_used(found: image.Image) -> None:
 
 
 def test_a_file_of_another_version_or_cut_short_is_refused(tmp_path: Path) -> None:
-    data = Path(image.path("x86_64")).read_bytes()
+    data = Path(image.path(cpu.machine())).read_bytes()
     path = tmp_path / "native.bin"
     path.write_bytes(b"?" + data[1:])
     with pytest.raises(ValueError, match="not of this version"):

@@ -5,10 +5,13 @@ import struct
 
 import pytest
 
-from wasmwright.codegen import vm
+from wasmwright.codegen import arch, cpu, unwind, vm
 from wasmwright.codegen.llvm.compiler import compile_ir
 from wasmwright.codegen.objects import Arena, LoadedObject, load
 from wasmwright.codegen.unwind import ObjectFrames, UnwindError
+
+# What is read back is x86-64's, but for the last test.
+pytestmark = pytest.mark.skipif(cpu.machine() != "x86_64", reason="these frames are x86-64's")
 
 _ARENA = Arena(1 << 24)
 
@@ -195,3 +198,23 @@ def test_other_frames_are_errors(instructions):
 def test_other_tables_are_errors(options):
     with pytest.raises(UnwindError):
         described(PROLOGUE, **options)
+
+
+def test_frames_of_aarch64(monkeypatch):
+    aarch64 = arch.of("aarch64")
+    monkeypatch.setattr(unwind, "HERE", aarch64)
+    monkeypatch.setattr(unwind, "_SAVED", aarch64.SAVED_REGISTERS)
+    monkeypatch.setattr(unwind, "_FP", aarch64.FRAME_POINTER)
+    monkeypatch.setattr(unwind, "_SP", aarch64.STACK_POINTER)
+    # After 8 bytes: def_cfa w29, 32; w30 at -24, w29 at -32, x19 at -8, d8 at -16. After 24:
+    # def_cfa sp, 32. After 28: def_cfa_offset 0; w30 and w29 are the caller's.
+    head = b"\x48\x0c\x1d\x20\x9e\x06\x9d\x08\x93\x02\x05\x48\x04"
+    end = b"\x50\x0c\x1f\x20\x44\x0e\x00\xde\xdd"
+    frames, start = described(head + end, data_alignment=b"\x7c")
+    site = frames.call_site(start + 20)
+    assert site.cfa == 32
+    assert site.saved == (-8, *[0] * 9, -16, *[0] * 7)
+    # The return address is in its register before there is a frame, and when that is given back.
+    assert [frames.unframed(start + at) for at in (0, 4, 8, 20, 24, 28, 32)] == [
+        0, 0, None, None, None, 0, 0
+    ]  # fmt: skip

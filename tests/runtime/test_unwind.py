@@ -5,9 +5,12 @@ import random
 
 import pytest
 
+from wasmwright.codegen.arch import HERE
 from wasmwright.codegen.llvm import native_throw as ir
 from wasmwright.codegen.unwind import CallSite
 from wasmwright.runtime.unwind import Unwinder
+
+SAVED = (0, -24, 0, 0, -32, *[0] * (len(HERE.SAVED_REGISTERS) - 5))
 
 
 class Table(Unwinder):
@@ -18,7 +21,7 @@ class Table(Unwinder):
         super().__init__(ctypes.addressof(self._cell))
 
     def _call_site(self, return_address):
-        return CallSite(16, (0, -24, 0, 0, -32), return_address + 7, -(return_address & 0xFFFF))
+        return CallSite(16, SAVED, return_address + 7, -(return_address & 0xFFFF))
 
     @property
     def table(self):
@@ -33,7 +36,7 @@ class Table(Unwinder):
             key = ctypes.c_uint64.from_address(entry + ir.ENTRY_KEY).value
             if key == address:
                 pad = ctypes.c_uint64.from_address(entry + ir.ENTRY_PAD).value
-                words = (ctypes.c_int32 * 8).from_address(entry + ir.ENTRY_KIND)
+                words = (ctypes.c_int32 * (3 + len(SAVED))).from_address(entry + ir.ENTRY_KIND)
                 return pad, *words
             if not key:
                 return None
@@ -50,7 +53,7 @@ def table():
 
 
 def expected(address):
-    return address + 7, ir.KIND_PAD, 16, -(address & 0xFFFF), 0, -24, 0, 0, -32
+    return address + 7, ir.KIND_PAD, 16, -(address & 0xFFFF), *SAVED
 
 
 def test_what_was_resolved_is_found(table):

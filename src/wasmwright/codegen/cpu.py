@@ -27,6 +27,10 @@ DEFAULT: Final[dict[str, str]] = {
 }
 
 
+# What is true of every CPU of its architecture.
+_EVERYONE: Final = frozenset({DEFAULT["aarch64"], DEFAULT["riscv64"]})
+
+
 def machine() -> str:
     """The name of this machine's architecture."""
     if hasattr(os, "uname"):
@@ -39,7 +43,7 @@ def machine() -> str:
 @functools.cache
 def describe() -> bytes:
     """What /proc/cpuinfo says of the first processor that code depends on."""
-    wanted = (b"model name", b"flags", b"cpu family", b"model\t", b"stepping")
+    wanted = (b"model name", b"flags", b"cpu family", b"model\t", b"stepping", b"CPU ", b"Features")
     try:
         with open("/proc/cpuinfo", "rb") as file:
             head = file.read(65536).split(b"\n\n")[0]
@@ -59,7 +63,12 @@ def levels() -> tuple[str, ...]:
 
 
 def missing(cpu: str) -> list[str]:
-    """What this machine lacks of a level, in the names of /proc/cpuinfo; ValueError for others."""
+    """What this machine lacks of a CPU, in the names of /proc/cpuinfo.
+
+    ValueError for one that is neither a level nor the default of an architecture.
+    """
+    if cpu in _EVERYONE:
+        return []
     flags: set[str] = set()
     for line in describe().decode(errors="replace").splitlines():
         name, _, value = line.partition(":")

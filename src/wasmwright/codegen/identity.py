@@ -17,7 +17,7 @@ except ImportError:
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FOLDERS: Final = ("isa", "model", "binary", "validate", "codegen", "codegen/llvm")
+_FOLDERS: Final = ("isa", "model", "binary", "validate", "codegen", "codegen/arch", "codegen/llvm")
 _FILES: Final = ("errors.py", "limits.py", "tuning.py")
 
 

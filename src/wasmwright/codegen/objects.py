@@ -1,8 +1,8 @@
-"""Loads relocatable ELF objects (x86-64) into executable memory.
+"""Loads relocatable ELF objects, of this machine's architecture, into executable memory.
 
 Reads what LLVM's code emitter writes for one unit: sections, symbols and relocations (System V
-ABI, AMD64 supplement). Produces the addresses of its symbols. Needs neither LLVM nor a linker, so
-that cached code can start without them.
+ABI; :mod:`codegen.arch` knows the kinds of relocations). Produces the addresses of its symbols.
+Needs neither LLVM nor a linker, so that cached code can start without them.
 
 Code lives in an *arena*, a stretch of reserved address space, so that "is this address wasm
 code?" is two comparisons in the fault handler. Pages are writable until they are relocated,
@@ -17,29 +17,17 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from wasmwright.codegen import lines, vm
+from wasmwright.codegen.arch import HERE
 
-# ELF (figures from the gABI and the AMD64 psABI).
+# ELF (figures from the gABI).
 _SHT_SYMTAB: Final = 2
 _SHT_RELA: Final = 4
 _SHT_NOBITS: Final = 8
 _SHF_ALLOC: Final = 2
 _SHN_ABS: Final = 0xFFF1
-_R_64: Final = 1
-_R_PC32: Final = 2
-_R_PLT32: Final = 4
-_R_GOTPCREL: Final = 9
-_R_32: Final = 10
-_R_32S: Final = 11
-_R_PC64: Final = 24
-_R_GOTPCRELX: Final = 41
-_R_REX_GOTPCRELX: Final = 42
-_WIDE_RELOCATIONS: Final = frozenset({_R_64, _R_PC64})
-_GOT_RELOCATIONS: Final = frozenset({_R_GOTPCREL, _R_GOTPCRELX, _R_REX_GOTPCRELX})
-
 _UNWINDING: Final = frozenset({".eh_frame", ".llvm_stackmaps"})
 _LINES: Final = ".debug_line"
 
-_THUNK: Final = bytes.fromhex("ff25f2ffffff") + b"\xcc\xcc"  # jmp [rip - 14]: the slot before it
 _SLOT: Final = 8
 _SYMBOL_SIZE: Final = 24
 _RELA_SIZE: Final = 24
@@ -160,7 +148,7 @@ class DebugSections:
         for offset, info, addend in struct.iter_unpack("<QQq", self._data[start:end]):
             symbol = parsed.symbols[info >> 32]
             value = self._placed.get(symbol.section, 0) + symbol.value + addend
-            size = 8 if info & 0xFFFFFFFF in _WIDE_RELOCATIONS else 4
+            size = 8 if info & 0xFFFFFFFF in HERE.WIDE_RELOCATIONS else 4
             image[offset : offset + size] = value.to_bytes(size, "little")
         return bytes(image)
 
@@ -179,8 +167,9 @@ class _Object:
     """The parsed tables of an ELF file; sections are known to lie inside it."""
 
     def __init__(self, data: bytes) -> None:
-        if data[:6] != b"\x7fELF\x02\x01" or struct.unpack_from("<HH", data, 16) != (1, 62):
-            raise ObjectError("not a relocatable x86-64 ELF object")
+        what = struct.unpack_from("<HH", data, 16)
+        if data[:6] != b"\x7fELF\x02\x01" or what != (1, HERE.ELF_MACHINE):
+            raise ObjectError("not a relocatable ELF object of this architecture")
         self.data = data
         (offset,) = struct.unpack_from("<Q", data, 40)
         size, count, names = struct.unpack_from("<HHH", data, 58)
@@ -244,10 +233,10 @@ def _load(parsed: _Object, arena: Arena, lookup: Callable[[str], int]) -> Loaded
     slots: dict[int, int] = {}
     top = (top + 15) & -16
     for _, kind, symbol, _ in relocations:
-        if kind in _GOT_RELOCATIONS or parsed.symbols[symbol].section == 0:
+        if kind in HERE.GOT_RELOCATIONS or parsed.symbols[symbol].section == 0:
             if symbol not in slots:
                 slots[symbol] = top
-                top += _SLOT + len(_THUNK)
+                top += _SLOT + len(HERE.SLOT_JUMP)
     top = max(top, 1)
     base = arena.allocate(top)
     image = bytearray(top)
@@ -272,26 +261,27 @@ def _load(parsed: _Object, arena: Arena, lookup: Callable[[str], int]) -> Loaded
     try:
         for symbol, slot in slots.items():
             image[slot : slot + _SLOT] = address_of(symbol).to_bytes(8, "little")
-            image[slot + _SLOT : slot + _SLOT + len(_THUNK)] = _THUNK
+            image[slot + _SLOT : slot + _SLOT + len(HERE.SLOT_JUMP)] = HERE.SLOT_JUMP
+        relocate = HERE.relocate
         for at, kind, symbol, addend in relocations:
             place = base + at
-            if kind in _GOT_RELOCATIONS:
-                value = base + slots[symbol] + addend - place
-            elif kind in (_R_PLT32, _R_PC32) and symbol in slots:
-                value = base + slots[symbol] + _SLOT + addend - place
-            elif kind in (_R_PLT32, _R_PC32, _R_PC64):
-                value = address_of(symbol) + addend - place
-            elif kind in (_R_64, _R_32, _R_32S):
-                value = address_of(symbol) + addend
+            if kind in HERE.GOT_RELOCATIONS:
+                target = base + slots[symbol]
+            elif kind in HERE.CALL_RELOCATIONS and symbol in slots:
+                target = base + slots[symbol] + _SLOT
             else:
+                target = address_of(symbol)
+            if not relocate(image, at, kind, target + addend, place):
                 raise ObjectError(f"relocation type {kind} is not supported")
-            _patch(image, at, kind, value)
         assert len(image) == top
+    except ValueError as error:
+        arena.release(base, top)
+        raise ObjectError(str(error)) from None
     except BaseException:
         arena.release(base, top)
         raise
     vm.write(base, bytes(image))
-    vm.protect(base, vm.round_up(top), vm.READ | vm.EXECUTE)
+    vm.make_executable(base, top)
     symbols: dict[str, int] = {}
     sizes: dict[str, int] = {}
     for entry in parsed.symbols:
@@ -317,19 +307,7 @@ def _relocations(parsed: _Object, placed: dict[int, int]) -> list[tuple[int, int
             for entry in range(start, start + length, _RELA_SIZE):
                 offset, info, addend = struct.unpack_from("<QQq", parsed.data, entry)
                 how, symbol = info & 0xFFFFFFFF, info >> 32
-                if offset + (8 if how in _WIDE_RELOCATIONS else 4) > size:
+                if offset + (8 if how in HERE.WIDE_RELOCATIONS else 4) > size:
                     raise ObjectError(f"a relocation at {offset} of a section of {size} bytes")
                 found.append((at + offset, how, symbol, addend))
     return found
-
-
-def _patch(image: bytearray, at: int, kind: int, value: int) -> None:
-    if kind in _WIDE_RELOCATIONS:
-        image[at : at + 8] = (value & (1 << 64) - 1).to_bytes(8, "little")
-        return
-    if kind == _R_32:
-        if not 0 <= value < 1 << 32:
-            raise ObjectError("a 32-bit address does not reach")
-    elif not -(1 << 31) <= value < 1 << 31:
-        raise ObjectError("a relative address does not reach")
-    image[at : at + 4] = (value & 0xFFFFFFFF).to_bytes(4, "little")

@@ -6,9 +6,13 @@ Addresses and sizes are bytes. Every function raises OSError where the system re
 from __future__ import annotations
 
 import ctypes
+import functools
 import mmap
 import os
+from collections.abc import Callable
 from typing import Final
+
+from wasmwright.codegen.arch import HERE
 
 PAGE: Final = mmap.PAGESIZE
 NOTHING: Final = 0
@@ -64,6 +68,19 @@ def reserve(size: int) -> int:
 def protect(address: int, size: int, access: int) -> None:
     """Sets the access rights of whole pages."""
     _check(_mprotect(address, size, access) != 0)
+
+
+@functools.cache
+def _instruction_cache() -> Callable[[int, int], None] | None:
+    return HERE.instruction_cache()
+
+
+def make_executable(address: int, size: int) -> None:
+    """Lets code that was written run, and no longer be written: the pages that it is in."""
+    _check(_mprotect(address, round_up(size), READ | EXECUTE) != 0)
+    see = _instruction_cache()
+    if see is not None:
+        see(address, size)
 
 
 def decommit(address: int, size: int) -> None:

@@ -9,14 +9,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from wasmwright import errors, tuning
-from wasmwright.codegen import cpu, vm
+from wasmwright.codegen import arch, cpu, vm
 from wasmwright.codegen.abi import Layout
-from wasmwright.codegen.baseline import x86_64 as arch
 from wasmwright.codegen.baseline.compiler import Compiled, compile_functions
-from wasmwright.codegen.baseline.emitter import CELL_SIZE
 from wasmwright.codegen.baseline.library import Library, open_library
-from wasmwright.codegen.baseline.relocate import relocated
-from wasmwright.codegen.baseline.sites import Counting
+from wasmwright.codegen.baseline.relocate import relocated, relocated_words
+from wasmwright.codegen.baseline.sites import CELL_SIZE, Counting
 from wasmwright.codegen.baseline.view import View
 from wasmwright.codegen.options import Options
 from wasmwright.codegen.unwind import CallSite
@@ -24,10 +22,6 @@ from wasmwright.model.module import Module
 from wasmwright.runtime import native
 from wasmwright.runtime.symbols import Symbols
 
-_PUSHED: Final = 1  # bytes of a function's head after which the caller's rbp is on the stack
-_FRAMED: Final = 4  # and after which rbp points to it
-_RETURN: Final = b"\xc3"
-_LEFT: Final = arch.LEAVE[-3:]  # and where a tail call jumps, of which the first byte is before
 _PLACE: Final = 16
 _CELL_CODE: Final = 8  # where a cell has what code to go on in
 
@@ -38,29 +32,46 @@ _NEVER: Final = (1 << 31) - 1
 
 
 class Shared:
-    """What all baseline code refers to; it stays for the life of the process."""
+    """What all baseline code refers to; it stays for the life of the process.
+
+    Where jumps do not reach far, each unit has the jumps there with it: ``beside``, and the
+    ``targets`` are offsets in that; otherwise they are addresses.
+    """
 
     def __init__(self, library: Library) -> None:
         self.library = library
-        parts = {
-            "pool": library.pool,
-            "ww_trap": arch.TRAP,
-            "ww_throw": arch.THROW,
-            "memset": arch.jump_to(_c_function("memset")),
-            "memmove": arch.jump_to(_c_function("memmove")),
-            "write": arch.jump_to(_c_function("write")),
-        }
+        around = library.around
+        parts = {"ww_trap": around.trap, "ww_throw": around.throw}
+        if not around.words:
+            parts["pool"] = library.pool
+        for name in ("memset", "memmove", "write"):
+            parts[name] = around.far_jump + _c_function(name).to_bytes(8, "little")
         block = bytearray()
         offsets = {}
         for name, data in parts.items():
             block += bytes(-len(block) % _PLACE)
             offsets[name] = len(block)
             block += data
-        address = native.get().code_arena.allocate(len(block))
-        vm.write(address, bytes(block))
-        vm.protect(address, vm.round_up(len(block)), vm.READ | vm.EXECUTE)
-        # Cells are each unit's own.
+        self.beside = bytes(block) if around.words else b""
+        address = 0
+        if not around.words:
+            address = native.get().code_arena.allocate(len(block))
+            vm.write(address, bytes(block))
+            vm.make_executable(address, len(block))
         self.targets = [address + offsets.get(name, 0) for name in library.targets]
+
+    def placed(self, compiled: Compiled, address: int, cells: int) -> bytes:
+        """The code of a unit, to stand at an address, with what has to be beside it."""
+        origins = self.targets.copy()
+        code = compiled.code
+        if not self.library.around.words:
+            origins[self.library.cell_target] = cells
+            return relocated(code, address, compiled.shared, origins)
+        beside = address + len(code) + -len(code) % _PLACE
+        origins = [beside + each for each in origins]
+        origins[self.library.cell_target] = cells
+        made = relocated_words(code, address, compiled.shared, origins)
+        return made + bytes(-len(code) % _PLACE) + self.beside
 
 
 def _c_function(name: str) -> int:
@@ -70,8 +81,8 @@ def _c_function(name: str) -> int:
 @functools.cache
 def fits() -> bool:
     """Whether there are stencils for this machine."""
-    name = cpu.DEFAULT.get(cpu.machine(), "")
-    return cpu.machine() == "x86_64" and not cpu.missing(name)
+    name = cpu.machine()
+    return name in arch.names() and not cpu.missing(cpu.DEFAULT[name])
 
 
 @functools.cache
@@ -88,24 +99,23 @@ class BaselineUnit:
 
     def __init__(self, symbols: Symbols, compiled: Compiled, first_site: int = 0) -> None:
         size = len(compiled.code)
+        beside = len(shared().beside)
         # Behind the code, on pages that stay writable, the cells of what it counts.
-        self._code_size = vm.round_up(size)
+        self._code_size = vm.round_up(size + _PLACE + beside if beside else size)
         self._end = size
         self.sites = compiled.sites
         self.size = self._code_size + CELL_SIZE * len(self.sites)
         arena = native.get().code_arena
         self.address = arena.allocate(self.size)
         cells = self.address + self._code_size
-        origins = shared().targets.copy()
-        origins[shared().library.cell_target] = cells
-        vm.write(self.address, relocated(compiled.code, self.address, compiled.shared, origins))
+        vm.write(self.address, shared().placed(compiled, self.address, cells))
         for number, site in enumerate(self.sites):
             native.write32(self.address + int(site.number_at), first_site + number % BLOCK)
             rounds = tuning.HOT_CALLS if site.offset < 0 else tuning.HOT_ROUNDS
             if number >= BLOCK:
                 rounds = _NEVER
             native.write32(cells + CELL_SIZE * number, rounds)
-        vm.protect(self.address, self._code_size, vm.READ | vm.EXECUTE)
+        vm.make_executable(self.address, self._code_size)
         self._arena = arena
         self._symbols = symbols
         self._starts = compiled.starts
@@ -157,7 +167,8 @@ class BaselineUnit:
             end, target, size = self._pads[at]
             if place < end:
                 pad, slots = self.address + target, size
-        return CallSite(arch.FRAME_ADDRESS, arch.SAVED, pad, arch.FIRST_SLOT - slots)
+        around = shared().library.around
+        return CallSite(around.frame_address, around.saved, pad, around.first_slot - slots)
 
     def frames_at(self, address: int, stopped: bool) -> list[errors.Frame]:
         """Implements CodeMap."""
@@ -171,11 +182,16 @@ class BaselineUnit:
         """Implements CodeMap; needs the code to be there."""
         place = address - self.address
         inside = place - self._starts[bisect.bisect_right(self._starts, place) - 1]
-        if inside < _FRAMED:
-            return 0 if inside < _PUSHED else 8
-        if ctypes.string_at(address, 1) == _RETURN:
+        around = shared().library.around
+        if inside < around.framed:
+            return 0 if inside < around.pushed else 8
+        if _is_at(address, around.returning):
             return 0
-        return 0 if ctypes.string_at(address - 1, len(_LEFT)) == _LEFT else None
+        return 0 if _is_at(address + around.leaving_at, around.leaving) else None
+
+
+def _is_at(address: int, code: bytes) -> bool:
+    return ctypes.string_at(address, len(code)) == code
 
 
 def view(module: Module, layout: Layout, guard: bool, options: Options) -> View:

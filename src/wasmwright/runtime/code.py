@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 from wasmwright import tuning
 from wasmwright.binary.bodies import is_short
 from wasmwright.codegen import abi
+from wasmwright.codegen.arch import HERE
 from wasmwright.codegen.cache import Pack, directory, open_pack
 from wasmwright.codegen.digest import blake2b
 from wasmwright.codegen.heap_layout import HeapNeeds
-from wasmwright.codegen.llvm import native_calls
 from wasmwright.codegen.objects import LoadedObject, ObjectError
 from wasmwright.codegen.options import AUTO, BASELINE, OPTIMISED, Options
 from wasmwright.codegen.unwind import ObjectFrames
@@ -157,7 +157,7 @@ class ModuleCode:
     def entry(self, index: int) -> int:
         """The address to call for function ``index``: its code, or its thunk."""
         number = index - self._first
-        return self._compiled[number] or self._thunks + native_calls.LAZY_THUNK_SIZE * number
+        return self._compiled[number] or self._thunks + HERE.LAZY_THUNK_SIZE * number
 
     def entry_of(self, number: int) -> int:
         """The address of the code of a defined function, by its number."""
@@ -165,7 +165,7 @@ class ModuleCode:
 
     def entries(self) -> array[int]:
         """``entry`` of every defined function, in order."""
-        size = native_calls.LAZY_THUNK_SIZE
+        size = HERE.LAZY_THUNK_SIZE
         count = len(self._compiled)
         thunks = array("Q", range(self._thunks, self._thunks + size * count, size))
         for number, address in enumerate(self._compiled):
@@ -477,4 +477,4 @@ def _unload(units: list[Unit], baseline: list[BaselineUnit], first: int, size: i
         backtraces.unregister(made.address)
         unwinder.remove(made.address, made.address + made.size)
         made.close()
-    native.get().code_arena.release(first - native_calls.LAZY_BRIDGE_SIZE, size)
+    native.get().code_arena.release(first - HERE.LAZY_BRIDGE_SIZE, size)

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from wasmwright import tuning
-from wasmwright.codegen import cpu, vm
+from wasmwright.codegen import arch, cpu, vm
 from wasmwright.codegen.cache import Pack, open_pack
 from wasmwright.codegen.digest import blake2b
 from wasmwright.codegen.llvm import native as ir
@@ -48,7 +48,7 @@ _SA_RESTART: Final = 0x10000000
 
 
 class _SigAction(ctypes.Structure):
-    """glibc's struct sigaction on x86-64."""
+    """glibc's struct sigaction, of 64 bits."""
 
     _fields_ = (
         ("handler", ctypes.c_void_p),
@@ -101,10 +101,9 @@ def _libm() -> ctypes.CDLL:
 def check_platform() -> None:
     """Raises PlatformError where this engine's native parts do not run."""
     machine = cpu.machine()
-    if sys.platform != "linux" or machine != "x86_64":
-        raise PlatformError(
-            f"wasmwright compiles for x86-64 Linux; this is {sys.platform} on {machine}"
-        )
+    if sys.platform != "linux" or machine not in arch.names():
+        here = f"{sys.platform} on {machine}"
+        raise PlatformError(f"wasmwright compiles for Linux on x86-64 and aarch64; this is {here}")
     if sys.implementation.name != "cpython" or "t" in sys.abiflags:
         raise PlatformError("wasmwright needs CPython with its global interpreter lock")
     if object.__basicsize__ != ir.OBJECT_HEAD:

@@ -9,6 +9,7 @@ import functools
 from typing import Final
 
 from wasmwright.codegen import cpu
+from wasmwright.codegen.arch import HERE, Arch
 from wasmwright.codegen.prebuilt import image
 from wasmwright.codegen.prebuilt.image import Image
 
@@ -30,11 +31,11 @@ def prebuilt() -> Image | None:
     return None if cpu.missing(found.cpu) else found
 
 
-def core_ir() -> str:
+def core_ir(arch: Arch = HERE) -> str:
     """The IR of what is always there."""
     from wasmwright.codegen.llvm import native_core, native_throw, stop
 
-    return native_core.core_ir() + native_throw.throw_ir() + stop.stop_ir()
+    return native_core.core_ir(arch) + native_throw.throw_ir(arch) + stop.stop_ir(arch)
 
 
 def gc_ir() -> str:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from wasmwright.codegen import vm
+from wasmwright.codegen.arch import HERE
 from wasmwright.codegen.llvm import stub_signature
 from wasmwright.codegen.llvm.stub_signature import NAME
 from wasmwright.codegen.objects import Arena, LoadedObject, ObjectError
@@ -98,14 +99,14 @@ class Stubs:
 
     def _make_generic(self, key: str) -> Stub:
         signature = stub_signature.describe(key)
-        first = -len(signature) % stub_signature.THUNK_SIZE + len(signature)
-        size = first + 2 * stub_signature.THUNK_SIZE
+        first = -len(signature) % HERE.LOADED_JUMP_SIZE + len(signature)
+        size = first + 2 * HERE.LOADED_JUMP_SIZE
         base = self._arena.allocate(size)
         places = []
         code = signature.ljust(first, b"\0")
         for kind in ("entry", "host"):
             places.append(base + len(code))
-            code += stub_signature.thunk(base, self._ready[f"{kind}_{NAME}"])
+            code += HERE.loaded_jump(base, self._ready[f"{kind}_{NAME}"])
         vm.write(base, code)
-        vm.protect(base, vm.round_up(size), vm.READ | vm.EXECUTE)
+        vm.make_executable(base, size)
         return places[0], places[1]

@@ -10,6 +10,7 @@ import ctypes
 from typing import Any, Final
 
 from wasmwright.codegen import vm
+from wasmwright.codegen.arch import HERE
 from wasmwright.codegen.llvm import native as ir
 
 _MEMBER_READONLY: Final = 1
@@ -83,7 +84,6 @@ def _python(name: str) -> int:
 # What the slots lead to. Nobody has an object of these types before there is native code, except
 # for a memory that could not be set up, whose buffer is then refused with TypeError.
 _SLOTS: Final = ("ww_func_dealloc", "ww_func_traverse", "ww_func_clear", "ww_get_buffer")
-_THUNK_SIZE: Final = 8
 _EARLY_BUFFER: Final = "PyObject_AsFileDescriptor"  # -1 and TypeError for whatever has no fileno
 
 
@@ -95,12 +95,11 @@ class _Thunks:
         self._words = code + vm.PAGE
         vm.protect(code, 2 * vm.PAGE, vm.READ | vm.WRITE)
         for number in range(len(_SLOTS)):
-            # jmp [rip + distance], which counts from the end of its six bytes
-            distance = vm.PAGE + 8 * number - (_THUNK_SIZE * number + 6)
-            thunk = b"\xff\x25" + distance.to_bytes(4, "little")
-            vm.write(code + _THUNK_SIZE * number, thunk)
-        self.addresses = {name: code + _THUNK_SIZE * i for i, name in enumerate(_SLOTS)}
-        vm.protect(code, vm.PAGE, vm.READ | vm.EXECUTE)
+            at = HERE.POINTER_JUMP_SIZE * number
+            vm.write(code + at, HERE.pointer_jump(vm.PAGE + 8 * number - at))
+        size = HERE.POINTER_JUMP_SIZE
+        self.addresses = {name: code + size * i for i, name in enumerate(_SLOTS)}
+        vm.make_executable(code, vm.PAGE)
         self.bind({**dict.fromkeys(_SLOTS, 0), "ww_get_buffer": _python(_EARLY_BUFFER)})
 
     def bind(self, symbols: dict[str, int]) -> None:

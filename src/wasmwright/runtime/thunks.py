@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from wasmwright.codegen import vm
-from wasmwright.codegen.llvm import native_calls
+from wasmwright.codegen.arch import HERE
 from wasmwright.runtime import native
 
 if TYPE_CHECKING:
@@ -29,14 +29,13 @@ def compiler(address: int) -> Callable[[int], int]:
 def make(count: int, compiler: Callable[[int], int]) -> tuple[int, int]:
     """One thunk for each defined function, by number; (address, size in bytes)."""
     core = native.get()
-    size = native_calls.LAZY_THUNK_SIZE
-    total = native_calls.LAZY_BRIDGE_SIZE + size * count
+    total = HERE.LAZY_BRIDGE_SIZE + HERE.LAZY_THUNK_SIZE * count
     base = core.code_arena.allocate(total)
     # The arenas may be further apart than a relative jump reaches, so the thunks share one
     # absolute jump at the front.
-    bridge = native_calls.lazy_bridge(id(compiler), core.core_symbol("ww_lazy_entry"))
-    first = base + native_calls.LAZY_BRIDGE_SIZE
-    vm.write(base, bridge.ljust(native_calls.LAZY_BRIDGE_SIZE, b"\xcc"))
-    vm.write(first, native_calls.lazy_thunks(count, first, base))
-    vm.protect(base, vm.round_up(total), vm.READ | vm.EXECUTE)
+    bridge = HERE.lazy_bridge(id(compiler), core.core_symbol("ww_lazy_entry"))
+    first = base + HERE.LAZY_BRIDGE_SIZE
+    vm.write(base, bridge)
+    vm.write(first, HERE.lazy_thunks(count, first, base))
+    vm.make_executable(base, total)
     return first, total

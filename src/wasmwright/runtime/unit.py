@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from wasmwright import errors
+from wasmwright.codegen.arch import HERE
 from wasmwright.codegen.lines import Place
 from wasmwright.codegen.objects import LoadedObject
 from wasmwright.codegen.unwind import ObjectFrames
 from wasmwright.runtime.symbols import Symbols
 
-# How a function begins that sets up its frame first of all: push rbp; mov rbp, rsp.
-_PROLOGUE: Final = b"\x55\x48\x89\xe5"
+_PROLOGUE: Final = HERE.PROLOGUE
 
 
 class Unit:
@@ -67,7 +67,7 @@ class Unit:
             return None
         begin = self._starts[at]
         framed = address >= begin + len(_PROLOGUE)
-        if framed and ctypes.string_at(begin, len(_PROLOGUE)) == _PROLOGUE:
+        if _PROLOGUE and framed and ctypes.string_at(begin, len(_PROLOGUE)) == _PROLOGUE:
             return None
         if self._unwinding is None:
             self._unwinding = ObjectFrames(self.loaded)

@@ -14,14 +14,16 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from wasmwright.codegen import vm
+from wasmwright.codegen.arch import HERE
 from wasmwright.codegen.llvm import native_throw as ir
 from wasmwright.codegen.unwind import CallSite
 
 _FIRST_SIZE: Final = 256  # entries
-_ENTRY: Final = struct.Struct("<QIiiiiiii")  # all but the key
+# All but the key.
+_ENTRY: Final = struct.Struct(f"<QIii{len(HERE.SAVED_REGISTERS)}i")
 _REMOVED: Final = 1  # a key that no call has, and that does not end a search
 
-_ENTRY_STUB: Final = _ENTRY.pack(0, ir.KIND_ENTRY, 0, 0, 0, 0, 0, 0, 0)
+_ENTRY_STUB: Final = _ENTRY.pack(0, ir.KIND_ENTRY, 0, 0, *(0 for _ in HERE.SAVED_REGISTERS))
 
 
 class Frames(Protocol):

@@ -19,8 +19,8 @@ from wasmwright.codegen.baseline.operations import store_operand
 from wasmwright.codegen.baseline.places import CONSTANT, FRAME, KINDS, PIN, REGISTER, REGISTERS
 from wasmwright.codegen.baseline.view import Side
 
-# The registers of integer parameters are, in order (see `dev/stencils/ir.py`), those of the
-# operands 1 and 2, one of its own, and those of the pinned locals 1 and 2.
+# On x86-64 the registers of integer parameters are, in order (`dev/stencils/registers.py`), those
+# of the operands 1 and 2, one of its own, and those of the pinned locals 1 and 2.
 _SECOND_OPERAND: Final = 2  # which register of an operand is the second parameter's
 _FOURTH_PIN: Final = PIN + 1
 _FIFTH_PIN: Final = PIN + 2
@@ -44,7 +44,7 @@ def pass_arguments(e: Emitter, params: Side, operand: bool) -> None:
         if kind & 15 == REGISTER and e.payloads[top] != 0:
             e.put(top)
             kind = e.kinds[top]
-        elif kind & 15 == _FOURTH_PIN or kind & 15 == _FIFTH_PIN:
+        elif not e.around.apart and (kind & 15 == _FOURTH_PIN or kind & 15 == _FIFTH_PIN):
             kind = kind & ~15 | FRAME
         payload = e.payloads[top]
     _store_below(e, base)
@@ -122,7 +122,8 @@ def _pass_in_registers(e: Emitter, params: Side, base: i64) -> None:
     last = ints - 1
     number = last
     # One that would be overwritten by a later one, which is passed before it, is stored first.
-    _save_second(e, params, base, last)
+    if not e.around.apart:
+        _save_second(e, params, base, last)
     for i in range(params.count - 1, -1, -1):
         if params.places[i] < 0 and params.types[i] < TYPE_F32:
             _pass_integer(e, base + i, number, last)
@@ -148,10 +149,11 @@ def _pass_integer(e: Emitter, at: i64, number: i64, last: i64) -> None:
     kind = e.kinds[at]
     place = kind & 15
     payload = e.payloads[at]
-    if place == _FOURTH_PIN and last >= _FOURTH and number < _FOURTH:
-        place = FRAME
-    if place == _FIFTH_PIN and last >= _FIFTH and number < _FIFTH:
-        place = FRAME
+    if not e.around.apart:
+        if place == _FOURTH_PIN and last >= _FOURTH and number < _FOURTH:
+            place = FRAME
+        if place == _FIFTH_PIN and last >= _FIFTH and number < _FIFTH:
+            place = FRAME
     register = payload if place == REGISTER else 0
     library = e.library
     variant = (number * KINDS + place) * REGISTERS + register

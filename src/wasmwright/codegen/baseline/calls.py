@@ -10,7 +10,6 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from wasmwright.codegen.baseline import x86_64 as arch
 from wasmwright.codegen.baseline.areas import from_area
 from wasmwright.codegen.baseline.arguments import pass_arguments
 from wasmwright.codegen.baseline.emitter import Emitter
@@ -79,7 +78,7 @@ def _call(e: Emitter, stencils: i64, type_index: i64, operand: bool, extra: i64)
 def _tail_call(e: Emitter, stencils: i64, type_index: i64, operand: bool, extra: i64) -> None:
     pass_arguments(e, e.view.signature(type_index).params, operand)
     _emit(e, stencils, type_index, operand, extra)
-    e.out.write(arch.LEAVE)
+    e.out.write(e.around.leave)
 
 
 def _emit(e: Emitter, at: i64, type_index: i64, operand: bool, extra: i64) -> i64:

@@ -12,7 +12,6 @@ from librt.vecs import append, vec
 from mypy_extensions import i64
 
 from wasmwright.binary.cursor import OPENS, next_opcode, skip_immediates
-from wasmwright.codegen.baseline import x86_64 as arch
 from wasmwright.codegen.baseline.accesses import access, lane, signed, wait_or_notify
 from wasmwright.codegen.baseline.aggregates import aggregate_instruction
 from wasmwright.codegen.baseline.bulk import memory_instruction, table_instruction
@@ -28,7 +27,7 @@ from wasmwright.codegen.baseline.control import (
     open_function,
 )
 from wasmwright.codegen.baseline.emitter import FLUSH_AT, Emitter
-from wasmwright.codegen.baseline.ends import head, slow_paths
+from wasmwright.codegen.baseline.ends import head, set_slots, slow_paths
 from wasmwright.codegen.baseline.exceptions import (
     end_of_try,
     exception_instruction,
@@ -44,12 +43,14 @@ from wasmwright.codegen.baseline.library import (
     no_stencils,
     type_code,
 )
+from wasmwright.codegen.baseline.literals import MOST
 from wasmwright.codegen.baseline.operations import apply
 from wasmwright.codegen.baseline.pins import choose_pins
 from wasmwright.codegen.baseline.places import CONSTANT
 from wasmwright.codegen.baseline.sites import Counting, Site
 from wasmwright.codegen.baseline.view import View
 from wasmwright.codegen.fuel import Meter
+from wasmwright.errors import CompileError
 from wasmwright.isa import BY_SLOT, INSTRUCTIONS, SLOTS, slot
 from wasmwright.model.parts import Code
 
@@ -203,7 +204,10 @@ def compile_functions(view: View, funcs: list[int], counting: Counting | None = 
     e.counted = counting
     made = Compiled()
     for func in funcs:
-        e.out.write(b"\xcc" * int(-len(e.out) & 15))
+        filled: int = -len(e.out) & 15
+        if e.words and filled < 4:
+            filled += 16
+        e.out.write(e.around.filler * filled)
         made.starts.append(len(e.out))
         _function(e, func)
         made.funcs.append(func)
@@ -242,6 +246,7 @@ def _function(e: Emitter, func: int) -> None:
     e.dead = False
     e.nesting = 0
     e.func = func
+    e.start = len(e.out)
     e.waiting = []
     e.landings = vec[i64]()
     e.used = vec[bool]()
@@ -260,11 +265,12 @@ def _function(e: Emitter, func: int) -> None:
         open_charge(e, e.meter)
     _body(e)
     slow_paths(e)
+    if e.words and len(e.out) - e.start > MOST:
+        raise CompileError(f"the code of function {func} is too long: {len(e.out) - e.start} bytes")
     slots = e.base + (e.top + 1) * e.step
     slots = (slots + 15) & ~15
-    e.patch(size_at, slots)
-    if e.check_at >= 0:
-        e.patch(e.check_at + arch.CHECK_SIZE_AT, -slots)
+    set_slots(e, size_at, slots)
+    e.literals.write(e.out, e.shared)
     resolve_pads(e, slots)
 
 
@@ -279,6 +285,7 @@ def _body(e: Emitter) -> None:
             continue
         if e.height - e.flushed > FLUSH_AT:
             e.flush(0)
+        e.island()
         if e.meter is not None:
             consume(e, opcode, e.meter)
         handler: i64 = _HANDLERS[opcode]

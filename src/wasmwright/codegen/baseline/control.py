@@ -11,7 +11,6 @@ from typing import Final
 from librt.vecs import append, vec
 from mypy_extensions import i64
 
-from wasmwright.codegen.baseline import x86_64 as arch
 from wasmwright.codegen.baseline.areas import MANY, move_slots, to_area
 from wasmwright.codegen.baseline.emitter import Emitter
 from wasmwright.codegen.baseline.frame import BLOCK, BODY, ELSE, IF, LOOP, NOTHING, Frame
@@ -40,6 +39,8 @@ _BR_TABLE: Final = slot("br_table")
 _RETURN: Final = slot("return")
 _BR_ON_NULL: Final = slot("br_on_null")
 _BR_ON_NON_NULL: Final = slot("br_on_non_null")
+
+_JUMP: Final = -1  # in place of what a distance counts from: it is that of a jump
 
 
 def control_instruction(e: Emitter, opcode: i64) -> None:
@@ -154,7 +155,7 @@ def else_(e: Emitter) -> None:
 
 def _start_else(e: Emitter, frame: Frame) -> None:
     """Where the jump of an ``if`` goes."""
-    e.patch(frame.condition, len(e.out) - frame.condition - 4)
+    e.aim(frame.condition, len(e.out))
     e.dead = False
     e.valid = frame.entry_pins
     reset(e, frame.height)
@@ -223,17 +224,29 @@ def finish(e: Emitter, frame: Frame) -> None:
 
 def jump(e: Emitter, frame: Frame) -> None:
     """To a frame's label."""
-    place: i64 = len(e.out) + arch.JUMP_AT
-    e.out.write(arch.JUMP)
-    _aim(e, frame, place, place + 4)
+    _aim(e, frame, _jump(e), _JUMP)
+
+
+def _jump(e: Emitter) -> i64:
+    """Appends a jump; the place of its distance."""
+    place: i64 = len(e.out) + e.around.jump_at
+    e.out.write(e.around.jump)
+    return place
 
 
 def _aim(e: Emitter, frame: Frame, place: i64, origin: i64) -> None:
-    """Has the distance from ``origin`` to the frame's label written at ``place``."""
+    """Has the jump at ``place`` go to the frame's label, or the distance from ``origin`` there."""
     if frame.position >= 0:
-        e.patch(place, frame.position - origin)
+        _point(e, place, origin, frame.position)
     else:
         frame.waiting = append(append(frame.waiting, place), origin)
+
+
+def _point(e: Emitter, place: i64, origin: i64, target: i64) -> None:
+    if origin == _JUMP:
+        e.aim(place, target)
+    else:
+        e.write32(place, target - origin)
 
 
 def _frame(e: Emitter, depth: i64) -> Frame:
@@ -267,7 +280,7 @@ def jump_on(e: Emitter, depth: i64, family: Family, count: i64) -> None:
             e.put(i)
         _settle(e, frame)
         place = _conditional(e, family, count)
-        _aim(e, frame, place, place + 4)
+        _aim(e, frame, place, _JUMP)
         return
     # What is carried has to move, but only if the branch is taken.
     _flush_below(e, count, 0)
@@ -285,15 +298,14 @@ def _put_aside(e: Emitter, first: i64, end: i64) -> None:
 
 def _branch_aside(e: Emitter, frame: Frame, place: i64, carried: i64) -> None:
     """A branch that moves what it carries, to which the jump at ``place`` goes."""
-    over: i64 = len(e.out) + arch.JUMP_AT
-    e.out.write(arch.JUMP)
-    e.patch(place, len(e.out) - place - 4)
+    over = _jump(e)
+    e.aim(place, len(e.out))
     kept = e.valid
     _store_aside(e, frame, carried)
     _settle(e, frame)
     jump(e, frame)
     e.valid = kept
-    e.patch(over, len(e.out) - over - 4)
+    e.aim(over, len(e.out))
 
 
 def _br_on_null(e: Emitter, on_null: bool) -> None:
@@ -336,16 +348,16 @@ def _br_table(e: Emitter) -> None:
     e.to_register(e.height - 1)
     e.drop()
     start: i64 = len(e.out)
-    e.out.write(arch.SWITCH)
-    e.patch(start + arch.SWITCH_COUNT_AT, count)
+    e.out.write(e.around.switch)
+    e.patch(start + e.around.switch_count_at, count)
     table: i64 = len(e.out)
     e.out.write(bytes(4 * int(count)))
     direct = carried == 0
     ways: dict[int, int] = {}
     for i in range(count + 1):
         frame = _frame(e, depths[i])
-        place = table + 4 * i if i < count else start + arch.SWITCH_DEFAULT_AT
-        origin = table if i < count else place + 4
+        place = table + 4 * i if i < count else start + e.around.switch_default_at
+        origin = table if i < count else _JUMP
         if direct:
             _aim(e, frame, place, origin)
             continue
@@ -357,7 +369,8 @@ def _br_table(e: Emitter) -> None:
             _settle(e, frame)
             jump(e, frame)
             e.valid = kept
-        e.patch(place, ways[depth] - origin)
+            e.island()
+        _point(e, place, origin, ways[depth])
     _die(e)
 
 
@@ -397,7 +410,7 @@ def bind(e: Emitter, frame: Frame) -> None:
     here: i64 = len(e.out)
     waiting = frame.waiting
     for i in range(0, len(waiting), 2):
-        e.patch(waiting[i], here - waiting[i + 1])
+        _point(e, waiting[i], waiting[i + 1], here)
     e.dead = False
     e.valid = frame.pins
     reset(e, frame.height)
@@ -418,7 +431,7 @@ def _end_function(e: Emitter, frame: Frame) -> None:
 def leave(e: Emitter) -> None:
     """Returns what is on the stack."""
     _results(e, e.results)
-    e.out.write(arch.END)
+    e.out.write(e.around.end)
 
 
 def _results(e: Emitter, side: Side) -> None:

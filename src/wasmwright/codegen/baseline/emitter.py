@@ -14,10 +14,11 @@ from typing import Final
 
 from librt.strings import BytesWriter, read_i16_le, read_i32_le, write_i32_le
 from librt.vecs import append, vec
-from mypy_extensions import i32, i64, u8
+from mypy_extensions import i32, i64
 
 from wasmwright.binary.reader import Reader
 from wasmwright.codegen.abi import Layout
+from wasmwright.codegen.baseline.around import Around
 from wasmwright.codegen.baseline.frame import Frame
 from wasmwright.codegen.baseline.library import (
     TYPE_F32,
@@ -27,6 +28,7 @@ from wasmwright.codegen.baseline.library import (
     TYPE_V128,
     Library,
 )
+from wasmwright.codegen.baseline.literals import JUMP_MASK, JUMP_WORD, Literals, put_word
 from wasmwright.codegen.baseline.places import (
     CONSTANT,
     FRAME,
@@ -36,7 +38,7 @@ from wasmwright.codegen.baseline.places import (
     REGISTER,
     REGISTERS,
 )
-from wasmwright.codegen.baseline.sites import Counting, Site
+from wasmwright.codegen.baseline.sites import CELL_SIZE, Counting, Site
 from wasmwright.codegen.baseline.stencils import FIRST_TARGET, FIXUP_SIZE, RECORD_SIZE
 from wasmwright.codegen.baseline.view import EMPTY_SIDE, Side, View
 from wasmwright.codegen.fuel import Meter
@@ -48,11 +50,7 @@ _TAKEN_AT: Final = 11
 _FIXUP_FIRST_AT: Final = 12
 _FIXUP_COUNT_AT: Final = 14
 _MAX_INT_CONSTANT: Final = (1 << 31) - 1  # that a hole has room for in an operand of 64 bits
-_KEPT_PINS: Final = 1  # what a callee keeps of the pinned registers
 FLUSH_AT: Final = 64  # operands that may be anywhere; more are put into the frame
-
-CELL_SIZE: Final = 16  # see `dev/stencils/families.py`: counters
-
 _ALL_FEATURES: Final = (1 << 62) - 1
 
 
@@ -62,6 +60,9 @@ class Emitter:
     def __init__(self, view: View) -> None:
         self.view: View = view
         self.library: Library = view.library
+        self.around: Around = view.library.around
+        self.words: bool = self.around.words
+        self.kept_pins: i64 = self.around.kept_pins
         self.module: Module = view.module
         self.layout: Layout = view.layout
         self.reader: Reader = Reader(view.data, 0, 0, _ALL_FEATURES)
@@ -108,11 +109,11 @@ class Emitter:
         self.meter: Meter | None = None  # of code that consumes fuel
         self.charge_at: i64 = 0  # where the cost of the present stretch is to be written
         self.func: int = 0
+        self.start: i64 = 0  # where it begins
         self.begin: i64 = 0  # where its body begins in the binary
         self.leaf: bool = False  # whether it needs no check of the stack, being small as well
         self.check_at: i64 = 0  # where that is, or -1
-
-    # Code
+        self.literals: Literals = Literals()
 
     def emit(self, number: i64, a: i64, b: i64, c: i64, extra: i64, more: i64) -> i64:
         """Appends a stencil with its holes filled; where it begins."""
@@ -162,11 +163,13 @@ class Emitter:
                 target = kind - FIRST_TARGET
                 if target == library.cell_target:
                     addend += self.cell * CELL_SIZE
+                if self.words and self.literals.refer(self.out, place, target, addend, library):
+                    continue
                 write_i32_le(self.shared, i32(place))
                 write_i32_le(self.shared, i32(target))
                 write_i32_le(self.shared, i32(addend))
             elif kind == HOLE_NEXT:
-                self.patch(place, end - place + addend)
+                self.aim(place, end)
             elif kind == 0:
                 self.patch(place, a + addend)
             elif kind == 1:
@@ -179,12 +182,22 @@ class Emitter:
                 self.patch(place, more + addend)
 
     def patch(self, place: i64, value: i64) -> None:
+        """Fills a hole with 32 bits."""
+        if self.words:
+            self.literals.fill(self.out, place, value)
+        else:
+            self.write32(place, value)
+
+    def aim(self, place: i64, target: i64) -> None:
+        """Has the jump whose distance is at a place go to another place in the code."""
+        if self.words:
+            self.write32(place, JUMP_WORD | (((target - place) >> 2) & JUMP_MASK))
+        else:
+            self.write32(place, target - place - 4)
+
+    def write32(self, place: i64, value: i64) -> None:
         """Writes 32 bits into the code."""
-        out = self.out
-        out[place] = u8(value & 0xFF)
-        out[place + 1] = u8((value >> 8) & 0xFF)
-        out[place + 2] = u8((value >> 16) & 0xFF)
-        out[place + 3] = u8((value >> 24) & 0xFF)
+        put_word(self.out, place, value)
 
     def emit_cell(self, number: i64, cell: i64, a: i64, b: i64, c: i64) -> i64:
         """Appends a stencil that refers to a cell; where it begins."""
@@ -203,6 +216,14 @@ class Emitter:
         )
         self.sites.append(site)
         self.waiting.append(site)
+
+    def island(self) -> None:
+        """Writes the literals before they are too far away, in the middle of the code."""
+        if self.words and self.literals.far(len(self.out)):
+            over: i64 = len(self.out)
+            self.out.write(self.around.jump)
+            self.literals.write(self.out, self.shared)
+            self.aim(over, len(self.out))
 
     def taken(self, number: i64, start: i64) -> i64:
         """Where a stencil that branches has the distance of its target."""
@@ -261,9 +282,8 @@ class Emitter:
     def drop(self) -> None:
         """Removes the top operand."""
         height = self.height - 1
-        kind = self.kinds[height]
-        if kind & 15 == REGISTER:
-            if kind >> 4 >= TYPE_F32:
+        if self.kinds[height] & 15 == REGISTER:
+            if self.kinds[height] >> 4 >= TYPE_F32:
                 self.floats -= 1
             else:
                 self.ints -= 1
@@ -399,7 +419,7 @@ class Emitter:
 
     def lose(self) -> None:
         """Notes that something was called: only what callees keep is still in registers."""
-        self.valid &= _KEPT_PINS
+        self.valid &= self.kept_pins
 
     def flush(self, params: i64) -> None:
         """At the start of a block: operands are in their slots, or constants below ``params``."""
@@ -478,13 +498,3 @@ class Emitter:
         self.drop()
         if keep:
             self.push(valtype << 4 | home, offset)
-
-
-__all__ = [
-    "TYPE_F32",
-    "TYPE_F64",
-    "TYPE_I32",
-    "TYPE_I64",
-    "TYPE_V128",
-    "Emitter",
-]

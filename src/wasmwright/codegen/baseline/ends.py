@@ -6,10 +6,10 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from wasmwright.codegen.baseline import x86_64 as arch
 from wasmwright.codegen.baseline.areas import from_area
 from wasmwright.codegen.baseline.emitter import Emitter
 from wasmwright.codegen.baseline.library import TYPE_F32, TYPE_V128
+from wasmwright.codegen.baseline.literals import point
 from wasmwright.codegen.baseline.view import Side
 
 # Bytes of slots that a function without calls may have unchecked: see `tuning.STACK_RESERVE`.
@@ -26,26 +26,47 @@ def slow_paths(e: Emitter) -> None:
     e.at = -1
     e.mark()
     end: i64 = len(out)
-    out.write(arch.END)
+    out.write(e.around.end)
     number = e.library.number(e.library.hot)
     for site in e.waiting:
-        e.patch(site.place, len(out) - site.place - 4)
+        number_at: i64 = len(out)
+        if e.words:
+            out.write(bytes(4))
+        e.aim(site.place, len(out))
         start = e.emit_cell(number, site.cell, 0, counting.more, counting.file)
-        site.number_at = start + e.library.records[number * 16 + 6] - 1
-        place = e.taken(number, start)
-        e.patch(place, end - place - 4)
+        hole = start + e.library.records[number * 16 + 6] - 1
+        if e.words:
+            point(out, hole, number_at)
+        else:
+            number_at = hole
+        site.number_at = number_at
+        e.aim(e.taken(number, start), end)
         e.valid = 0
         e.need(site.valid)
-        back: i64 = len(out) + arch.JUMP_AT
-        out.write(arch.JUMP)
-        e.patch(back, site.back - back - 4)
+        back: i64 = len(out) + e.around.jump_at
+        out.write(e.around.jump)
+        e.aim(back, site.back)
+        e.island()
+
+
+def set_slots(e: Emitter, size_at: i64, slots: i64) -> None:
+    """Writes the size of the function's slots where its head needs it."""
+    if e.words:
+        literal = e.start - 4
+        e.write32(literal, slots)
+        point(e.out, size_at, literal)
+        if e.check_at >= 0:
+            point(e.out, e.check_at + e.around.check_size_at, literal)
+    else:
+        e.write32(size_at, slots)
+        if e.check_at >= 0:
+            e.write32(e.check_at + e.around.check_size_at, -slots)
 
 
 def _overflow(e: Emitter) -> None:
     """Where the check of the stack goes if there is not enough."""
     if e.check_at >= 0:
-        place = e.check_at + arch.CHECK_OVERFLOW_AT
-        e.patch(place, len(e.out) - place - 4)
+        e.aim(e.check_at + e.around.check_overflow_at, len(e.out))
         e.at = e.begin
         e.mark()
         e.emit(e.library.number(e.library.overflow), 0, 0, 0, 0, 0)
@@ -55,13 +76,13 @@ def head(e: Emitter, params: Side, count: i64) -> i64:
     """A function's head; where the size of its slots is to be written."""
     library = e.library
     e.mark()
-    e.out.write(arch.HEAD)
+    e.out.write(e.around.head)
     e.check_at = -1
     if not e.leaf or count * e.step > _SMALL_FRAME:
         e.check_at = len(e.out)
-        e.out.write(arch.CHECK)
-    size_at: i64 = len(e.out) + arch.SLOTS_SIZE_AT
-    e.out.write(arch.MAKE_SLOTS)
+        e.out.write(e.around.check)
+    size_at: i64 = len(e.out) + e.around.slots_size_at
+    e.out.write(e.around.make_slots)
     ints: i64 = 0
     floats: i64 = 0
     for i in range(params.count):

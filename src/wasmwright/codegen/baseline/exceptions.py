@@ -15,7 +15,6 @@ from librt.vecs import append
 from mypy_extensions import i64
 
 from wasmwright.binary.cursor import CATCH_ALL, CATCH_ALL_REF, CATCH_REF, catch_kind
-from wasmwright.codegen.baseline import x86_64 as arch
 from wasmwright.codegen.baseline.aggregates import storage_name, store_fields
 from wasmwright.codegen.baseline.control import (
     bind,
@@ -178,7 +177,7 @@ def _land(e: Emitter, frame: Frame) -> None:
     """The landing pad of a handler; the exception is the only operand of the block."""
     library = e.library
     e.landings[frame.handler] = len(e.out)
-    e.out.write(arch.LAND)
+    e.out.write(e.around.land)
     _start(e, frame)
     e.emit(library.number(library.first("landed")), e.payloads[e.height - 1], 0, 0, 0, 0)
     if e.view.has_memory:
@@ -196,7 +195,7 @@ def _start(e: Emitter, frame: Frame) -> None:
 
 def _resume(e: Emitter, frame: Frame) -> None:
     """Goes on where the clauses before do not fit."""
-    e.patch(frame.otherwise, len(e.out) - frame.otherwise - 4)
+    e.aim(frame.otherwise, len(e.out))
     frame.otherwise = -1
     _start(e, frame)
 
@@ -219,6 +218,7 @@ def _test(e: Emitter, frame: Frame, tag: int) -> None:
 def _clauses(e: Emitter, frame: Frame) -> None:
     """The clauses of a ``try_table``, and what goes on if none fits."""
     for kind, tag, depth in frame.clauses:
+        e.island()
         if tag != _NO_TAG:
             _test(e, frame, tag)
         if kind == CATCH_REF or kind == CATCH_ALL_REF:

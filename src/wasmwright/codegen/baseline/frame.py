@@ -25,8 +25,9 @@ class Frame:
     """A label and the state that branches to it bring about.
 
     ``height`` is the operand stack's below the parameters. ``pins`` are the locals that are in
-    their registers at the label, -1 while nothing branched to it; ``waiting`` are the places in
-    the code that wait for the label: pairs of the place and what the distance counts from.
+    their registers at the label, -1 while nothing branched to it; ``waiting`` are the places in the
+    code that wait for the label: pairs of the place and what the distance counts from, or -1 for a
+    jump.
     """
 
     __slots__ = (

@@ -11,6 +11,8 @@ from librt.strings import read_i16_le, read_i32_le
 from librt.vecs import vec
 from mypy_extensions import i64
 
+from wasmwright.codegen.baseline import aarch64, x86_64
+from wasmwright.codegen.baseline.around import Around
 from wasmwright.codegen.baseline.stencils import NONE, RECORD_SIZE, StencilFile
 from wasmwright.isa import BY_SLOT, INSTRUCTIONS, SLOTS
 from wasmwright.model.types import F32, F64, I32, I64, V128
@@ -66,12 +68,14 @@ class Family:
 class Library:
     """Stencils by number, and families by slot or name."""
 
-    def __init__(self, file: StencilFile) -> None:
+    def __init__(self, file: StencilFile, around: Around) -> None:
+        self.around: Around = around
         self.records: bytes = file.records
         self.index: bytes = file.index
         self.fixups: bytes = file.fixups
         self.pool: bytes = file.pool
         self.targets: list[str] = file.targets
+        self.pool_target: i64 = file.targets.index("pool")
         self.cell_target: i64 = file.targets.index("ww_cell")
         self._code: bytes = file.code
         # A program uses some hundred of them.
@@ -195,6 +199,9 @@ _INVERSES: Final[dict[str, str]] = {
 }
 
 
+_AROUND: Final[dict[str, Around]] = {"x86_64": x86_64.AROUND, "aarch64": aarch64.AROUND}
+
+
 def open_library(arch: str) -> Library:
     """The library for an architecture; OSError if there is none."""
-    return Library(StencilFile(arch))
+    return Library(StencilFile(arch), _AROUND[arch])

@@ -10,6 +10,8 @@ from mypy_extensions import i64
 # at all of them, so there has to be an end to it.)
 MOST_HANDED_OVER: Final = 256
 
+CELL_SIZE: Final = 16  # see `dev/stencils/between.py`: counters
+
 
 class Counting:
     """What code that counts does at the end: tells ``file`` of it, and counts ``more`` rounds."""

@@ -190,6 +190,10 @@ _SWIZZLE: Final[dict[str, str]] = {
     "aarch64": "@llvm.aarch64.neon.tbl1.v16i8",
     "riscv64": "",
 }
+# With what LLVM says at each instruction whether there is a frame. On AArch64, tables that are only
+# meant for calls leave out where a function gives its frame back.
+_SYNC: Final = "uwtable(sync)"
+_UWTABLE: Final[dict[str, str]] = {"x86_64": _SYNC, "aarch64": "uwtable", "riscv64": _SYNC}
 
 
 def llvm_type(valtype: int) -> str:
@@ -356,6 +360,7 @@ class Unit:
         if self.unwinds:
             parts.append(_THROW_HELPER)
         parts.append(_UNWINDING_ATTRIBUTES if self.unwinds else _ATTRIBUTES)
+        parts = ["".join(parts).replace(_SYNC, _UWTABLE[self.options.arch])]
         parts += [_METADATA, _HEAP_METADATA, _DEBUG_METADATA]
         scopes = [(FIRST_SCOPE + func, func) for func in self.members]
         if self.entered >= 0:

@@ -20,7 +20,7 @@ from typing import Final
 
 # The activation, on the entry stub's frame.
 ACT_JMPBUF: Final = 0
-ACT_BLOCK: Final = 312  # (the jump buffer of x86-64 has 200 bytes)
+ACT_BLOCK: Final = 312  # (glibc's jump buffer has 200 bytes on x86-64, 312 on AArch64)
 ACT_PREVIOUS: Final = 320
 ACT_THREAD: Final = 328
 ACT_FRAME: Final = 336
@@ -98,12 +98,6 @@ RESOURCE_SIZE: Final = 24
 # The context of a host function: like an instance's, it begins with the runtime block.
 HOST_CALLABLE: Final = 8
 HOST_SIZE: Final = 16
-
-# Where ucontext_t keeps the program counter, the frame and the stack pointer (x86-64 Linux).
-UCONTEXT_PC: Final = 168
-UCONTEXT_FP: Final = 120
-UCONTEXT_SP: Final = 160
-UCONTEXT_MASK: Final = 296
 
 # Functions of the C library that compiled code calls and that may take long, with the type of
 # their second parameter: each is called through one of ours, `ww_NAME`, so that Ctrl-C ends it.

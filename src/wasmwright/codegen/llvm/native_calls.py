@@ -1,11 +1,9 @@
-"""What compiled code calls of the runtime, as LLVM IR; thunks of functions not yet compiled."""
+"""What compiled code calls of the runtime, as LLVM IR."""
 
 from __future__ import annotations
 
-from array import array
-from typing import Final
-
 from wasmwright.codegen import abi
+from wasmwright.codegen.arch import Arch
 from wasmwright.codegen.llvm.native import (
     ACT_COUNT,
     ACT_THREAD,
@@ -20,9 +18,9 @@ from wasmwright.codegen.llvm.native import (
 )
 
 
-def calls_ir() -> str:
+def calls_ir(arch: Arch) -> str:
     """All of it."""
-    return _stack_ir() + _callback_ir()
+    return _stack_ir() + _callback_ir(arch)
 
 
 def _stack_ir() -> str:
@@ -35,7 +33,7 @@ define i64 @ww_stack_pointer() #0 {
 """
 
 
-def _callback_ir() -> str:
+def _callback_ir(arch: Arch) -> str:
     """From compiled code into Python: lazy compilation and growing."""
 
     def callback(name: str, params: str, call: str, finish: str) -> str:
@@ -130,88 +128,13 @@ fail:
             table_call,
             as_integer,
         )
-        + _lazy_entry()
+        + _lazy_entry(arch)
     )
 
 
-def _lazy_entry() -> str:
-    """Where an uncompiled function's code pointer leads: `lazy_thunk` puts the function's number
-    in eax, `lazy_bridge` the compiling callable in r10, neither of which the calling convention
-    uses. Saves every argument register, has the function compiled, and goes on into it as if it
-    had been called.
+def _lazy_entry(arch: Arch) -> str:
+    """Where an uncompiled function's code pointer leads, with the function's number and the
+    compiling callable in registers that the calling convention does not use. Saves every argument
+    register, has the function compiled, and goes on into it as if it had been called.
     """
-    vectors = [f"movups [rsp + {16 * i}], xmm{i}" for i in range(8)]
-    restore = [f"movups xmm{i}, [rsp + {16 * i}]" for i in range(8)]
-    body = [
-        ".intel_syntax noprefix",
-        ".text",
-        ".globl ww_lazy_entry",
-        ".type ww_lazy_entry, @function",
-        ".p2align 4",
-        "ww_lazy_entry:",
-        "push rbp",
-        "mov rbp, rsp",
-        "push rdi",
-        "push rsi",
-        "push rdx",
-        "push rcx",
-        "push r8",
-        "push r9",
-        "sub rsp, 128",
-        *vectors,
-        "mov rdx, rdi",
-        "mov rdi, r10",
-        "mov esi, eax",
-        "call ww_lazy",
-        "mov r11, rax",
-        *restore,
-        "add rsp, 128",
-        "pop r9",
-        "pop r8",
-        "pop rcx",
-        "pop rdx",
-        "pop rsi",
-        "pop rdi",
-        "pop rbp",
-        "jmp r11",
-        ".size ww_lazy_entry, . - ww_lazy_entry",
-        ".att_syntax",
-    ]
-    return "\n" + "".join(f'module asm "{line}"\n' for line in body)
-
-
-# Of a thunk's four words, those that are not its number and its distance: a nop of three bytes and
-# then `mov eax, number` and `jmp distance`.
-_MOV: Final = 0xB8001F0F
-_JMP: Final = 0xE9001F0F
-
-
-def lazy_thunks(count: int, at: int, entry: int) -> bytes:
-    """The machine code, to stand at address ``at``, of the entries of uncompiled functions.
-
-    Each is ``LAZY_THUNK_SIZE`` bytes; they lead to ``entry``, which is at a lower address.
-    """
-    size = LAZY_THUNK_SIZE
-    words = array("I", bytes(size * count))
-    words[0::4] = array("I", [_MOV]) * count
-    words[1::4] = array("I", range(count))
-    words[2::4] = array("I", [_JMP]) * count
-    # Distances count from the end of a thunk; they are negative.
-    first = (1 << 32) + entry - (at + size)
-    words[3::4] = array("I", range(first, first - size * count, -size))
-    return words.tobytes()
-
-
-LAZY_THUNK_SIZE: Final = 16
-
-
-def lazy_bridge(compiler: int, entry: int) -> bytes:
-    """The machine code that all thunks of a module lead through on their way to ``entry``.
-
-    ``compiler`` is the Python callable that gives a function's code by its number.
-    """
-    load = b"\x49\xba" + compiler.to_bytes(8, "little")  # mov r10, compiler
-    return load + b"\xff\x25\0\0\0\0" + entry.to_bytes(8, "little")  # jmp [rip]
-
-
-LAZY_BRIDGE_SIZE: Final = 32
+    return arch.lazy_entry()

@@ -9,6 +9,7 @@ from typing import Final
 
 from wasmwright import errors
 from wasmwright.codegen import abi
+from wasmwright.codegen.arch import HERE, Arch
 from wasmwright.codegen.llvm import native_calls, native_objects, native_signals
 from wasmwright.codegen.llvm.native import (
     ACT_BLOCK,
@@ -34,9 +35,6 @@ from wasmwright.codegen.llvm.native import (
     TRACE_BELOW,
     TRACE_KINDS,
     TRACE_STACK,
-    UCONTEXT_FP,
-    UCONTEXT_PC,
-    UCONTEXT_SP,
     at,
     load,
     store,
@@ -79,7 +77,7 @@ define ptr @ww_call_named(ptr %self, ptr %args, i64 %nargs, ptr %kwnames) #0 {{
 """
 
 
-def core_ir() -> str:
+def core_ir(arch: Arch = HERE) -> str:
     """The IR of what exists once a process."""
     return "".join(
         (
@@ -88,9 +86,9 @@ def core_ir() -> str:
             _helper_ir(),
             _named_ir(),
             _enter_ir(),
-            _trap_ir(),
-            native_signals.signals_ir(),
-            native_calls.calls_ir(),
+            _trap_ir(arch),
+            native_signals.signals_ir(arch),
+            native_calls.calls_ir(arch),
             native_objects.objects_ir(),
             ATTRIBUTES,
         )
@@ -343,7 +341,20 @@ restore:
 """
 
 
-def _trap_ir() -> str:
+def _return_places(arch: Arch) -> str:
+    """IR for %top and %below: where code that a signal stopped may have its return address."""
+    if arch.UCONTEXT_LINK:
+        return load("%top", "i64", "%context", arch.UCONTEXT_LINK) + "  %below = add i64 0, 0\n"
+    return (
+        load("%sp", "ptr", "%context", arch.UCONTEXT_SP)
+        + "\n"
+        + load("%top", "i64", "%sp", 0)
+        + "\n"
+        + load("%below", "i64", "%sp", 8)
+    )
+
+
+def _trap_ir(arch: Arch) -> str:
     """The trap function of the ABI, and the walk over the wasm frames."""
     return f"""
 ; Appends return addresses, from the frame %start out to the activation's own frame.
@@ -382,10 +393,8 @@ done:
 ; The same for code that a signal stopped, which need not have its frame: then the address it
 ; returns to is on the stack, at the top or below the frame pointer of its caller. Python finds out.
 define void @ww_walk_from(ptr %act, ptr %context) #0 {{
-{load("%pc", "i64", "%context", UCONTEXT_PC)}
-{load("%sp", "ptr", "%context", UCONTEXT_SP)}
-{load("%top", "i64", "%sp", 0)}
-{load("%below", "i64", "%sp", 8)}
+{load("%pc", "i64", "%context", arch.UCONTEXT_PC)}
+{_return_places(arch)}
   %pc.next = add i64 %pc, 1
   %top.bits = and i64 %top, {(1 << TRACE_KINDS) - 1}
   %top.entry = or i64 %top.bits, {TRACE_STACK << TRACE_KINDS}
@@ -395,7 +404,7 @@ define void @ww_walk_from(ptr %act, ptr %context) #0 {{
 {store("second", "i64", "%top.entry", "%act", ACT_TRACE + 8)}
 {store("third", "i64", "%below.entry", "%act", ACT_TRACE + 16)}
 {store("count", "i64", "3", "%act", ACT_COUNT)}
-{load("%frame", "ptr", "%context", UCONTEXT_FP)}
+{load("%frame", "ptr", "%context", arch.UCONTEXT_FP)}
   call void @ww_walk(ptr %act, ptr %frame)
   ret void
 }}

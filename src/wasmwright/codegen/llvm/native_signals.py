@@ -6,6 +6,7 @@ from typing import Final
 
 from wasmwright import errors
 from wasmwright.codegen import abi, heap_layout
+from wasmwright.codegen.arch import Arch
 from wasmwright.codegen.llvm.native import (
     ACT_BLOCK,
     ACT_COUNT,
@@ -26,7 +27,6 @@ from wasmwright.codegen.llvm.native import (
     STATE_REGION_COUNT,
     STATE_REGIONS,
     STATE_STOPPING,
-    UCONTEXT_PC,
     at,
     load,
     store,
@@ -37,14 +37,15 @@ _SIGINFO_CODE: Final = 8
 _SIGINFO_ADDRESS: Final = 16
 
 
-def signals_ir() -> str:
+def signals_ir(arch: Arch) -> str:
     """The handlers of faults and of Ctrl-C, and what looks at signals later."""
-    return _fault_ir() + _interrupt_ir()
+    return _fault_ir(arch) + _interrupt_ir(arch)
 
 
-# Whether the signal interrupted compiled code: %ours, and the program counter.
-_IN_CODE: Final = f"""\
-{load("%pc", "i64", "%context", UCONTEXT_PC)}
+def _in_code(arch: Arch) -> str:
+    """IR for %ours, whether the signal interrupted compiled code, and %pc, where."""
+    return f"""\
+{load("%pc", "i64", "%context", arch.UCONTEXT_PC)}
 {load("%low", "i64", "@ww_state", STATE_CODE_START)}
 {load("%high", "i64", "@ww_state", STATE_CODE_END)}
   %above = icmp uge i64 %pc, %low
@@ -68,7 +69,7 @@ plain:
 """
 
 
-def _fault_ir() -> str:
+def _fault_ir(arch: Arch) -> str:
     """The handler of SIGSEGV. A fault is a wasm trap when this thread is in wasm (it has an
     activation), the faulting code is wasm code, and the address is inside a reserved memory;
     anything else goes to whoever had the signal before.
@@ -81,7 +82,7 @@ entry:
   %outside = icmp eq ptr %act, null
   br i1 %outside, label %chain, label %where
 where:
-{_IN_CODE}  br i1 %ours, label %search, label %chain
+{_in_code(arch)}  br i1 %ours, label %search, label %chain
 search:
 {load("%address", "i64", "%info", _SIGINFO_ADDRESS)}
 {load("%regions", "ptr", "@ww_state", STATE_REGIONS)}
@@ -140,7 +141,7 @@ declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 """
 
 
-def _interrupt_ir() -> str:
+def _interrupt_ir(arch: Arch) -> str:
     """The handler of SIGINT. Python's own handler only sets a flag that bytecode looks at.
     Where the signal interrupts wasm code itself, no lock is held and the GIL is released, so
     Python's signal handlers can run right here; if one raises, wasm is left. Compiled loops
@@ -160,7 +161,7 @@ forward:
   %outside = icmp eq ptr %act, null
   br i1 %outside, label %done, label %code
 code:
-{_IN_CODE}{load("%held", "i32", "%act", ACT_HELD)}
+{_in_code(arch)}{load("%held", "i32", "%act", ACT_HELD)}
   %free = icmp eq i32 %held, 0
 ; (what runs with the GIL held is over before one could tell)
   %stoppable = and i1 %ours, %free

@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import Final
 
 from wasmwright.codegen import abi
+from wasmwright.codegen.arch import HERE, Arch
 from wasmwright.codegen.heap_layout import OBJECT_TYPE, TYPE_SIZE
 from wasmwright.codegen.llvm import native
 from wasmwright.codegen.llvm.builder import I32, I64, PTR, VOID, Function, Value
@@ -26,13 +27,12 @@ from wasmwright.errors import TRAP_HEAP
 # the key is 0.
 TABLE_MASK: Final = 0
 TABLE_FIRST: Final = 64
-ENTRY_SIZE: Final = 64
 ENTRY_KEY: Final = 0
 ENTRY_PAD: Final = 8
 ENTRY_KIND: Final = 16
 ENTRY_CFA: Final = 20
 ENTRY_STACK: Final = 24
-ENTRY_SAVED: Final = 28  # rbx, r12 to r15; i32 each
+ENTRY_SAVED: Final = 28  # the callee-saved registers; i32 each
 HASH_FACTOR: Final = 0x1E3779B97F4A7C15
 HASH_SHIFT: Final = 24
 
@@ -40,20 +40,29 @@ KIND_FRAME: Final = 0  # a call without a landing pad
 KIND_PAD: Final = 1
 KIND_ENTRY: Final = 2  # an entry stub's call: nobody in wasm took the exception
 
-# The register file that ``ww_throw`` keeps on its stack frame: rbx, r12 to r15, then these.
-_SAVED: Final = 5
-_FILE_FRAME: Final = 40
-_FILE_PC: Final = 48
-_FILE_STACK: Final = 56
-_FILE_SIZE: Final = 64
+
+class _File:
+    """The register file that ``ww_throw`` keeps on its stack frame: first what callees save."""
+
+    def __init__(self, arch: Arch) -> None:
+        self.saved = len(arch.SAVED_REGISTERS)
+        self.frame = 8 * self.saved
+        self.pc = self.frame + 8
+        self.stack = self.pc + 8
+        self.size = self.stack + 8 + 15 & -16
+
 
 # What functions with landing pads name as their personality: LLVM lays out their tables as C++
 # has them, which the walk reads.
 PERSONALITY: Final = "__gxx_personality_v0"
 
-_DECLARATIONS: Final = """
-declare void @ww_throw(ptr, ptr)
-"""
+
+def entry_size(arch: Arch) -> int:
+    """Bytes of an entry of the table, a power of two."""
+    return 1 << (ENTRY_SAVED + 4 * len(arch.SAVED_REGISTERS) - 1).bit_length()
+
+
+ENTRY_SIZE: Final = entry_size(HERE)
 
 
 def hash_of(return_address: int) -> int:
@@ -61,14 +70,14 @@ def hash_of(return_address: int) -> int:
     return ((return_address * HASH_FACTOR & (1 << 64) - 1) >> HASH_SHIFT) // ENTRY_SIZE
 
 
-def throw_ir() -> str:
+def throw_ir(arch: Arch = HERE) -> str:
     """The IR, to be appended to that of ``native_core.core_ir``."""
+    file = _File(arch)
     return "".join(
         (
-            _DECLARATIONS,
-            _throw_entry(),
-            _unwind(),
-            _uncaught(),
+            _throw_entry(arch, file),
+            _unwind(entry_size(arch), file),
+            _uncaught(file),
             _missing(),
             _new_exception(),
             _host_exception(),
@@ -76,36 +85,9 @@ def throw_ir() -> str:
     )
 
 
-def _throw_entry() -> str:
+def _throw_entry(arch: Arch, file: _File) -> str:
     """Stores the callee-saved registers, and goes on in the landing pad with those of its frame."""
-    registers = ("rbx", "r12", "r13", "r14", "r15")
-    body = [
-        ".intel_syntax noprefix",
-        ".text",
-        ".globl ww_throw",
-        ".type ww_throw, @function",
-        ".p2align 4",
-        "ww_throw:",
-        "push rbp",
-        "mov rbp, rsp",
-        f"sub rsp, {_FILE_SIZE}",
-        *(f"mov [rsp + {8 * i}], {name}" for i, name in enumerate(registers)),
-        "mov rax, [rbp]",
-        f"mov [rsp + {_FILE_FRAME}], rax",
-        "mov rax, [rbp + 8]",
-        f"mov [rsp + {_FILE_PC}], rax",
-        "mov rdx, rsp",
-        "call ww_unwind",
-        *(f"mov {name}, [rsp + {8 * i}]" for i, name in enumerate(registers)),
-        f"mov rbp, [rsp + {_FILE_FRAME}]",
-        f"mov rcx, [rsp + {_FILE_PC}]",
-        "xor edx, edx",
-        f"mov rsp, [rsp + {_FILE_STACK}]",
-        "jmp rcx",
-        ".size ww_throw, . - ww_throw",
-        ".att_syntax",
-    ]
-    return "\n" + "".join(f'module asm "{line}"\n' for line in body)
+    return arch.throw_entry(file.frame, file.pc, file.stack, file.size)
 
 
 def _signed(f: Function, value: Value) -> Value:
@@ -113,7 +95,7 @@ def _signed(f: Function, value: Value) -> Value:
     return f.define(I64, f"sext i32 {value.use()} to i64")
 
 
-def _find(f: Function, pc: Value, missing: str) -> Value:
+def _find(f: Function, pc: Value, missing: str, size: int) -> Value:
     """The entry of a return address; control goes to the label ``missing`` if there is none."""
     table = f.load(PTR, f.symbol("ww_state"), native.STATE_UNWIND)
     mask = f.load(I64, table, TABLE_MASK)
@@ -126,25 +108,25 @@ def _find(f: Function, pc: Value, missing: str) -> Value:
         on = f.label()
         f.split(key.equals(0), missing, on)
         f.begin(on)
-        offset.set((offset.get() + ENTRY_SIZE) & mask)
+        offset.set((offset.get() + size) & mask)
     return entry.get()
 
 
-def _unwind() -> str:
+def _unwind(size: int, registers: _File) -> str:
     """Makes the register file that of the landing pad's frame; does not return if there is none."""
     f = Function("ww_unwind", PTR, ctx=PTR, exception=PTR, file=PTR)
     ctx, exception, file = f.arg("ctx"), f.arg("exception"), f.arg("file")
     # Code that throws all the time is seldom found in itself by who wants to stop it.
     act = f.load(PTR, f.load(PTR, ctx, abi.CTX_RT), abi.RT_ACTIVATION)
     f.call("ww_stop_check", VOID, act)
-    frame = f.var(PTR, f.load(PTR, file, _FILE_FRAME))
-    pc = f.var(I64, f.load(I64, file, _FILE_PC))
+    frame = f.var(PTR, f.load(PTR, file, registers.frame))
+    pc = f.var(I64, f.load(I64, file, registers.pc))
     missing, found = f.label(), f.label()
     with f.loop():
         again = f.label()
         f.jump(again)
         f.begin(again)
-        entry = _find(f, pc.get(), missing)
+        entry = _find(f, pc.get(), missing, size)
         f.jump(found)
         f.begin(missing)
         f.call("ww_unwind_missing", VOID, ctx, pc.get())
@@ -157,17 +139,17 @@ def _unwind() -> str:
                 f.call("ww_uncaught", VOID, ctx, exception, file)
                 f.emit("unreachable")
                 f.ended = True
-            f.store(frame.get(), file, _FILE_FRAME)
-            f.store(f.load(I64, entry, ENTRY_PAD), file, _FILE_PC)
+            f.store(frame.get(), file, registers.frame)
+            f.store(f.load(I64, entry, ENTRY_PAD), file, registers.pc)
             stack = cfa + _signed(f, f.load(I32, entry, ENTRY_STACK))
-            f.store(stack, file, _FILE_STACK)
+            f.store(stack, file, registers.stack)
             f.ret(exception)
-        for i in range(_SAVED):
+        for i in range(registers.saved):
             offset = _signed(f, f.load(I32, entry, ENTRY_SAVED + 4 * i))
             here = file + 8 * i
             place = offset.equals(0).either(here, cfa + offset, PTR)
             f.store(f.load(I64, place), here)
-        pc.set(f.load(I64, cfa, -8))
+        pc.set(f.load(I64, frame.get(), 8))
         frame.set(f.load(PTR, frame.get()))
     return f.text()
 
@@ -184,15 +166,15 @@ def _land(f: Function, activation: Value, how: int) -> None:
     f.ended = True
 
 
-def _uncaught() -> str:
+def _uncaught(registers: _File) -> str:
     """Nobody in wasm took the exception: the entry stub raises it in Python."""
     f = Function("ww_uncaught", VOID, attributes="noreturn ", ctx=PTR, exception=PTR, file=PTR)
     activation = _activation(f)
     f.store(f.arg("exception"), activation, native.ACT_EXCEPTION)
     # The register file still is the thrower's.
-    f.store(f.load(I64, f.arg("file"), _FILE_PC), activation, native.ACT_TRACE)
+    f.store(f.load(I64, f.arg("file"), registers.pc), activation, native.ACT_TRACE)
     f.store(1, activation, native.ACT_COUNT)
-    f.call("ww_walk", VOID, activation, f.load(PTR, f.arg("file"), _FILE_FRAME))
+    f.call("ww_walk", VOID, activation, f.load(PTR, f.arg("file"), registers.frame))
     _land(f, activation, native.LANDED_WASM)
     return f.text()
 

@@ -14,15 +14,16 @@ from typing import Final
 
 from wasmwright import errors
 from wasmwright.codegen import abi
+from wasmwright.codegen.arch import HERE, Arch
 from wasmwright.codegen.llvm import native
 from wasmwright.codegen.llvm.builder import I32, I64, PTR, VOID, Function, Value
 
 _SIG_SETMASK: Final = 2
 
 
-def stop_ir() -> str:
+def stop_ir(arch: Arch = HERE) -> str:
     """The handler and what sets and reads stop words; goes behind the core's IR."""
-    functions = (_handler(), _check(), _leaf(), _request(), _spread(), _pending(), _here())
+    functions = (_handler(arch), _check(), _leaf(), _request(), _spread(), _pending(), _here())
     return (
         "\ndeclare i32 @pthread_kill(i64, i32)\ndeclare i32 @pthread_sigmask(i32, ptr, ptr)\n"
         + "\n".join(f.text() for f in functions)
@@ -41,13 +42,13 @@ def _innermost(f: Function) -> Value:
     return f.call("pthread_getspecific", PTR, key)
 
 
-def _handler() -> Function:
+def _handler(arch: Arch) -> Function:
     """The signal's handler: in wasm code no lock is held, so it can be left anywhere."""
     f = Function("ww_stop", VOID, signal=I32, info=PTR, context=PTR)
     state = f.symbol("ww_state")
     act = _innermost(f)
     with f.when(act.differs(0)):
-        pc = f.load(I64, f.arg("context"), native.UCONTEXT_PC)
+        pc = f.load(I64, f.arg("context"), arch.UCONTEXT_PC)
         above = pc >= f.load(I64, state, native.STATE_CODE_START)
         below = pc < f.load(I64, state, native.STATE_CODE_END)
         with f.when(_ending(f, f.load(PTR, act, native.ACT_BLOCK), act)):
@@ -55,7 +56,7 @@ def _handler() -> Function:
             inside, outside = f.branch(above & below & free)
             with inside:
                 # The signal is blocked while its handler runs, which does not return.
-                mask = f.arg("context") + native.UCONTEXT_MASK
+                mask = f.arg("context") + arch.UCONTEXT_MASK
                 f.call("pthread_sigmask", I32, f.const(_SIG_SETMASK, I32), mask, f.const(0, PTR))
                 f.call("ww_walk_from", VOID, act, f.arg("context"))
                 _end(f, act)

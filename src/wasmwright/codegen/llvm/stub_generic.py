@@ -1,8 +1,8 @@
 """Stubs that serve every signature, as LLVM IR: what needs no compiler when a new one comes along.
 
 ``entry_generic`` and ``host_generic`` do what the stubs of a signature do, with the same
-conversions, but in loops over a description of the signature (:mod:`stub_signature`), which they
-get in r10 (LLVM's ``nest``). They pass all registers that parameters or results can be in, whatever
+conversions, but in loops over a description of the signature (:mod:`stub_signature`), which is a
+parameter in a register of its own (LLVM's ``nest``). They pass all registers that parameters or results can be in, whatever
 the signature takes.
 """
 

@@ -1,4 +1,4 @@
-"""Signatures in memory, as the generic stubs read them, and how one stub is told its signature.
+"""Signatures in memory, as the generic stubs read them.
 
 A signature is ``{i32 count of parameters, i32 count of results, i32 1 if the heap knows of one of
 the results, i32 0}`` and then a record for each parameter and each result: ``{i32 kind (its letter
@@ -27,8 +27,6 @@ RECORD_PLACE: Final = 4
 REGISTER: Final = 16
 FILE_SIZE: Final = REGISTER * (abi.PARAM_INTS + abi.PARAM_FLOATS)
 
-THUNK_SIZE: Final = 32
-
 
 def describe(key: str) -> bytes:
     """The signature of a key."""
@@ -54,12 +52,3 @@ def _side(kinds: str, ints: int, floats: int) -> bytes:
             place, next_int = next_int, next_int + REGISTER
         records.append(struct.pack("<2I", ord(kind), place))
     return b"".join(records)
-
-
-def thunk(signature: int, stub: int) -> bytes:
-    """Machine code that goes on to a generic stub, with the address of a signature in r10, which
-    the calling convention leaves free.
-    """
-    load = b"\x49\xba" + signature.to_bytes(8, "little")  # mov r10, signature
-    jump = b"\xff\x25\0\0\0\0" + stub.to_bytes(8, "little")  # jmp [rip]
-    return (load + jump).ljust(THUNK_SIZE, b"\xcc")

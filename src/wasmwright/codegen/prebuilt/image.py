@@ -66,7 +66,7 @@ class Image:
             pack(code, at, resolve(name))
         for at, offset in self._pointers:
             pack(code, at, base + offset)
-        vm.protect(base, vm.round_up(size), vm.READ | vm.EXECUTE)
+        vm.make_executable(base, size)
         symbols: dict[str, int] = {}
         sizes: dict[str, int] = {}
         for name, (offset, extent) in self.symbols.items():
