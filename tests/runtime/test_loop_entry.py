@@ -326,3 +326,23 @@ def test_a_loop_on_too_many_operands_stays_where_it_is(sites: list[Site]) -> Non
 
     assert called(MOST_HANDED_OVER + 1) == 2 * (MOST_HANDED_OVER + 1)
     assert not sites
+
+
+@pytest.mark.parametrize("valtype", ["i32", "i64", "f32", "f64"])
+@pytest.mark.parametrize("rounds", [0, 3, 100_000])
+def test_a_constant_below_a_loop_is_there_where_the_loop_was_not(valtype: str, rounds: int) -> None:
+    large = {"i32": 5, "i64": 1 << 40, "f32": 0.5, "f64": 1e300}[valtype]
+    text = f"""(module (func $dirty (export "dirty") (param i64) (result i64)
+        (i64.add (local.get 0) (i64.add (local.get 0) (i64.add (local.get 0) (local.get 0)))))
+      (func (export "run") (param $n i32) (result {valtype})
+        ({valtype}.const {large})
+        (block $skip
+          (br_if $skip (i32.eqz (local.get $n)))
+          (loop $again
+            (drop (call $dirty (i64.const -1)))
+            (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))
+        ({valtype}.const 1) ({valtype}.add)))"""
+    exports = ww.Instance(ww.Module(text, tier=AUTO)).exports
+    exports.dirty(-1)
+    expected = large + 1 if large != 1e300 else large
+    assert exports.run(rounds) == expected

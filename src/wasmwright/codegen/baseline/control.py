@@ -95,14 +95,27 @@ def open_block(e: Emitter, kind: i64) -> Frame:
 
 def _loop(e: Emitter) -> None:
     frame = open_block(e, LOOP)
-    # Optimised code that goes on here takes all operands from their slots, constants too.
     enterable = e.counted is not None and e.height <= MOST_HANDED_OVER
-    e.flush(e.height if enterable else len(frame.params))
+    e.flush(len(frame.params))
+    if enterable:
+        _write_constants(e)
     e.need(e.pins)
     frame.pins = e.valid
     frame.position = len(e.out)
     e.count(e.at, enterable)
     e.frames.append(frame)
+
+
+def _write_constants(e: Emitter) -> None:
+    """Writes constants to their slots: optimised code that goes on here takes all from there.
+
+    They stay constants, as there are ways to the ends of blocks on which they are not written.
+    """
+    for i in range(e.height):
+        kind, payload = e.kinds[i], e.payloads[i]
+        if kind & 15 == CONSTANT:
+            e.put(i)
+            e.kinds[i], e.payloads[i] = kind, payload
 
 
 def jump_unless(e: Emitter, family: Family, count: i64) -> None:
