@@ -21,6 +21,13 @@ MORE_ROUNDS = 7  # that a loop makes in optimised code
 
 Site = tuple[BaselineUnit, int]
 
+THROWING = """(import "host" "fail" (func $fail))
+      (import "host" "tag" (tag $host (param i32 i64)))
+      (tag $tag (param i32 i64)) (tag $other)
+      (func $pair (param i32) (result i32 i64)
+        (local.get 0) (i64.extend_i32_u (local.get 0)))
+      (func $throw (param i32) (throw $tag (call $pair (local.get 0))))"""
+
 
 @pytest.fixture
 def sites(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Site]]:
@@ -41,7 +48,7 @@ def sites(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Site]]:
         time.sleep(0.01)
 
 
-def run(sites: list[Site], functions: str, *arguments: Any) -> tuple[Any, int]:
+def run(sites: list[Site], functions: str, *arguments: Any, tags: bool = True) -> tuple[Any, int]:
     """What "run" gives and in how many rounds: it asks the host for another until a loop of it was
     entered, and for some after that; what the host says then is 0.
     """
@@ -63,18 +70,32 @@ def run(sites: list[Site], functions: str, *arguments: Any) -> tuple[Any, int]:
     tag = ww.Tag("i32", "i64")
     text = f"""(module
       (import "host" "more" (func $more (result i32)))
-      (import "host" "fail" (func $fail))
-      (import "host" "tag" (tag $host (param i32 i64)))
-      (tag $tag (param i32 i64)) (tag $other)
-      (func $pair (param i32) (result i32 i64)
-        (local.get 0) (i64.extend_i32_u (local.get 0)))
-      (func $throw (param i32) (throw $tag (call $pair (local.get 0))))
+      {THROWING if tags else ""}
       {functions})"""
     module = ww.Module(text, tier=AUTO, features=ALL)
     host: dict[str, Any] = {"more": more, "fail": fail, "tag": tag}
     result = ww.Instance(module, {"host": host}).exports.run(*arguments)
     assert entered >= MORE_ROUNDS
     return result, rounds
+
+
+def only_outermost(sites: list[Site], functions: str) -> Any:
+    """What "run" gives if there are 400 rounds, where only its outermost loop may be entered."""
+    rounds = 0
+
+    def more() -> int:
+        nonlocal rounds
+        rounds += 1
+        time.sleep(0.001 if rounds % 10 == 0 else 0)
+        return int(rounds < 400)
+
+    text = f"""(module (import "host" "more" (func $more (result i32))) {THROWING} {functions})"""
+    host = {"more": more, "fail": lambda: None, "tag": ww.Tag("i32", "i64")}
+    result = ww.Instance(ww.Module(text, tier=AUTO, features=ALL), {"host": host}).exports.run()
+    while tiering.get().busy:
+        time.sleep(0.01)
+    assert len(sites) <= 1
+    return result
 
 
 # Counts a round, and goes on to the next if there is one. Labels: $again; locals: $n.
@@ -150,7 +171,7 @@ def test_the_loop_within_a_loop_is_hot_and_both_go_on(sites: list[Site]) -> None
         (drop)
         (br_if $outer (local.get $r) (i32.lt_s (local.get $r) (i32.const 103))))
       (local.get $n))"""
-    result, rounds = run(sites, text, 9)
+    result, rounds = run(sites, text, 9, tags=False)
     assert result == (9, 103, rounds)
 
 
@@ -209,8 +230,8 @@ def test_what_no_clause_takes_goes_on_to_the_caller(sites: list[Site]) -> None:
     assert run(sites, text)[0] == (8, 8)
 
 
-def test_the_clauses_around_go_on_in_the_optimised_code(sites: list[Site]) -> None:
-    # Of two try_tables, the outer one catches, in a loop further out that begins again.
+def test_in_a_loop_around_a_try_table_no_loop_is_entered(sites: list[Site]) -> None:
+    # LLVM fails at loops with two heads and unwinding out of them.
     text = f"""(func (export "run") (result i32 i32) (local $n i32) (local $turns i32)
       (loop $turn
         (block $caught (result i32 i64)
@@ -222,8 +243,7 @@ def test_the_clauses_around_go_on_in_the_optimised_code(sites: list[Site]) -> No
         (drop)
         (br_if $turn (i32.lt_u (local.tee $turns (i32.add (local.get $turns))) (i32.const 4))))
       (local.get $n) (local.get $turns))"""
-    result, rounds = run(sites, text)
-    assert result == (rounds, 4)
+    assert only_outermost(sites, text) == (403, 4)
 
 
 @pytest.mark.parametrize("throw", THROWS.values(), ids=THROWS)
@@ -284,8 +304,7 @@ def test_an_exception_that_was_caught_before_is_thrown_again(
     assert result == (6, 5, 5, rounds)
 
 
-def test_a_clause_before_which_others_do_not_fit(sites: list[Site]) -> None:
-    # In later turns of the loop around, the same clauses look at other exceptions.
+def test_in_a_loop_around_a_legacy_try_no_loop_is_entered(sites: list[Site]) -> None:
     text = f"""(func (export "run") (result i32 i32) (local $n i32) (local $turns i32)
       (loop $turn
         (try
@@ -296,8 +315,7 @@ def test_a_clause_before_which_others_do_not_fit(sites: list[Site]) -> None:
           (catch $tag (drop) (i32.mul (i32.const 100)) (local.set $turns)))
         (br_if $turn (i32.lt_u (local.get $turns) (i32.const 200))))
       (local.get $n) (local.get $turns))"""
-    result, rounds = run(sites, text)
-    assert result == (rounds, 200)
+    assert only_outermost(sites, text) == (400, 200)
 
 
 def test_a_try_that_delegates(sites: list[Site]) -> None:

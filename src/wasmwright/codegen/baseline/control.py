@@ -90,12 +90,18 @@ def open_block(e: Emitter, kind: i64) -> Frame:
         results = [type_code(each) for each in comp.results]
     elif blocktype != BOT:
         results = [type_code(blocktype)]
-    return Frame(kind, e.height - len(params), params, results)
+    frame = Frame(kind, e.height - len(params), params, results)
+    frame.loops = e.frames[-1].loops + (1 if kind == LOOP else 0)
+    return frame
 
 
 def _loop(e: Emitter) -> None:
     frame = open_block(e, LOOP)
     enterable = e.counted is not None and e.height <= MOST_HANDED_OVER
+    if frame.loops > 1 and e.catches:
+        # To jump into a loop inside of another one gives the outer one two heads. LLVM's passes
+        # over loops fail at that where unwinding leaves it.
+        enterable = False
     e.flush(len(frame.params))
     if enterable:
         _write_constants(e)

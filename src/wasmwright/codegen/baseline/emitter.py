@@ -69,8 +69,7 @@ class Emitter:
         self.out: BytesWriter = BytesWriter()
         # Triples of 32 bits: a place in the code, a shared target's number, and what is added.
         self.shared: BytesWriter = BytesWriter()
-        # Pairs of 32 bits: from which offset in the code on instructions belong to which offset in
-        # the binary.
+        # Pairs of 32 bits: from which offset in the code on it belongs to which in the binary.
         self.map: BytesWriter = BytesWriter()
         # Of calls in blocks that catch: start, end, landing pad, and size of the slots.
         self.pads: list[int] = []
@@ -112,6 +111,7 @@ class Emitter:
         self.start: i64 = 0  # where it begins
         self.begin: i64 = 0  # where its body begins in the binary
         self.leaf: bool = False  # whether it needs no check of the stack, being small as well
+        self.catches: bool = False  # whether it, or what may become part of it, catches exceptions
         self.check_at: i64 = 0  # where that is, or -1
         self.literals: Literals = Literals()
 

@@ -37,6 +37,7 @@ class Frame:
         "handler",
         "height",
         "kind",
+        "loops",
         "otherwise",
         "params",
         "pins",
@@ -52,6 +53,7 @@ class Frame:
         self.results: list[int] = results
         self.pins: i64 = -1
         self.position: i64 = -1  # of a loop's head
+        self.loops: i64 = 0  # how many there are around it, with itself
         self.waiting: vec[i64] = vec[i64]()
         self.condition: i64 = -1  # of an `if`: the place that waits for its other branch
         self.entry_pins: i64 = 0

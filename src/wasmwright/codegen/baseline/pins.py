@@ -16,6 +16,8 @@ from wasmwright.isa import INSTRUCTIONS, PREFIX_BASE, SLOTS, slot
 _LOCAL_GET: Final = slot("local.get")
 _LOCAL_TEE: Final = slot("local.tee")
 _LOOP: Final = slot("loop")
+_TRY: Final = slot("try")
+_TRY_TABLE: Final = slot("try_table")
 _I32_CONST: Final = slot("i32.const")
 _FIRST_PLAIN: Final = slot("i32.eqz")
 _LAST_PLAIN: Final = slot("i64.extend32_s")
@@ -57,9 +59,10 @@ def choose_pins(e: Emitter, types: vec[i64]) -> bool:
     """Chooses the locals of the body where the reader is, which it reads to its end.
 
     ``types`` are those of the locals. Returns whether there are vectors in it, from itself; whether
-    it is a leaf is noted, too.
+    it is a leaf, and whether it catches, is noted, too.
     """
     vectors = False
+    catches = len(e.module.all_tags) > 0
     leaf = e.reader.end - e.reader.pos <= _LEAF_BODY
     places: vec[i64] = vec[i64]()
     weights: vec[i64] = vec[i64]()
@@ -92,6 +95,8 @@ def choose_pins(e: Emitter, types: vec[i64]) -> bool:
         elif OPENS[opcode]:
             loops = _enter(loops, depth, 0)
             depth += 1
+            if opcode == _TRY or opcode == _TRY_TABLE:
+                catches = True
         elif opcode == _END or opcode == _DELEGATE:
             if depth > 0:
                 depth -= 1
@@ -102,6 +107,7 @@ def choose_pins(e: Emitter, types: vec[i64]) -> bool:
             leaf = False
         skip_immediates(reader, opcode)
     e.leaf = leaf
+    e.catches = catches
     e.local_pins = places
     e.pins = 0
     _pin(e, weights, False)
