@@ -125,6 +125,9 @@ HOT_AGAIN: Final = 2000
 # use for it, but would have to share the GIL with its import and wait for what it is about.
 OPTIMISE_AFTER: Final = 0.15
 
+# Seconds that the process's end waits for what LLVM is at.
+EXIT_PATIENCE: Final = 0.1
+
 # Bytes of body beyond which a function stays in baseline code: LLVM takes too long for it.
 HOT_BODY: Final = 256 * 1024
 

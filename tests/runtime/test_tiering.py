@@ -248,3 +248,34 @@ def test_a_handler_of_a_signal_may_call_while_code_is_compiled() -> None:
         signal.signal(signal.SIGALRM, before)
     assert found
     assert set(found) == {55}
+
+
+ENDING = """
+import sys, threading
+import wasmwright as ww
+from wasmwright.runtime import tiering
+at_work = threading.Event()
+def optimise(self, unit, site):
+    at_work.set()
+    threading.Event().wait()
+class Slow:
+    optimise = optimise
+    name = lambda self, func: "slow"
+    is_optimised = lambda self, func: False
+tiers = tiering.get()
+add = tiers.add
+slow = Slow()
+tiers.add = lambda first, owner, unit: add(first, slow, unit)
+fib = ww.Instance(ww.Module(sys.argv[1], tier="auto")).exports.fib
+fib(25)
+assert at_work.wait(60)
+print("out")
+raise SystemExit(3)
+"""
+
+
+def test_the_end_of_the_process_does_not_wait_for_what_takes_long() -> None:
+    environment = {**os.environ, "WASMWRIGHT_CACHE": "off"}
+    command = [sys.executable, "-c", ENDING, FIBONACCI]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=100)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import collections
 import contextlib
+import ctypes
 import itertools
 import os
 import select
@@ -103,10 +104,18 @@ class Tiers:
         self._off, self._working = True, threading.Lock()
 
     def _finish(self) -> None:
-        # LLVM must not be at work in another thread while the process ends.
+        # LLVM must not be at work in another thread while the process ends: the C library takes
+        # apart what it uses.
         self._off = True
-        with self._working:
-            pass
+        on_exit = getattr(ctypes.CDLL(None), "on_exit", None)
+        if self._working.acquire(timeout=-1 if on_exit is None else tuning.EXIT_PATIENCE):
+            self._working.release()
+        elif on_exit is not None:
+            # A large function may take half a minute. Handlers run last first: with the status that
+            # it is to have, the process ends before anything else is taken apart.
+            library = ctypes.CDLL(None)
+            library.fflush(None)
+            on_exit(ctypes.cast(library._exit, ctypes.c_void_p), None)
 
     def before_fork(self) -> None:
         """Has no lock of a module's code be held by the thread that a child will not have."""
