@@ -2,11 +2,17 @@
 
 import os
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
+from wasmwright import cli
 from wasmwright.binary.decode import decode
+from wasmwright.codegen.options import DEFAULT_TIER
 from wasmwright.runtime import perf_map
+
+EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 
 FUNCTIONS = """(module
   (func (export "add") (param i32 i64) (result i64)
@@ -231,3 +237,42 @@ def test_a_profile_does_not_write_where_a_link_leads(cli, functions, tmp_path):
         assert not (tmp_path / "victim").exists()
     finally:
         path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("args", "plain"),
+    [
+        (["run", "f.wasm", "--dir", "x"], (1, [], [], DEFAULT_TIER)),
+        (["run", "--dir", ".", "f.wasm"], (3, ["."], [], DEFAULT_TIER)),
+        (
+            ["run", "--dir", "a::b", "--env", "X=1", "--tier", "baseline", "--dir", "c", "f", "-x"],
+            (9, ["a::b", "c"], ["X=1"], "baseline"),
+        ),
+        (["run", "--dir=a", "f"], None),
+        (["run", "--tier", "fast", "f"], None),
+        (["run", "--dir", "a", "--stats", "f"], None),
+        (["run", "--dir", "a"], None),
+        (["run", "--dir"], None),
+        (["run", "--", "f"], None),
+        (["run", "-"], None),
+        (["run"], None),
+        (["dump", "f"], None),
+        ([], None),
+    ],
+)
+def test_what_many_runs_have_needs_no_parser(args: list[str], plain: object) -> None:
+    assert cli._plain(args) == plain
+
+
+def test_a_run_with_a_folder_and_a_variable_does_not_import_click(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "in.txt").write_text("one two\n")
+    code = (
+        "import sys\nfrom wasmwright.cli import main\n"
+        "try:\n main(sys.argv[1:])\n"
+        "finally:\n assert 'click' not in sys.modules"
+    )
+    wc = EXAMPLES / "wc.wasm"
+    options = ["--dir", str(tmp_path), "--env", "A=B", "--tier", "baseline"]
+    command = [sys.executable, "-c", code, "run", *options, str(wc), str(tmp_path / "in.txt")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stdout.split()[:3]) == (0, ["1", "2", "8"]), done.stderr

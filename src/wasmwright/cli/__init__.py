@@ -12,6 +12,7 @@ import sys
 from typing import NoReturn
 
 from wasmwright.cli.inputs import InputError, without_collector
+from wasmwright.codegen.options import DEFAULT_TIER, TIERS
 from wasmwright.errors import PlatformError, Trap, WasmError, WasmException
 
 
@@ -49,16 +50,44 @@ def _leave(code: int) -> NoReturn:
 
 
 def _run(args: list[str]) -> int:
-    if len(args) > 1 and args[0] == "run" and not args[1].startswith("-"):
-        # No option is given, so there is nothing to parse: what follows the file is the program's.
+    plain = _plain(args)
+    if plain is not None:
         # Starts are worth it, click takes longer than all that a small program does.
+        at, dirs, env, tier = plain
         with without_collector():  # which would look at what is imported, again and again
             from wasmwright.cli.program import run
 
-            return run(args[1], args[2:])
+            return run(args[at], args[at + 1 :], dirs=dirs, env=env, tier=tier)
     from wasmwright.cli.commands import run_command
 
     return run_command(args)
+
+
+def _plain(args: list[str]) -> tuple[int, list[str], list[str], str] | None:
+    """Where the file is of a `run` that has only options that many runs have, and these; or None.
+
+    What follows the file is the program's. All else is for click to parse, wrong usage included.
+    """
+    if args[:1] != ["run"]:
+        return None
+    dirs: list[str] = []
+    env: list[str] = []
+    tier = DEFAULT_TIER
+    at = 1
+    while at + 1 < len(args) and args[at].startswith("-"):
+        option, value = args[at], args[at + 1]
+        if option == "--dir":
+            dirs.append(value)
+        elif option == "--env":
+            env.append(value)
+        elif option == "--tier" and value in TIERS:
+            tier = value
+        else:
+            return None
+        at += 2
+    if at >= len(args) or args[at].startswith("-"):
+        return None
+    return at, dirs, env, tier
 
 
 def _say(message: str) -> None:

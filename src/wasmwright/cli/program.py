@@ -126,7 +126,9 @@ def _run(
 
     try:
         program = wasi.Command(module)
-        gc.enable()  # `cli.main` had it wait for the imports
+        # `cli.main` had it wait for the imports, which it need not look at again and again.
+        gc.freeze()
+        gc.enable()
         result = program(
             args,
             argv0=os.path.basename(file),
