@@ -123,7 +123,7 @@ HOT_AGAIN: Final = 2000
 
 # Seconds after the first such request until LLVM is loaded: a program that ends before then has no
 # use for it, but would have to share the GIL with its import and wait for what it is about.
-OPTIMISE_AFTER: Final = 0.15
+OPTIMISE_AFTER: Final = 0.25
 
 # Seconds that the process's end waits for what LLVM is at.
 EXIT_PATIENCE: Final = 0.1
