@@ -45,6 +45,13 @@ def provenance(versions: Iterable[str]) -> str:
     )
 
 
+def publish(section: str, text: str, docs: bool) -> None:
+    """Prints a section's text; with ``docs`` it goes into docs/benchmarks.md, too."""
+    print(text)
+    if docs:
+        update_docs(section, text)
+
+
 def update_docs(section: str, text: str) -> None:
     """Replaces what stands between the markers of `section` in docs/benchmarks.md."""
     begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"

@@ -96,9 +96,7 @@ def main() -> int:
     note = f"The least of {options.repeats}. Ratios are to Python with a bare `import wasmwright`."
     built = f"wasmwright {_build_info.VERSION}, {_build_info.describe()}"
     text = "\n\n".join([table, note, report.provenance([built])])
-    print(text)
-    if options.update_docs:
-        report.update_docs("start", text)
+    report.publish("start", text, options.update_docs)
     return 0
 
 

@@ -185,9 +185,7 @@ def main() -> int:
     )
     built = f"wasmwright {_build_info.VERSION}, {_build_info.describe()}"
     text = "\n\n".join([table, note, report.provenance([built])])
-    print(text)
-    if options.update_docs:
-        report.update_docs("steady", text)
+    report.publish("steady", text, options.update_docs)
     return 0
 
 

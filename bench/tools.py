@@ -96,9 +96,7 @@ def main() -> None:
     header = ["command", "module", "input, MB", *TOOLS]
     versions = [f"wasmwright {_build_info.VERSION}, {_build_info.describe()}"]
     text = f"{report.table(header, rows)}\n\n{report.provenance(versions)}"
-    print(text)
-    if options.update_docs:
-        report.update_docs("tools", text)
+    report.publish("tools", text, options.update_docs)
 
 
 if __name__ == "__main__":

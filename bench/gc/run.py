@@ -196,9 +196,7 @@ def main():
             versions[engine] = found
     times = measure(options.only.split(","), list(versions), options.repeats)
     text = markdown(times, versions, options.repeats)
-    print(text)
-    if options.update_docs:
-        report.update_docs("gc", text)
+    report.publish("gc", text, options.update_docs)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -109,14 +108,6 @@ def test_what_is_taken(tier: str, guard: bool) -> None:
     }
     for name, (_, _, message) in CASES.items():
         assert found[name][1].startswith(message)
-
-
-@pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("WASMWRIGHT_CACHE", "off")
-    compile_log.enable()
-    yield
-    compile_log.disable()
 
 
 HOT = """(module

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,14 +16,6 @@ from wasmwright.codegen.options import AUTO, BASELINE, TIERS
 from wasmwright.runtime import compile_log
 
 PATIENCE = 60.0  # seconds that a compilation may take on a busy machine
-
-
-@pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("WASMWRIGHT_CACHE", "off")
-    compile_log.enable()
-    yield
-    compile_log.disable()
 
 
 def made_by(source: str) -> list[compile_log.Compilation]:

@@ -107,12 +107,6 @@ class Reader:
 
     def s32(self) -> i64:
         """A signed LEB128 integer of at most 32 bits."""
-        pos = self.pos
-        if pos < self.end:
-            byte: i64 = self.data[pos]
-            if byte < 0x80:
-                self.pos = pos + 1
-                return (byte ^ 0x40) - 0x40
         return self._signed(32)
 
     def s33(self) -> i64:
@@ -121,12 +115,6 @@ class Reader:
 
     def s64(self) -> i64:
         """A signed LEB128 integer of at most 64 bits."""
-        pos = self.pos
-        if pos < self.end:
-            byte: i64 = self.data[pos]
-            if byte < 0x80:
-                self.pos = pos + 1
-                return (byte ^ 0x40) - 0x40
         return self._signed(64)
 
     def word32(self) -> i64:

@@ -207,10 +207,6 @@ class ModuleCode:
             if func != index and not self._compiled[func - self._first] and not cached.find(func)
         ]
 
-    def _body_size(self, index: int) -> int:
-        code = self.module.codes[index - self._first]
-        return code.end - code.start
-
     def attach(self, instance: Client) -> None:
         """Has ``instance`` told where functions are once they are compiled."""
         self._instances.add(instance)
@@ -232,7 +228,7 @@ class ModuleCode:
                     self.address(self._first + number)
             level = self._level(tuning.EAGER_LEVEL)
             every = list(eager_groups(self.module, self._compiled))
-            done, total = 0, sum(sum(map(self._body_size, group)) for group in every)
+            done, total = 0, sum(sum(map(self._company_of.size, group)) for group in every)
             report = progress or no_progress
             report(done, total)
             groups: list[list[int]] = []
@@ -247,9 +243,9 @@ class ModuleCode:
                 if left:
                     groups.append(left)
                 if len(left) < len(group):
-                    done += sum(map(self._body_size, set(group) - set(left)))
+                    done += sum(map(self._company_of.size, set(group) - set(left)))
                     report(done, total)
-            sizes = [sum(map(self._body_size, group)) for group in groups]
+            sizes = [sum(map(self._company_of.size, group)) for group in groups]
             failed: dict[int, CompilerError] = {}
 
             def attempt(number: int) -> bytes:
@@ -304,7 +300,7 @@ class ModuleCode:
     def _log(self, source: str, funcs: Sequence[int], size: int, began: float) -> None:
         if not compile_log.enabled():
             return
-        body = sum(map(self._body_size, funcs))
+        body = sum(map(self._company_of.size, funcs))
         seconds = time.perf_counter() - began
         name = self.symbols.name(funcs[0])
         compile_log.add(source, funcs[0], name, len(funcs), body, size, seconds)
@@ -320,7 +316,7 @@ class ModuleCode:
             entered = func, int(found.offset), unit.step(func)
         elif self._optimised[func - self._first]:
             return
-        if self._body_size(func) > tuning.HOT_BODY:
+        if self._company_of.size(func) > tuning.HOT_BODY:
             return
         began = time.perf_counter()
         level = self._level(tuning.LAZY_LEVEL)

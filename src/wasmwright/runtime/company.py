@@ -20,7 +20,8 @@ class Company:
         self._module = module
         self._first = module.imported_funcs
 
-    def _size(self, index: int) -> int:
+    def size(self, index: int) -> int:
+        """The bytes of a defined function's body."""
         code = self._module.codes[index - self._first]
         return code.end - code.start
 
@@ -32,13 +33,13 @@ class Company:
         """
         group = [index]
         members = {index}
-        room = size - self._size(index)
+        room = size - self.size(index)
         for caller in group:
             for callee in callees(self._module, caller - self._first):
                 if callee < self._first or callee in members:
                     continue
                 members.add(callee)
-                body = self._size(callee)
+                body = self.size(callee)
                 room -= body
                 if room < 0:
                     return group

@@ -107,15 +107,17 @@ class Tiers:
         # LLVM must not be at work in another thread while the process ends: the C library takes
         # apart what it uses.
         self._off = True
-        on_exit = getattr(ctypes.CDLL(None), "on_exit", None)
-        if self._working.acquire(timeout=-1 if on_exit is None else tuning.EXIT_PATIENCE):
+        if self._working.acquire(timeout=tuning.EXIT_PATIENCE):
             self._working.release()
-        elif on_exit is not None:
-            # A large function may take half a minute. Handlers run last first: with the status that
-            # it is to have, the process ends before anything else is taken apart.
-            library = ctypes.CDLL(None)
-            library.fflush(None)
-            on_exit(ctypes.cast(library._exit, ctypes.c_void_p), None)
+            return
+        # A large function may take half a minute. Handlers run last first: with the status that it
+        # is to have, the process ends before anything else is taken apart.
+        library = ctypes.CDLL(None)
+        if not hasattr(library, "on_exit"):  # it is glibc's
+            with self._working:
+                return
+        library.fflush(None)
+        library.on_exit(ctypes.cast(library._exit, ctypes.c_void_p), None)
 
     def before_fork(self) -> None:
         """Has no lock of a module's code be held by the thread that a child will not have."""
@@ -165,22 +167,27 @@ class Tiers:
     def _can_wait(self, number: int) -> bool:
         """Whether the function of a site has better code, which its next call will run."""
         # A loop may run in the code of before, but more often it does no longer.
-        found = self._units.get(number // BLOCK)
+        found = self._site(number)
         if found is None:
             return False
-        owner, unit, site = found[0](), found[1](), number % BLOCK
-        if owner is None or unit is None or site >= len(unit.sites):
-            return False
+        owner, unit, site = found
         return owner.is_optimised(unit.sites[site].func)
 
-    def _handle(self, number: int) -> None:
+    def _site(self, number: int) -> tuple[Optimiser, BaselineUnit, int] | None:
+        """The site of a number: whose it is, in which unit, and which there; None if it is gone."""
         found = self._units.get(number // BLOCK)
-        site = number % BLOCK
+        if found is None:
+            return None
+        owner, unit, site = found[0](), found[1](), number % BLOCK
+        if owner is None or unit is None or site >= len(unit.sites):
+            return None
+        return owner, unit, site
+
+    def _handle(self, number: int) -> None:
+        found = self._site(number)
         if found is None or self._off:
             return
-        owner, unit = found[0](), found[1]()
-        if owner is None or unit is None or site >= len(unit.sites):
-            return
+        owner, unit, site = found
         self.busy = True
         try:
             with self._working:
