@@ -2,6 +2,7 @@
 
 import functools
 import os
+import sys
 import threading
 import time
 
@@ -213,6 +214,25 @@ def test_linking_while_another_thread_runs_waits_or_is_safe(instantiate, make):
             done.set()
 
     _run(spin, link)
+
+
+def test_threads_that_enter_first_at_once_keep_their_own_stack_limits(make):
+    """Each is measured before it enters; the one that does so first must not get the other's."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(500):
+            exports = make(function=lambda: time.sleep(0))
+            start = threading.Barrier(3, timeout=10)
+
+            def call(exports=exports, start=start):
+                start.wait()
+                exports.callback()
+                exports.callback()
+
+            _run(*[call] * 3)
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_two_sets_of_instances_that_run_cannot_be_linked(instantiate, make):

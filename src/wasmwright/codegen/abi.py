@@ -90,10 +90,13 @@ RT_MEMORY_GROW: Final = 16
 RT_TABLE_GROW: Final = 24
 RT_ACTIVATION: Final = 32
 RT_OWNER: Final = 40  # the thread state of the thread that is inside, or null
+# Of the thread that is inside or was so last (`runtime.block.limits`): its number, how far down its
+# stack wasm and host functions may go, and how pthread_kill knows it.
 RT_THREAD_ID: Final = 48
 RT_REAL_LIMIT: Final = 56
 RT_HOST_LIMIT: Final = 64
-RT_PTHREAD: Final = 72  # the thread that was inside last, as pthread_kill knows it
+RT_PTHREAD: Final = 72
+RT_LIMITS_SIZE: Final = 32
 RT_STOP: Final = 80  # codegen.llvm.stop
 STOP_EVERYTHING: Final = (1 << 64) - 1  # the stop word that ends every activation of a block
 RT_TURN: Final = 112  # the thread state of who alone may enter next, or null (runtime.turns)

@@ -9,6 +9,7 @@ of their own; linking functions or tables joins them.
 from __future__ import annotations
 
 import signal
+import struct
 import threading
 import weakref
 from typing import Final, Protocol
@@ -165,14 +166,11 @@ def join(first: Block, second: Block) -> Block:
     return first
 
 
-def set_stack_limit(block: int, thread_id: int) -> None:
-    """Writes the limit for the calling thread's stack into the block at this address."""
+def limits(thread_id: int) -> bytes:
+    """What a block says of the calling thread while that is inside, from RT_THREAD_ID on."""
     low, size = native.stack_bounds()
     reserve = tuning.STACK_RESERVE if size >= tuning.SMALL_STACK else size // 2
-    native.write64(block + abi.RT_REAL_LIMIT, low + reserve)
     host = min(tuning.HOST_STACK, max(reserve, size // 2))
-    native.write64(block + abi.RT_HOST_LIMIT, low + host)
-    native.write64(block + abi.RT_THREAD_ID, thread_id)
-    # Whom a request to stop is sent to, and so that it arrives.
-    native.write64(block + abi.RT_PTHREAD, threading.get_ident())
+    # A request to stop is to arrive.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [native.get().stop_signal])
+    return struct.pack("<4Q", thread_id, low + reserve, low + host, threading.get_ident())

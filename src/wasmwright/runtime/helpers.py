@@ -42,8 +42,8 @@ def _busy(_object: object, address: int, thread: int, _c: int, _d: int) -> None:
     turns.wait(address, thread)
 
 
-def _thread(_object: object, address: int, thread_id: int, _c: int, _d: int) -> None:
-    block.set_stack_limit(address, thread_id)
+def _thread(_object: object, thread_id: int, _b: int, _c: int, _d: int) -> bytes:
+    return block.limits(thread_id)
 
 
 def _trap(_function: object, activation: int, _b: int, _c: int, _d: int) -> BaseException:

@@ -62,7 +62,7 @@ STATE_SIZE: Final = 512
 # Python callables in ww_state, all called as helper(object, int, int, int, int).
 HELPER_ARITY: Final = 0  # -> exception: wrong number of arguments
 HELPER_BUSY: Final = 1  # waits until the runtime block is free, and it is this thread's turn
-HELPER_THREAD: Final = 2  # sets the stack limit for a thread new to the block
+HELPER_THREAD: Final = 2  # the stack limits of a thread new to a block
 HELPER_TRAP: Final = 3  # -> exception for a trap
 HELPER_UNWIND: Final = 4  # attaches the wasm backtrace to a Python exception
 HELPER_TO_REF: Final = 5  # -> address, from a Python object

@@ -52,6 +52,7 @@ declare void @PyObject_GC_Del(ptr)
 declare void @PyObject_ClearWeakRefs(ptr)
 declare void @PyObject_Free(ptr)
 declare void @PyErr_WriteUnraisable(ptr)
+declare ptr @PyBytes_AsString(ptr)
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 declare i32 @PyBuffer_FillInfo(ptr, ptr, ptr, i64, i32, i32)
 """
@@ -217,14 +218,24 @@ take:
   %same = icmp eq i64 %id, %known
   br i1 %same, label %taken, label %measure
 measure:
-  %rt.int2 = ptrtoint ptr %rt to i64
-  %measured = call ptr @ww_helper(i64 {HELPER_THREAD}, ptr null, i64 %rt.int2, i64 %id, i64 0, i64 0)
+  %measured = call ptr @ww_helper(i64 {HELPER_THREAD}, ptr null, i64 %id, i64 0, i64 0, i64 0)
   %unmeasured = icmp eq ptr %measured, null
   br i1 %unmeasured, label %pass, label %measured_ok
 pass:
 {store("pass", "ptr", "null", "%rt", abi.RT_TURN)}
   br label %fail
 measured_ok:
+; unless a thread came in meanwhile, in which case these are not its limits
+  %rt.now = load ptr, ptr %ctx
+{load("%came", "ptr", "%rt.now", abi.RT_OWNER)}
+  %still = icmp eq ptr %came, null
+  br i1 %still, label %limits, label %again_later
+limits:
+  %words = call ptr @PyBytes_AsString(ptr %measured)
+{at("%limits.at", "%rt.now", abi.RT_THREAD_ID)}
+  call void @llvm.memcpy.p0.p0.i64(ptr %limits.at, ptr %words, i64 {abi.RT_LIMITS_SIZE}, i1 false)
+  br label %again_later
+again_later:
   call void @Py_DecRef(ptr %measured)
   br label %again
 taken:
