@@ -215,7 +215,9 @@ def _flat(context: Context, out: BytesWriter, slot: i64, base: i64) -> None:
             frames.push(_FLAT, 0, 0)
             return
     top = frames.height - 1
-    inside: i64 = frames.kinds[top] if top >= base else 0
+    inside: i64 = 0
+    if top >= base:
+        inside = frames.kinds[top]
     if slot == _END:
         if inside == 0 or inside > _LAST_FLAT:
             raise _misplaced(stream)
@@ -258,7 +260,9 @@ def _open(context: Context, out: BytesWriter, slot: i64, base: i64) -> None:
     stream = context.stream
     frames = context.frames
     top = frames.height - 1
-    inside: i64 = frames.kinds[top] if top >= base else 0
+    inside: i64 = 0
+    if top >= base:
+        inside = frames.kinds[top]
     stream.pos += 1
     if slot == _IF:
         operands = _operands(stream, stream.pos + 1)

@@ -133,7 +133,9 @@ class Stack:
         # Unreachable code has whatever is wanted below the operands it has pushed itself.
         if first < self.base and not self.dead:
             raise self.mismatch(self.context.type_list(self.context.unpack(packed)), count)
-        i: i64 = self.base - first if first < self.base else 0
+        i: i64 = 0
+        if first < self.base:
+            i = self.base - first
         while i < count:
             actual = types[first + i]
             if actual != flat[place + i] and not matches(
@@ -157,7 +159,9 @@ class Stack:
         first = self.height - count
         if first < self.base and not self.dead:
             raise self.mismatch(self.context.type_list(expected), count)
-        i: i64 = self.base - first if first < self.base else 0
+        i: i64 = 0
+        if first < self.base:
+            i = self.base - first
         while i < count:
             if not matches(self.context.canon, self.types[first + i], expected[i]):
                 raise self.mismatch(self.context.type_list(expected), count)

@@ -39,8 +39,7 @@ def _pass(e: Emitter, one: i64, many: i64, side: Side, first: i64) -> None:
         while end < count and places[end] >= 0:
             end += 1
         if end - i > MANY:
-            wide: i64 = 1 if e.step == 16 else 0
-            number = library.number(many + wide)
+            number = library.number(many + (e.step >> 4))  # 1 where slots have 16 bytes
             e.emit(number, first + i * e.step, end - i, 0, places[i], 0)
             i = end
             continue

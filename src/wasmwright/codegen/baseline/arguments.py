@@ -34,7 +34,9 @@ def pass_arguments(e: Emitter, params: Side, operand: bool) -> None:
     If there is an ``operand`` above them (an index or a reference), it goes to the first register.
     """
     count = params.count
-    base = e.height - count - (1 if operand else 0)
+    base = e.height - count
+    if operand:
+        base -= 1
     _settle(e, params, base)
     kind: i64 = 0
     payload: i64 = 0
@@ -154,7 +156,9 @@ def _pass_integer(e: Emitter, at: i64, number: i64, last: i64) -> None:
             place = FRAME
         if place == _FIFTH_PIN and last >= _FIFTH and number < _FIFTH:
             place = FRAME
-    register = payload if place == REGISTER else 0
+    register: i64 = 0
+    if place == REGISTER:
+        register = payload
     library = e.library
     variant = (number * KINDS + place) * REGISTERS + register
     e.emit(library.number(library.argument[kind >> 4] + variant), payload, 0, 0, 0, 0)

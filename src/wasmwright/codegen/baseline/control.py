@@ -91,7 +91,9 @@ def open_block(e: Emitter, kind: i64) -> Frame:
     elif blocktype != BOT:
         results = [type_code(blocktype)]
     frame = Frame(kind, e.height - len(params), params, results)
-    frame.loops = e.frames[-1].loops + (1 if kind == LOOP else 0)
+    frame.loops = e.frames[-1].loops
+    if kind == LOOP:
+        frame.loops += 1
     return frame
 
 
@@ -155,7 +157,9 @@ def _conditional(e: Emitter, family: Family, count: i64) -> i64:
     number = choose(e, family, count, -1)
     base = e.height - count
     a = e.payloads[base]
-    b: i64 = e.payloads[base + 1] if count > 1 else 0
+    b: i64 = 0
+    if count > 1:
+        b = e.payloads[base + 1]
     for _ in range(count):
         e.drop()
     start = e.emit(number, a, b, 0, 0, 0)
@@ -375,8 +379,11 @@ def _br_table(e: Emitter) -> None:
     ways: dict[int, int] = {}
     for i in range(count + 1):
         frame = _frame(e, depths[i])
-        place = table + 4 * i if i < count else start + e.around.switch_default_at
-        origin = table if i < count else _JUMP
+        place = table + 4 * i
+        origin = table
+        if i == count:
+            place = start + e.around.switch_default_at
+            origin = _JUMP
         if direct:
             _aim(e, frame, place, origin)
             continue
@@ -463,7 +470,9 @@ def _results(e: Emitter, side: Side) -> None:
         if e.kinds[base] & 15 == CONSTANT and not e.fits(base):
             e.to_register(base)
         place = e.kinds[base] & 15
-        register: i64 = e.payloads[base] if place == REGISTER else 0
+        register: i64 = 0
+        if place == REGISTER:
+            register = e.payloads[base]
         first = library.returned[types[0]]
         number = library.number(first + place * REGISTERS + register)
         e.emit(number, e.payloads[base], 0, 0, 0, 0)

@@ -475,9 +475,7 @@ class Emitter:
         home = self.local_pins[index]
         library = self.library
         if home == FRAME:
-            if place == FRAME and payload == offset:
-                pass
-            else:
+            if place != FRAME or payload != offset:
                 self.store(at, offset)
             if keep:
                 if place != REGISTER and place != CONSTANT:
@@ -491,8 +489,10 @@ class Emitter:
             place = REGISTER
             payload = self.payloads[at]
         if not (place == home and payload == offset):
-            register = payload if place == REGISTER else 0
-            first = library.pin[valtype] + (place * REGISTERS + register) * PINNED + home - PIN
+            variant = place * REGISTERS
+            if place == REGISTER:
+                variant += payload
+            first = library.pin[valtype] + variant * PINNED + home - PIN
             self.emit(library.number(first), payload, 0, 0, offset, 0)
             self.valid |= 1 << self.pin_bit(index)
         self.drop()

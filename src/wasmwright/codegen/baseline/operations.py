@@ -19,9 +19,15 @@ def apply(e: Emitter, family: Family, count: i64, result: i64, extra: i64, more:
     number = choose(e, family, count, result)
     base = e.height - count
     payloads = e.payloads
-    a: i64 = payloads[base] if count > 0 else 0
-    b: i64 = payloads[base + 1] if count > 1 else 0
-    c: i64 = payloads[base + 2] if count > 2 else 0
+    a: i64 = 0
+    b: i64 = 0
+    c: i64 = 0
+    if count > 0:
+        a = payloads[base]
+    if count > 1:
+        b = payloads[base + 1]
+    if count > 2:
+        c = payloads[base + 2]
     if count > 3:
         extra = payloads[base + 3]
     if count > 4:
@@ -92,9 +98,9 @@ def choose(e: Emitter, family: Family, count: i64, result: i64) -> i64:
             continue
         if not wide:
             if family.ints > 1:
-                number = number * REGISTERS + (ints if ints < REGISTERS else 0)
+                number = number * REGISTERS + ints % REGISTERS
             if family.floats > 1:
-                number = number * REGISTERS + (floats if floats < REGISTERS else 0)
+                number = number * REGISTERS + floats % REGISTERS
             found = e.library.number(family.first + number)
             if found != NONE:
                 return found

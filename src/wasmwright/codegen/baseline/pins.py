@@ -83,7 +83,10 @@ def choose_pins(e: Emitter, types: vec[i64]) -> bool:
             continue  # the most of them: no immediates, and nothing to know
         if opcode >= _LOCAL_GET and opcode <= _LOCAL_TEE:
             index = reader.u32()
-            weights[index] += 1 << (shift if shift < _MAX_SHIFT else _MAX_SHIFT)
+            heavy = shift
+            if heavy > _MAX_SHIFT:
+                heavy = _MAX_SHIFT
+            weights[index] += 1 << heavy
             continue
         if opcode == _I32_CONST:
             reader.s32()
