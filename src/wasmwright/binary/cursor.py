@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from librt.vecs import vec
 from mypy_extensions import i64
 
 from wasmwright import features as feature
@@ -47,19 +48,19 @@ _NO_INSTRUCTION: Final = -1
 
 # By slot: the instruction's kinds of immediates, the first in the lowest five bits; -1
 # where there is no instruction.
-SHAPES: Final[list[int]] = [_NO_INSTRUCTION] * SLOTS
+SHAPES: Final[vec[i64]] = vec[i64]([_NO_INSTRUCTION] * SLOTS)
 for _instruction in INSTRUCTIONS:
     _shape = 0
     for _kind in reversed(_instruction.immediates):
         _shape = _shape << _KIND_BITS | _kind
     SHAPES[_instruction.slot] = _shape
 
-_PREFIX_BASE: Final[list[int]] = [PREFIX_BASE.get(byte, 0) for byte in range(0x100)]
-_PREFIX_SIZE: Final[list[int]] = [PREFIX_SIZE.get(byte, 0) for byte in range(0x100)]
-_FIRST_PREFIX: Final = 0xFB
+_PREFIX_BASE: Final[vec[i64]] = vec[i64]([PREFIX_BASE.get(byte, 0) for byte in range(0x100)])
+_PREFIX_SIZE: Final[vec[i64]] = vec[i64]([PREFIX_SIZE.get(byte, 0) for byte in range(0x100)])
+FIRST_PREFIX: Final = 0xFB
 
 # By slot: what an instruction does to the depth of nested blocks.
-_NESTING: Final[list[int]] = [0] * SLOTS
+_NESTING: Final[vec[i64]] = vec[i64]([0] * SLOTS)
 for _name in ("block", "loop", "if", "try", "try_table"):
     _NESTING[slot(_name)] = 1
 for _name in ("end", "delegate"):
@@ -67,7 +68,7 @@ for _name in ("end", "delegate"):
 _ELSE: Final = slot("else")
 
 # By slot: whether an instruction opens a block that an ``end`` closes.
-OPENS: Final[list[bool]] = [False] * SLOTS
+OPENS: Final[vec[bool]] = vec[bool]([False] * SLOTS)
 for _instruction in INSTRUCTIONS:
     OPENS[_instruction.slot] = BLOCKTYPE in _instruction.immediates
 
@@ -76,34 +77,24 @@ def read_opcode(reader: Reader) -> i64:
     """The slot of the next instruction, whose opcode is read."""
     pos = reader.pos
     byte = reader.byte()
-    if byte < _FIRST_PREFIX:
+    if byte < FIRST_PREFIX:
         if SHAPES[byte] == _NO_INSTRUCTION:
             raise MalformedError(f"illegal opcode {byte:02x}", pos)
         return byte
-    size: i64 = _PREFIX_SIZE[byte]
+    size = _PREFIX_SIZE[byte]
     if size == 0:
         raise MalformedError(f"illegal opcode {byte:02x}", pos)
     code = reader.u32()
     if code < size:
-        base: i64 = _PREFIX_BASE[byte]
+        base = _PREFIX_BASE[byte]
         if SHAPES[base + code] != _NO_INSTRUCTION:
             return base + code
     raise MalformedError(f"illegal opcode {byte:02x} {code:02x}", pos)
 
 
-def next_opcode(reader: Reader) -> i64:
-    """As `read_opcode`, in code that was found valid."""
-    pos = reader.pos
-    byte: i64 = reader.data[pos]
-    if byte < _FIRST_PREFIX:
-        reader.pos = pos + 1
-        return byte
-    return read_opcode(reader)
-
-
 def skip_immediates(reader: Reader, opcode: i64) -> None:
     """Step over the immediates of the instruction in the slot ``opcode``."""
-    shape: i64 = SHAPES[opcode]
+    shape = SHAPES[opcode]
     while shape != 0:
         kind = shape & _KIND_MASK
         shape >>= _KIND_BITS
@@ -192,5 +183,4 @@ def skip_expr(reader: Reader) -> None:
         if opcode == _ELSE and depth == 0:
             raise MalformedError("END opcode expected: found else", pos)
         skip_immediates(reader, opcode)
-        nesting: i64 = _NESTING[opcode]
-        depth += nesting
+        depth += _NESTING[opcode]

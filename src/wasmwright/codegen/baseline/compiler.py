@@ -11,7 +11,7 @@ from typing import Final
 from librt.vecs import append, vec
 from mypy_extensions import i64
 
-from wasmwright.binary.cursor import OPENS, next_opcode, skip_immediates
+from wasmwright.binary.cursor import FIRST_PREFIX, OPENS, read_opcode, skip_immediates
 from wasmwright.codegen.baseline.accesses import access, lane, signed, wait_or_notify
 from wasmwright.codegen.baseline.aggregates import aggregate_instruction
 from wasmwright.codegen.baseline.bulk import memory_instruction, table_instruction
@@ -276,16 +276,23 @@ def _function(e: Emitter, func: int) -> None:
 
 def _body(e: Emitter) -> None:
     reader = e.reader
+    data = reader.data
     library = e.library
     while e.frames:
-        e.at = reader.pos
-        opcode = next_opcode(reader)
+        pos = reader.pos
+        e.at = pos
+        opcode: i64 = data[pos]
+        if opcode < FIRST_PREFIX:
+            reader.pos = pos + 1
+        else:
+            opcode = read_opcode(reader)
         if e.dead:
             _dead(e, opcode)
             continue
         if e.height - e.flushed > FLUSH_AT:
             e.flush(0)
-        e.island()
+        if e.words:
+            e.island()
         if e.meter is not None:
             consume(e, opcode, e.meter)
         handler: i64 = _HANDLERS[opcode]

@@ -186,7 +186,7 @@ class Emitter:
         if self.words:
             self.literals.fill(self.out, place, value)
         else:
-            self.write32(place, value)
+            put_word(self.out, place, value)
 
     def aim(self, place: i64, target: i64) -> None:
         """Has the jump whose distance is at a place go to another place in the code."""

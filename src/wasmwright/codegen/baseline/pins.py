@@ -7,7 +7,7 @@ from typing import Final
 from librt.vecs import append, vec
 from mypy_extensions import i64
 
-from wasmwright.binary.cursor import OPENS, next_opcode, skip_immediates
+from wasmwright.binary.cursor import FIRST_PREFIX, OPENS, read_opcode, skip_immediates
 from wasmwright.codegen.baseline.emitter import Emitter
 from wasmwright.codegen.baseline.library import TYPE_F32, TYPE_V128
 from wasmwright.codegen.baseline.places import FRAME, PIN, PINNED
@@ -19,6 +19,9 @@ _LOOP: Final = slot("loop")
 _TRY: Final = slot("try")
 _TRY_TABLE: Final = slot("try_table")
 _I32_CONST: Final = slot("i32.const")
+_FIRST_ACCESS: Final = slot("i32.load")
+_LAST_ACCESS: Final = slot("i64.store32")
+_FIRST_MEMORY: Final = 0x40  # alignments from which on the index of a memory follows
 _FIRST_PLAIN: Final = slot("i32.eqz")
 _LAST_PLAIN: Final = slot("i64.extend32_s")
 _END: Final = slot("end")
@@ -44,15 +47,15 @@ _CALM_NAMES: Final = (
 _WORTH: Final = 3  # uses from which on a register is worth it
 
 
-def _may_call() -> list[bool]:
-    found = [True] * SLOTS
+def _may_call() -> vec[bool]:
+    found = vec[bool]([True] * SLOTS)
     for row in INSTRUCTIONS:
         found[row.slot] = row.family not in _CALM and row.name not in _CALM_NAMES
     return found
 
 
 # By slot.
-_MAY_CALL: Final[list[bool]] = _may_call()
+_MAY_CALL: Final[vec[bool]] = _may_call()
 
 
 def choose_pins(e: Emitter, types: vec[i64]) -> bool:
@@ -73,23 +76,39 @@ def choose_pins(e: Emitter, types: vec[i64]) -> bool:
         weights = append(weights, i64(0))
     e.local_types = types
     reader = e.reader
+    data = reader.data
+    pos = reader.pos
     end = reader.end
     shift: i64 = 0
     loops: vec[i64] = vec[i64]()  # what each block around here adds to the shift
     depth: i64 = 0
-    while reader.pos < end:
-        opcode = next_opcode(reader)
+    while pos < end:
+        opcode: i64 = data[pos]
+        # The most of them: nothing to know, and no immediates, or those that end with an integer.
         if opcode >= _FIRST_PLAIN and opcode <= _LAST_PLAIN:
-            continue  # the most of them: no immediates, and nothing to know
+            pos += 1
+            continue
+        if opcode == _I32_CONST or (
+            opcode >= _FIRST_ACCESS and opcode <= _LAST_ACCESS and data[pos + 1] < _FIRST_MEMORY
+        ):
+            if opcode != _I32_CONST:
+                pos += 1
+            pos += 1
+            while data[pos] >= 0x80:
+                pos += 1
+            pos += 1
+            continue
+        reader.pos = pos + 1
+        if opcode >= FIRST_PREFIX:
+            reader.pos = pos
+            opcode = read_opcode(reader)
         if opcode >= _LOCAL_GET and opcode <= _LOCAL_TEE:
             index = reader.u32()
             heavy = shift
             if heavy > _MAX_SHIFT:
                 heavy = _MAX_SHIFT
             weights[index] += 1 << heavy
-            continue
-        if opcode == _I32_CONST:
-            reader.s32()
+            pos = reader.pos
             continue
         if opcode == _LOOP:
             loops = _enter(loops, depth, _LOOP_SHIFT)
@@ -109,6 +128,7 @@ def choose_pins(e: Emitter, types: vec[i64]) -> bool:
         if leaf and _MAY_CALL[opcode]:
             leaf = False
         skip_immediates(reader, opcode)
+        pos = reader.pos
     e.leaf = leaf
     e.catches = catches
     e.local_pins = places
