@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from librt.vecs import vec
 from mypy_extensions import i64
 
 from wasmwright.binary.cursor import memarg_flags
@@ -28,7 +29,7 @@ def signed(word: i64) -> i64:
     return (word ^ 0x80000000) - 0x80000000
 
 
-def access(e: Emitter, opcode: i64, families: list[Family | None], first: i64) -> None:
+def access(e: Emitter, opcode: i64, families: vec[Family | None], first: i64) -> None:
     """A load, store, or atomic operation; ``families`` has its forms from ``first`` on."""
     reader = e.reader
     memory = memarg_flags(reader) >> 6
@@ -116,7 +117,7 @@ def lane(e: Emitter, opcode: i64) -> None:
     e.reader.u64()
     name = f"{row.name}/{e.reader.byte()}"
     end = e.reader.pos
-    families = [library.find(name + suffix) for suffix in FORMS]
+    families = vec[Family | None]([library.find(name + suffix) for suffix in FORMS])
     e.reader.pos = pos
     access(e, opcode, families, 0)
     e.reader.pos = end

@@ -79,17 +79,17 @@ class Library:
         self.cell_target: i64 = file.targets.index("ww_cell")
         self._code: bytes = file.code
         # A program uses some hundred of them.
-        self._codes: list[bytes | None] = [None] * (len(file.records) // RECORD_SIZE)
+        self._codes: vec[bytes] = vec[bytes]([b""] * (len(file.records) // RECORD_SIZE))
         self._families: dict[str, Family] = {}
         for name, (first, ints, floats, stored) in file.families.items():
             self._families[name] = Family(first, ints, floats, bool(stored))
         # By slot: the family of an instruction whose operands the table types; by slot and form
         # those of memory accesses; by slot that of a jump on the comparison.
-        self.plain: list[Family | None] = [None] * SLOTS
-        self.exact: list[Family | None] = [None] * SLOTS  # in the deterministic profile
-        self.accesses: list[Family | None] = [None] * (SLOTS * len(FORMS))
-        self.jumps: list[Family | None] = [None] * SLOTS
-        self.jumps_unless: list[Family | None] = [None] * SLOTS
+        self.plain: vec[Family | None] = _no_families(SLOTS)
+        self.exact: vec[Family | None] = _no_families(SLOTS)  # in the deterministic profile
+        self.accesses: vec[Family | None] = _no_families(SLOTS * len(FORMS))
+        self.jumps: vec[Family | None] = _no_families(SLOTS)
+        self.jumps_unless: vec[Family | None] = _no_families(SLOTS)
         # By slot: the count of operands, and the type of the result or -1.
         self.arity: vec[i64] = vec[i64]([-1] * SLOTS)
         self.result: vec[i64] = vec[i64]([-1] * SLOTS)
@@ -165,7 +165,7 @@ class Library:
     def code(self, number: i64) -> bytes:
         """The machine code of a stencil."""
         found = self._codes[number]
-        if found is None:
+        if len(found) == 0:
             at = number * RECORD_SIZE
             start = i64(read_i32_le(self.records, at))
             size = i64(read_i16_le(self.records, at + 4)) & 0xFFFF
@@ -176,6 +176,10 @@ class Library:
         """The number of a stencil, by its place in the index; NONE if there is none."""
         found = i64(read_i16_le(self.index, 2 * at))
         return found & NONE
+
+
+def _no_families(count: int) -> vec[Family | None]:
+    return vec[Family | None]([None] * count)
 
 
 def _may_trap(name: str) -> bool:

@@ -101,7 +101,7 @@ class View:
         self.func_types: vec[i64] = vec[i64](module.all_funcs)
         self._imports: i64 = layout.imports
         self._funcs: i64 = layout.funcs
-        self._signatures: list[Signature | None] = [None] * len(module.types)
+        self._signatures: vec[Signature | None] = vec[Signature | None]([None] * len(module.types))
         self.memory_forms: vec[i64] = vec[i64]()
         self.memory_places: vec[i64] = vec[i64]()
         for memory, memtype in enumerate(module.all_memories):
@@ -115,15 +115,16 @@ class View:
             self.memory_places = append(self.memory_places, i64(layout.memory(memory)))
         self.global_types: vec[i64] = vec[i64]()
         self.global_places: vec[i64] = vec[i64](layout.global_offsets)
-        self.global_gets: list[Family] = []
-        self.global_sets: list[Family] = []
+        self.global_gets: vec[Family] = vec[Family]()
+        self.global_sets: vec[Family] = vec[Family]()
         for index, globaltype in enumerate(module.all_globals):
             kind = type_code(globaltype.valtype)
             name = "externref" if globaltype.valtype & REF else TYPE_NAMES[kind]
             where = "i" if index < layout.imported_globals else "d"
             self.global_types = append(self.global_types, i64(kind))
-            self.global_gets.append(library.family(f"global.get.{where}.{name}"))
-            self.global_sets.append(library.family(f"global.set.{where}.{name}"))
+            get, put = f"global.get.{where}.{name}", f"global.set.{where}.{name}"
+            self.global_gets = append(self.global_gets, library.family(get))
+            self.global_sets = append(self.global_sets, library.family(put))
 
     def signature(self, type_index: i64) -> Signature:
         """The function type with this index."""
