@@ -93,6 +93,8 @@ def generate_c(files: list[str], scratch: str) -> list[Extension]:
         # mypyc asks for -Werror, its developers' own rule: a newer compiler's warning is no reason
         # for us to build in plain Python.
         extension.extra_compile_args = [a for a in extension.extra_compile_args if a != "-Werror"]
+        # Nothing replaces our functions by others: they may be called directly, and inlined.
+        extension.extra_compile_args.append("-fno-semantic-interposition")
     return extensions
 
 
