@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import logging
 import signal
@@ -48,6 +49,9 @@ FAULTS = {
     "machine": (compiler, "_machine", RuntimeError("No such CPU"), "No such CPU"),
     "emitter": (compiler, "_emitted", MemoryError("of LLVM"), "MemoryError: of LLVM"),
     "loading": (native.Native, "load_code", ObjectError("relocation"), "relocation"),
+    "assertion of the parser": (compiler, "_parse", None, "LLVMPY_ParseAssembly aborted"),
+    "assertion of a pass": (compiler, "_run_passes", None, "PassManager aborted"),
+    "assertion of the emitter": (compiler, "_emit", None, "EmitToMemory aborted"),
 }
 
 
@@ -69,8 +73,18 @@ def lines(log: pytest.LogCaptureFixture) -> list[str]:
 
 def inject(monkeypatch: pytest.MonkeyPatch, fault: str) -> str:
     where, name, error, words = FAULTS[fault]
-    monkeypatch.setattr(where, name, failing(error))
+    replacement = aborting(getattr(where, name)) if error is None else failing(error)
+    monkeypatch.setattr(where, name, replacement)
     return words
+
+
+def aborting(function: Any) -> Any:
+    """A function of llvmlite's library that ends the process, if nobody prevents it."""
+    abort = ctypes.CDLL(None).abort
+    abort.restype, abort.argtypes = function._function.restype, function._function.argtypes
+    replacement = type(function)(function._name)
+    replacement._function = abort
+    return replacement
 
 
 def use(module: ww.Module) -> None:
@@ -225,3 +239,32 @@ def test_ahead_of_time_there_is_nothing_to_fall_back_to(
     inject(monkeypatch, "parser")
     with pytest.raises(ww.PlatformError, match="LLVM failed: LLVM IR parsing error"):
         ww.Module(TEXT).serialize()
+
+
+ABORTS = """
+import faulthandler, os, signal
+def use(number):
+    text = f'(module (func (export "f") (result i32) (i32.const {number})))'
+    assert ww.Instance(ww.Module(text, tier="optimised")).exports.f() == number
+use(1)
+if "python" in sys.argv:
+    signal.signal(signal.SIGABRT, lambda *_: print("handled"))
+if "ignored" in sys.argv:
+    signal.signal(signal.SIGABRT, signal.SIG_IGN)
+if "faulthandler" in sys.argv:
+    faulthandler.enable()
+use(2)
+os.kill(os.getpid(), signal.SIGABRT)
+print("alive", flush=True)
+os.abort()
+"""
+
+
+@pytest.mark.parametrize(
+    ("who", "printed"),
+    [("nobody", ""), ("python", "handled\nalive\n"), ("ignored", "alive\n"), ("faulthandler", "")],
+)
+def test_who_else_aborts_does_as_ever(who: str, printed: str, script: Any) -> None:
+    done = script(ABORTS, who)
+    assert (done.returncode, done.stdout) == (-signal.SIGABRT, printed)
+    assert done.stderr.count("Fatal Python error") == (who == "faulthandler")

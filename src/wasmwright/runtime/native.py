@@ -35,6 +35,8 @@ from wasmwright.runtime.native_stubs import Stubs
 from wasmwright.runtime.unwind import Unwinder
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from wasmwright.codegen.llvm.targets import Target
 
 _PyHandler = Callable[..., Any]
@@ -199,8 +201,19 @@ class Native:
     ) -> bytes:
         """The object that LLVM makes of IR; PlatformError where it is not installed or fails."""
         compiler = llvm.compiler()
+        self._guard_compiler(compiler)
         made: bytes = self.call_compiler(lambda: compiler.compile_ir(text(), level, target, plain))
         return made
+
+    def _guard_compiler(self, compiler: ModuleType) -> None:
+        """Has LLVM's aborting be an error like others; again where ours is no longer in front."""
+        if self._stack_pointer is None:
+            return  # what has the guard is being compiled
+        core = self._core.symbols
+        self._install(
+            signal.SIGABRT, "ww_abort", ir.STATE_ABORT_HANDLER, ir.STATE_ABORT_FLAGS, _SA_ONSTACK
+        )
+        compiler.set_guard(compiler.Guard(core["ww_guarded"], core["ww_aborted"]))
 
     def load_code(self, data: bytes) -> LoadedObject:
         """Loads a unit of compiled wasm into the code arena."""
@@ -235,11 +248,11 @@ class Native:
     # -- state ---------------------------------------------------------------------------
 
     def _set_up_state(self) -> None:
-        key = ctypes.c_uint()
-        if _libc.pthread_key_create(ctypes.byref(key), None):
-            raise RuntimeError("no thread-specific storage is left")
         state = self._state
-        ctypes.c_uint32.from_address(state + ir.STATE_KEY).value = key.value
+        for field in (ir.STATE_KEY, ir.STATE_GUARD_KEY):
+            key = ctypes.c_uint.from_address(state + field)
+            if _libc.pthread_key_create(ctypes.byref(key), None):
+                raise RuntimeError("no thread-specific storage is left")
         write64(state + ir.STATE_CODE_START, self.code_arena.start)
         write64(state + ir.STATE_CODE_END, self.code_arena.end)
         size = vm.round_up(16 * tuning.MAX_REGIONS)

@@ -11,8 +11,9 @@ from __future__ import annotations
 import functools
 import platform
 import threading
-from ctypes import c_char_p, string_at
-from typing import Any, Final
+from collections.abc import Callable
+from ctypes import CFUNCTYPE, c_char_p, c_int, c_void_p, cast, string_at
+from typing import Any, Final, NamedTuple
 
 import llvmlite.binding as llvm
 from llvmlite.binding import ffi
@@ -32,15 +33,66 @@ _setting_up: Final = threading.Lock()
 _compiling: Final[list[None]] = []
 
 
-def _unlocked(name: str) -> Any:
+class Aborted(RuntimeError):
+    """LLVM failed an assertion of its own, or gave up. What it worked on stays as it was then."""
+
+
+class Guard(NamedTuple):
+    """The addresses of ``ww_guarded`` and ``ww_aborted`` (`native_guard`)."""
+
+    guarded: int
+    aborted: int
+
+
+# Where LLVM aborts without one, the process ends.
+_guard: Guard | None = None
+
+
+def set_guard(guard: Guard) -> None:
+    """Has functions that take time be called under a guard."""
+    global _guard
+    _guard = guard
+
+
+class _Unlocked:
     """A function of llvmlite's library, without llvmlite's lock around it if it can be had so."""
-    locked = getattr(ffi.lib, name)
-    return getattr(locked, "_cfn", locked)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        locked = getattr(ffi.lib, name)
+        self._function = getattr(locked, "_cfn", locked)
+
+    @functools.cached_property
+    def _guarded(self) -> Callable[..., Any]:
+        assert _guard is not None
+        function = self._function
+        address = cast(function, c_void_p).value
+        call = CFUNCTYPE(function.restype, c_void_p, *function.argtypes)(_guard.guarded)
+        aborted = CFUNCTYPE(c_int)(_guard.aborted)
+
+        def guarded(*arguments: Any) -> Any:
+            result = call(address, *arguments)
+            if aborted():
+                for each in arguments:
+                    _abandon(each)
+                raise Aborted(f"{self._name} aborted")
+            return result
+
+        return guarded
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._function(*arguments) if _guard is None else self._guarded(*arguments)
 
 
-_parse: Final = _unlocked("LLVMPY_ParseAssembly")
-_run_passes: Final = _unlocked("LLVMPY_RunNewModulePassManager")
-_emit: Final = _unlocked("LLVMPY_TargetMachineEmitToMemory")
+def _abandon(thing: object) -> None:
+    """Has llvmlite not free what LLVM may have left half done."""
+    if isinstance(thing, ffi.ObjectRef):
+        thing.detach()
+
+
+_parse: Final = _Unlocked("LLVMPY_ParseAssembly")
+_run_passes: Final = _Unlocked("LLVMPY_RunNewModulePassManager")
+_emit: Final = _Unlocked("LLVMPY_TargetMachineEmitToMemory")
 
 
 @functools.cache
@@ -180,10 +232,16 @@ def compile_ir(
     _compiling.append(None)
     try:
         with create_context() as context:
-            _drop_library()
-            with _optimized(machine, text, level, plain, context) as module:
+            try:
                 _drop_library()
-                return _emitted(machine, module)
+                with _optimized(machine, text, level, plain, context) as module:
+                    _drop_library()
+                    return _emitted(machine, module)
+            except Aborted:
+                _abandon(context)
+                for each in _local.__dict__.pop("machines").values():
+                    _abandon(each)
+                raise
     finally:
         _compiling.pop()
 

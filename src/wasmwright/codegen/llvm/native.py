@@ -57,6 +57,10 @@ STATE_ARRAY_TYPE: Final = 96
 STATE_UNWIND: Final = 104  # the table of native_throw
 STATE_STOPPING: Final = 120  # the activation that has yet to look at its stop word, or 0
 STATE_HELPERS: Final = 128
+STATE_GUARD_KEY: Final = 400  # native_guard: its slot of each thread, and who had SIGABRT before
+STATE_ABORT_HANDLER: Final = 408
+STATE_ABORT_FLAGS: Final = 416
+STATE_ABORTING: Final = 424  # whether it is with who had it
 STATE_SIZE: Final = 512
 
 # Python callables in ww_state, all called as helper(object, int, int, int, int).

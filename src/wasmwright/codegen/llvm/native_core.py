@@ -10,7 +10,7 @@ from typing import Final
 from wasmwright import errors
 from wasmwright.codegen import abi
 from wasmwright.codegen.arch import HERE, Arch
-from wasmwright.codegen.llvm import native_calls, native_objects, native_signals
+from wasmwright.codegen.llvm import native_calls, native_guard, native_objects, native_signals
 from wasmwright.codegen.llvm.native import (
     ACT_BLOCK,
     ACT_COUNT,
@@ -89,6 +89,7 @@ def core_ir(arch: Arch = HERE) -> str:
             _enter_ir(),
             _trap_ir(arch),
             native_signals.signals_ir(arch),
+            native_guard.guard_ir(),
             native_calls.calls_ir(arch),
             native_objects.objects_ir(),
             ATTRIBUTES,

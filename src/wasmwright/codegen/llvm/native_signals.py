@@ -54,7 +54,7 @@ def _in_code(arch: Arch) -> str:
 """
 
 
-def _forward(then: str) -> str:
+def forward(then: str) -> str:
     """IR that calls %handler, who had the signal before us, as its %flags say; then goes on."""
     return f"""\
   %siginfo = and i64 %flags, 4
@@ -136,7 +136,7 @@ return:
   ret void
 forward:
 {store("chained", "i64", "1", "@ww_state", STATE_CHAINING)}
-{_forward("return")}}}
+{forward("return")}}}
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 """
 
@@ -155,7 +155,7 @@ define void @ww_interrupt(i32 %signal, ptr %info, ptr %context) #0 {{
   %real = icmp ugt i64 %handler.int, 1
   br i1 %real, label %forward, label %where
 forward:
-{_forward("where")}where:
+{forward("where")}where:
   %key = load i32, ptr @ww_state
   %act = call ptr @pthread_getspecific(i32 %key)
   %outside = icmp eq ptr %act, null
