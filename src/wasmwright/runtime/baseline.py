@@ -26,11 +26,6 @@ _PLACE: Final = 16
 _CELL_CODE: Final = 8  # where a cell has what code to go on in
 
 
-# Sites of a unit that are told of, at most; those beyond never are.
-BLOCK: Final = 1 << 16
-_NEVER: Final = (1 << 31) - 1
-
-
 class Shared:
     """What all baseline code refers to; it stays for the life of the process.
 
@@ -97,24 +92,19 @@ class BaselineUnit:
     Implements ``backtraces.CodeMap`` and ``unwind.Frames``.
     """
 
-    def __init__(self, symbols: Symbols, compiled: Compiled, first_site: int = 0) -> None:
+    def __init__(self, symbols: Symbols, compiled: Compiled) -> None:
         size = len(compiled.code)
         beside = len(shared().beside)
         # Behind the code, on pages that stay writable, the cells of what it counts.
         self._code_size = vm.round_up(size + _PLACE + beside if beside else size)
         self._end = size
         self.sites = compiled.sites
-        self.size = self._code_size + CELL_SIZE * len(self.sites)
+        self.size = self._code_size + len(compiled.cells)
         arena = native.get().code_arena
         self.address = arena.allocate(self.size)
         cells = self.address + self._code_size
         vm.write(self.address, shared().placed(compiled, self.address, cells))
-        for number, site in enumerate(self.sites):
-            native.write32(self.address + int(site.number_at), first_site + number % BLOCK)
-            rounds = tuning.HOT_CALLS if site.offset < 0 else tuning.HOT_ROUNDS
-            if number >= BLOCK:
-                rounds = _NEVER
-            native.write32(cells + CELL_SIZE * number, rounds)
+        vm.write(cells, compiled.cells)
         vm.make_executable(self.address, self._code_size)
         self._arena = arena
         self._symbols = symbols
@@ -212,9 +202,8 @@ def compile_unit(
     With ``told`` it counts how often its functions and loops are entered, and tells the file with
     this descriptor of those that are hot, by their numbers from ``first`` on.
     """
-    counting = None if told is None else Counting(told, tuning.HOT_AGAIN)
-    compiled = compile_functions(view, list(funcs), counting)
-    return BaselineUnit(symbols, compiled, first)
-
-
-__all__ = ["BLOCK", "BaselineUnit", "compile_unit", "shared", "view"]
+    counting = None
+    if told is not None:
+        calls, rounds, more = tuning.HOT_CALLS, tuning.HOT_ROUNDS, tuning.HOT_AGAIN
+        counting = Counting(told, first, calls, rounds, more)
+    return BaselineUnit(symbols, compile_functions(view, list(funcs), counting))

@@ -21,8 +21,9 @@ import weakref
 from typing import Final, Protocol
 
 from wasmwright import tuning
+from wasmwright.codegen.baseline.sites import BLOCK
 from wasmwright.runtime import fallback, llvm
-from wasmwright.runtime.baseline import BLOCK, BaselineUnit
+from wasmwright.runtime.baseline import BaselineUnit
 
 _NUMBER_SIZE: Final = 8  # bytes of a message
 _BATCH: Final = 512

@@ -180,12 +180,13 @@ class Compiled:
     of a local in their frames.
     ``shared`` has three numbers of 32 bits for each hole that depends on where the code is: its
     offset, a shared place's number, what is added; ``map`` pairs of them: from which offset in the
-    code on belongs to which in the binary, or to nothing (-1). ``sites`` are the places that count.
+    code on belongs to which in the binary, or to nothing (-1). ``sites`` are the places that count,
+    ``cells`` the memory that they count in, to be where code may write.
     ``pads`` has four numbers for each call in a block that catches: its start and end, its landing
     pad, and the size of its function's slots.
     """
 
-    __slots__ = ("code", "funcs", "map", "pads", "shared", "sites", "starts", "steps")
+    __slots__ = ("cells", "code", "funcs", "map", "pads", "shared", "sites", "starts", "steps")
 
     def __init__(self) -> None:
         self.code: bytes = b""
@@ -195,6 +196,7 @@ class Compiled:
         self.shared: bytes = b""
         self.map: bytes = b""
         self.sites: list[Site] = []
+        self.cells: bytes = b""
         self.pads: list[int] = []
 
 
@@ -216,6 +218,8 @@ def compile_functions(view: View, funcs: list[int], counting: Counting | None = 
     made.shared = e.shared.getvalue()
     made.map = e.map.getvalue()
     made.sites = e.sites
+    if counting is not None:
+        made.cells = counting.cells(e.sites)
     made.pads = e.pads
     return made
 

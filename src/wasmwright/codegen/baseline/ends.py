@@ -39,7 +39,7 @@ def slow_paths(e: Emitter) -> None:
             point(out, hole, number_at)
         else:
             number_at = hole
-        site.number_at = number_at
+        e.write32(number_at, counting.number(site.cell))
         e.aim(e.taken(number, start), end)
         e.valid = 0
         e.need(site.valid)
