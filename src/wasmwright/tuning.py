@@ -27,6 +27,8 @@ COMPILER_START: Final = 2.0
 # relative jumps inside it need it to stay below 2 GiB.
 CODE_ARENA: Final = 1 << 31
 NATIVE_ARENA: Final = 1 << 26
+# Bytes that are made writable ahead of what is placed there: one system call for several units.
+ARENA_STEP: Final = 1 << 18
 
 # Beyond the 4 GiB that a 32-bit address reaches lie 4 GiB that its constant offset reaches, and
 # then the widest access.

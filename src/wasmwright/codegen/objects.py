@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from wasmwright import tuning
 from wasmwright.codegen import lines, vm
 from wasmwright.codegen.arch import HERE
 
@@ -52,6 +53,7 @@ class Arena:
         self.start = vm.reserve(size)
         self.end = self.start + size
         self._top = self.start
+        self._writable = self.start  # up to where
         self._free: dict[int, list[int]] = {}
         self._lock = threading.RLock()
 
@@ -62,12 +64,17 @@ class Arena:
             pieces = self._free.get(size)
             if pieces:
                 address = pieces.pop()
-            else:
-                address = self._top
-                if address + size > self.end:
-                    raise MemoryError(f"the code arena of {self.end - self.start} bytes is full")
-                self._top += size
-        vm.protect(address, size, vm.READ | vm.WRITE)
+                vm.protect(address, size, vm.READ | vm.WRITE)
+                return address
+            address = self._top
+            end = address + size
+            if end > self.end:
+                raise MemoryError(f"the code arena of {self.end - self.start} bytes is full")
+            if end > self._writable:
+                ahead = min(end + tuning.ARENA_STEP, self.end)
+                vm.protect(self._writable, ahead - self._writable, vm.READ | vm.WRITE)
+                self._writable = ahead
+            self._top = end
         return address
 
     def release(self, address: int, size: int) -> None:

@@ -21,7 +21,7 @@ from wasmwright.model.canon import CANON, canonicalize, map_valtype
 from wasmwright.model.module import ACTIVE, DECLARATIVE
 from wasmwright.model.parts import Expr
 from wasmwright.model.types import FuncType, GlobalType, TableType
-from wasmwright.runtime import constexpr, func, heap_types, native, references
+from wasmwright.runtime import constexpr, data_segments, func, heap_types, native, references
 from wasmwright.runtime.block import Block, join
 from wasmwright.runtime.code import ModuleCode
 from wasmwright.runtime.globals import Global, cell_bits
@@ -292,12 +292,7 @@ class Instance:
 
     def _fill_segments(self) -> None:
         layout = self.code.layout
-        data = self.module.data
-        start = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
-        for index, segment in enumerate(self.module.datas):
-            at = self.context + layout.data(index)
-            native.write64(at + abi.SEGMENT_POINTER, start + segment.start)
-            native.write64(at + abi.SEGMENT_LENGTH, segment.end - segment.start)
+        data_segments.describe(self.module, self.context + layout.data(0))
         self._elems: list[array[int]] = []
         for index, elem in enumerate(self.module.elems):
             if elem.flags & 4:
@@ -359,21 +354,8 @@ class Instance:
                     table.fill_raw(start, list(refs))
             if elem.mode in (ACTIVE, DECLARATIVE):
                 native.write64(self.context + layout.elem(index) + abi.SEGMENT_LENGTH, 0)
-        for index, segment in enumerate(self.module.datas):
-            if segment.mode == ACTIVE:
-                assert segment.offset is not None
-                memory = self.memories[segment.memory]
-                start = self._offset(segment.offset, memory.address64)
-                size = segment.end - segment.start
-                if start + size > len(memory):
-                    raise errors.Trap(
-                        errors.TRAP_KINDS[errors.TRAP_MEMORY],
-                        detail=f"data segment {index} of {size} bytes at {start} "
-                        f"does not fit the memory of {len(memory)}",
-                    )
-                source = native.read64(self.context + layout.data(index))
-                ctypes.memmove(memory.base + start, source, size)
-                native.write64(self.context + layout.data(index) + abi.SEGMENT_LENGTH, 0)
+        entries = self.context + layout.data(0)
+        data_segments.write_active(self.module, entries, self.memories, self._offset)
         if self.module.start is not None:
             self.func(self.module.start)()
 

@@ -12,7 +12,6 @@ import atexit
 import ctypes
 import functools
 import gc
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -32,6 +31,7 @@ from wasmwright.runtime import native_parts as parts
 from wasmwright.runtime.arena import HeapArena
 from wasmwright.runtime.compile_clock import Preparing
 from wasmwright.runtime.native_stubs import Stubs
+from wasmwright.runtime.signal_handlers import SignalHandlers
 from wasmwright.runtime.unwind import Unwinder
 
 if TYPE_CHECKING:
@@ -43,21 +43,6 @@ _PyHandler = Callable[..., Any]
 _T = TypeVar("_T")
 
 _libc: Final = ctypes.CDLL(None)
-_SA_SIGINFO: Final = 4
-_SA_ONSTACK: Final = 0x08000000
-_SA_NODEFER: Final = 0x40000000
-_SA_RESTART: Final = 0x10000000
-
-
-class _SigAction(ctypes.Structure):
-    """glibc's struct sigaction, of 64 bits."""
-
-    _fields_ = (
-        ("handler", ctypes.c_void_p),
-        ("mask", ctypes.c_ulong * 16),
-        ("flags", ctypes.c_int),
-        ("restorer", ctypes.c_void_p),
-    )
 
 
 def read64(address: int) -> int:
@@ -139,8 +124,9 @@ class Native:
             self._core = self._load(parts.CORE, parts.core_ir)
         self.stubs = Stubs(self._arena, self._core.symbols, self._load_stubs)
         self._set_up_state()
+        self._signals = SignalHandlers(self._core.symbols, self._state)
         self.watch_signals()
-        self.stop_signal = self._install_stop()
+        self.stop_signal = self._signals.install_stop()
         self._stack_pointer = ctypes.PYFUNCTYPE(ctypes.c_size_t)(
             self._core.symbols["ww_stack_pointer"]
         )
@@ -210,9 +196,7 @@ class Native:
         if self._stack_pointer is None:
             return  # what has the guard is being compiled
         core = self._core.symbols
-        self._install(
-            signal.SIGABRT, "ww_abort", ir.STATE_ABORT_HANDLER, ir.STATE_ABORT_FLAGS, _SA_ONSTACK
-        )
+        self._signals.watch_aborts()
         compiler.set_guard(compiler.Guard(core["ww_guarded"], core["ww_aborted"]))
 
     def load_code(self, data: bytes) -> LoadedObject:
@@ -297,18 +281,6 @@ class Native:
 
     # -- signals -------------------------------------------------------------------------
 
-    def _install(self, number: int, name: str, handler_at: int, flags_at: int, more: int) -> None:
-        address = self._core.symbols[name]
-        old = _SigAction()
-        _libc.sigaction(number, None, ctypes.byref(old))
-        if old.handler == address:
-            return
-        write64(self._state + handler_at, old.handler or 0)
-        write64(self._state + flags_at, old.flags & 0xFFFFFFFF)
-        # NODEFER: the handler leaves by longjmp, which does not restore the signal mask.
-        new = _SigAction(address, flags=_SA_SIGINFO | _SA_NODEFER | more)
-        _libc.sigaction(number, ctypes.byref(new), None)
-
     def watch_signals(self) -> None:
         """Puts our handlers in front: faults become traps, and Ctrl-C ends wasm code if Python
         handles it (and this is the main thread).
@@ -317,39 +289,7 @@ class Native:
         object, a first call, a deadline), since ``faulthandler.enable`` and ``signal.signal``, and
         so ``asyncio.run``, replace our handlers.
         """
-        self._install(
-            signal.SIGSEGV,
-            "ww_fault",
-            ir.STATE_FAULT_HANDLER,
-            ir.STATE_FAULT_FLAGS,
-            _SA_ONSTACK,
-        )
-        if threading.current_thread() is not threading.main_thread():
-            return
-        if callable(signal.getsignal(signal.SIGINT)):
-            # On the stack of the thread: it runs Python's handlers, for which faulthandler's
-            # alternate one is too small.
-            self._install(
-                signal.SIGINT,
-                "ww_interrupt",
-                ir.STATE_INTERRUPT_HANDLER,
-                ir.STATE_INTERRUPT_FLAGS,
-                0,
-            )
-
-    def _install_stop(self) -> int:
-        """Puts our handler on a signal that nobody has, and gives its number."""
-        old = _SigAction()
-        # Nothing sends SIGSTKFLT any more; and a signal that is pending already is not queued
-        # again, as real-time signals would be.
-        for number in (signal.SIGSTKFLT, *range(signal.SIGRTMAX - 2, signal.SIGRTMIN, -1)):
-            _libc.sigaction(number, None, ctypes.byref(old))
-            if not old.handler:
-                flags = _SA_SIGINFO | _SA_RESTART
-                new = _SigAction(self._core.symbols["ww_stop"], flags=flags)
-                _libc.sigaction(number, ctypes.byref(new), None)
-                return int(number)
-        raise RuntimeError("no signal is left for stopping wasm code")
+        self._signals.watch()
 
     # -- stacks --------------------------------------------------------------------------
 
