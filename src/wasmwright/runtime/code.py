@@ -198,12 +198,13 @@ class ModuleCode:
         codes = self.module.codes
         large = codes[-1].end - codes[0].start > tuning.BASELINE_WHOLE
         if large or len(self._baseline_units) < tuning.BASELINE_UNITS:
-            return self._company_of.neighbours(index, self._compiled, tuning.BASELINE_UNIT)
+            group = self._company_of.neighbours(index, self._compiled, tuning.BASELINE_UNIT)
+        else:
+            group = [index, *range(self._first, self._first + len(codes))]
         cached = self._cached(self._level(tuning.LAZY_LEVEL))
-        every = range(self._first, self._first + len(codes))
         return [index] + [
             func
-            for func in every
+            for func in group
             if func != index and not self._compiled[func - self._first] and not cached.find(func)
         ]
 
