@@ -89,6 +89,31 @@ def test_the_only_caller_of_what_is_hot_is_compiled_with_it() -> None:
     assert hot_units(text, ("leaf",)) == [(1, 2)]
 
 
+@pytest.mark.usefixtures("log")
+def test_what_llvm_would_have_to_compile_badly_stays_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tuning, "MOST_MERGES", 2)
+    exports = ww.Instance(ww.Module(TWO_LOOPS, tier=AUTO)).exports
+    assert exports.heavy(100_000) == exports.light(100_000) == 0
+    wait_for_optimised()
+    assert exports.heavy(100_000) == exports.light(100_000) == 0
+    assert {each.name for each in made_by(compile_log.HOT)} == {"light"}
+
+
+# Where the one's loop begins and ends, three locals have several values.
+TWO_LOOPS = """(module
+  (func (export "heavy") (param i32) (result i32) (local i32 i32)
+    (loop
+      (local.set 1 (i32.add (local.get 1) (local.get 2)))
+      (local.set 2 (i32.xor (local.get 1) (local.get 0)))
+      (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+    (local.get 0))
+  (func (export "light") (param i32) (result i32)
+    (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+    (local.get 0)))"""
+
+
 def hot_units(text: str, names: tuple[str, ...]) -> list[tuple[int, int]]:
     """The first function and the number of them in units that came as functions became hot."""
     exports = ww.Instance(ww.Module(text, tier=AUTO)).exports

@@ -317,7 +317,7 @@ class ModuleCode:
             entered = func, int(found.offset), unit.step(func)
         elif self._optimised[func - self._first]:
             return
-        if self._company_of.size(func) > tuning.HOT_BODY:
+        if self._company_of.is_heavy(func):
             return
         began = time.perf_counter()
         level = self._level(tuning.LAZY_LEVEL)

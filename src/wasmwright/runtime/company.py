@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from wasmwright import tuning
-from wasmwright.binary.bodies import callees
+from wasmwright.binary.bodies import callees, merges
 from wasmwright.model.module import Module
 
 _MANY: Final = -1  # callers
@@ -24,6 +24,14 @@ class Company:
         """The bytes of a defined function's body."""
         code = self._module.codes[index - self._first]
         return code.end - code.start
+
+    def is_heavy(self, index: int) -> bool:
+        """Whether better code of a function would take LLVM too long, or too much memory."""
+        most = tuning.MOST_MERGES
+        return (
+            self.size(index) > tuning.HOT_BODY
+            or merges(self._module, index - self._first, most) > most
+        )
 
     def neighbours(self, index: int, done: Sequence[int], size: int, again: int = 0) -> list[int]:
         """The function ``index``, and nearest first those that it calls, which may follow soon.
