@@ -89,6 +89,9 @@ class Symbols(Protocol):
     def source(self, offset: int) -> tuple[SourceLine, ...]:
         """The places in the source of the instruction at ``offset``, innermost first."""
 
+    def own_name(self, index: int) -> str | None:
+        """What the name section calls function ``index``, or None."""
+
     def start(self, func: int) -> int:
         """Where the body of a function begins in the binary."""
 
@@ -122,6 +125,11 @@ class Frame:
         self.module = module
         self._symbols = symbols
         self._source: tuple[SourceLine, ...] | None = None
+
+    @property
+    def own_name(self) -> str | None:
+        """``name`` if it is from the name section, and not that of an export."""
+        return self.name if self._symbols is None else self._symbols.own_name(self.func)
 
     @property
     def func_offset(self) -> int | None:

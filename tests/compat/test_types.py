@@ -161,7 +161,6 @@ def test_settings_that_change_nothing_are_taken() -> None:
     config.max_wasm_stack = 1 << 20
     config.memory_reservation = 1 << 32
     config.cranelift_flag_set("a", "b")
-    w.Engine(config)
     for name, value in (("debug_info", 1), ("max_wasm_stack", "1"), ("wasm_simd", None)):
         with pytest.raises(TypeError):
             setattr(config, name, value)
@@ -170,13 +169,39 @@ def test_settings_that_change_nothing_are_taken() -> None:
             setattr(config, name, wrong)
     with pytest.raises(AttributeError):
         _ = config.wasm_simd
+    w.Engine(config)
+
+
+def test_an_engine_takes_its_configuration() -> None:
+    config = w.Config()
+    w.Engine(config)
+    with pytest.raises(ValueError, match="already closed"):
+        config.debug_info = True
+    with pytest.raises(ValueError, match="already closed"):
+        w.Engine(config)
+    config.close()
+    with w.Config() as other:
+        other.debug_info = True
+    with pytest.raises(ValueError, match="already closed"):
+        w.Engine(other)
+
+
+def test_arguments_of_wrong_types_are_errors_of_both_kinds() -> None:
+    store, linker = w.Store(), w.Linker(w.Engine())
+    for call in (
+        lambda: w.Memory(1, w.MemoryType(w.Limits(1, None))),  # type: ignore[arg-type]
+        lambda: w.Memory(store, 1),  # type: ignore[arg-type]
+        lambda: w.Instance(store, 1, []),  # type: ignore[arg-type]
+        lambda: linker.define(store, 2, "", w.Memory(store, w.MemoryType(w.Limits(1, None)))),  # type: ignore[arg-type]
+        lambda: linker.instantiate(store, 3),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(TypeError, match="expected a") as caught:
+            call()
+        assert isinstance(caught.value, AttributeError)
 
 
 def test_settings_that_would_change_what_happens_are_refused_by_name() -> None:
     config = w.Config()
-    config.wasm_stack_switching = False
-    with pytest.raises(w.WasmtimeError, match="stack switching is not supported"):
-        config.wasm_stack_switching = True
     with pytest.raises(w.WasmtimeError, match="another target"):
         config.target = "aarch64-unknown-linux-gnu"
     with pytest.raises(w.WasmtimeError, match="component model is not supported"):

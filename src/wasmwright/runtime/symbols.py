@@ -37,7 +37,7 @@ class Symbols:
 
     def name(self, index: int) -> str | None:
         """What the name section, or else an export, calls function ``index``."""
-        found = self._decoded().funcs.get(index)
+        found = self.own_name(index)
         if found is None:
             if self._exported is None:
                 self._exported = {
@@ -47,6 +47,10 @@ class Symbols:
                 }
             found = self._exported.get(index)
         return found
+
+    def own_name(self, index: int) -> str | None:
+        """What the name section calls function ``index``, or None."""
+        return self._decoded().funcs.get(index)
 
     def start(self, func: int) -> int:
         """Where the body of a function that the module defines begins in the binary."""

@@ -3,6 +3,7 @@
 A setting is a property that can only be set, as in the package. Most say how that engine compiles
 or reserves memory, which changes nothing that a program could see: they are checked and ignored.
 Those that would change what happens, and that this engine cannot do, raise a WasmtimeError.
+An engine takes its configuration, which is closed from then on.
 """
 
 from __future__ import annotations
@@ -55,17 +56,6 @@ def _choice(*words: str, doc: str) -> property:
     return property(None, set_, None, doc)
 
 
-def _missing(what: str, doc: str) -> property:
-    """A setting that may only be False, since this engine does not have what it is about."""
-
-    def set_(_config: Config, value: bool) -> None:
-        _bool(value)
-        if value:
-            raise WasmtimeError(f"{what} is not supported by wasmwright")
-
-    return property(None, set_, None, doc)
-
-
 def _stored(name: str, doc: str) -> property:
     def set_(config: Config, value: bool) -> None:
         _bool(value)
@@ -83,6 +73,21 @@ class Config(Closeable):
         self.fuel = False
         self.relaxed_deterministic = False
         self.canonical_nans = False
+        self._closed = False
+
+    def close(self) -> None:
+        """Let go of it; its use raises ValueError from then on."""
+        if not self._closed:
+            self._closed = True
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if self.__dict__.get("_closed"):
+            raise ValueError("already closed")
+        super().__setattr__(name, value)
+
+    def take(self) -> None:
+        """Closes it, as an engine has it; ValueError if it is closed already."""
+        self._closed = True
 
     wasm_threads = _feature(features.THREADS, "The threads proposal.")
     wasm_tail_call = _feature(features.TAIL_CALL, "The tail call proposal.")
@@ -98,8 +103,8 @@ class Config(Closeable):
     wasm_gc = _feature(features.GC, "Garbage-collected types.")
     wasm_wide_arithmetic = _feature(features.WIDE_ARITHMETIC, "Wide arithmetic.")
     wasm_custom_page_sizes = _feature(features.CUSTOM_PAGE_SIZES, "Pages of other sizes.")
-    wasm_stack_switching = _missing("stack switching", "The stack switching proposal.")
-    # Harmless until somebody makes a component, which says what is missing.
+    # Harmless until somebody makes a module or component with it, which says what is missing.
+    wasm_stack_switching = _ignored(bool, "The stack switching proposal.")
     wasm_component_model = _ignored(bool, "The component model.")
     wasm_component_model_map = _ignored(bool, "Map types of the component model.")
     wasm_component_model_implements = _ignored(bool, "The component model's implements.")
@@ -171,6 +176,7 @@ class Engine(Closeable):
             config = Config()
         elif not isinstance(config, Config):
             raise TypeError("expected Config")
+        config.take()
         self.features = config.features
         self.epochs = config.epochs
         self.fuel = config.fuel

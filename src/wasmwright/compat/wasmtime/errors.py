@@ -30,6 +30,10 @@ class Closeable:
         self.close()
 
 
+class WrongType(TypeError, AttributeError):
+    """An argument of a wrong type: the package raises one or the other of these, as it comes."""
+
+
 class WasmtimeError(Exception, Closeable):
     """Whatever goes wrong that is not a trap."""
 
@@ -116,8 +120,8 @@ class Frame(Closeable):
 
     @property
     def func_name(self) -> str | None:
-        """The function's name, or None."""
-        return self._frame.name
+        """What the name section calls the function, or None."""
+        return self._frame.own_name
 
     @property
     def module_name(self) -> str | None:
@@ -138,9 +142,8 @@ class Frame(Closeable):
     def __str__(self) -> str:
         frame = self._frame
         where = "" if frame.offset is None else f"{f'0x{frame.offset:x}':>8} - "
-        return (
-            f"{where}{frame.module or '<unknown>'}!{frame.name or f'<wasm function {frame.func}>'}"
-        )
+        name = frame.own_name or f"<wasm function {frame.func}>"
+        return f"{where}{frame.module or '<unknown>'}!{name}"
 
 
 class Trap(Exception, Closeable):

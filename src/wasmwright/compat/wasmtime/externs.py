@@ -12,7 +12,7 @@ from wasmwright.api import Table as ApiTable
 from wasmwright.api import Tag as ApiTag
 from wasmwright.api import types as api
 from wasmwright.compat.wasmtime.config import Engine
-from wasmwright.compat.wasmtime.errors import Closeable, WasmtimeError
+from wasmwright.compat.wasmtime.errors import Closeable, WasmtimeError, WrongType
 from wasmwright.compat.wasmtime.func import Func
 from wasmwright.compat.wasmtime.store import Store, Storelike, store_of
 from wasmwright.compat.wasmtime.types import (
@@ -90,7 +90,7 @@ class Memory:
     def __init__(self, store: Storelike, ty: MemoryType) -> None:
         found = store_of(store)
         if not isinstance(ty, MemoryType):
-            raise TypeError("expected a MemoryType")
+            raise WrongType("expected a MemoryType")
         most = found.limits.memory
         if most is not None and ty.limits.min * ty.page_size > most:
             raise WasmtimeError(
@@ -186,7 +186,9 @@ class SharedMemory(Closeable):
 
     def __init__(self, engine: Engine, ty: MemoryType) -> None:
         if not isinstance(engine, Engine):
-            raise TypeError("expected an Engine")
+            raise WrongType("expected an Engine")
+        if not isinstance(ty, MemoryType):
+            raise WrongType("expected a MemoryType")
         if not ty.is_shared:
             raise WasmtimeError(
                 "shared memory must have the `shared` flag enabled on its memory type"
@@ -235,7 +237,7 @@ class Table:
     def __init__(self, store: Storelike, ty: TableType, init: Any) -> None:
         found = store_of(store)
         if not isinstance(ty, TableType):
-            raise TypeError("expected a TableType")
+            raise WrongType("expected a TableType")
         limits = ty.limits
         most = found.limits.table
         if most is not None and limits.min > most:
@@ -311,7 +313,7 @@ class Global:
     def __init__(self, store: Storelike, ty: GlobalType, val: Any) -> None:
         found = store_of(store)
         if not isinstance(ty, GlobalType):
-            raise TypeError("expected a GlobalType")
+            raise WrongType("expected a GlobalType")
         self._valtype = ty.content.name
         self.native = ApiGlobal(self._valtype, to_engine(self._valtype)(val), ty.mutable)
         found.keep(self.native)
@@ -353,7 +355,7 @@ class Tag:
 
     def __init__(self, store: Storelike, ty: TagType) -> None:
         if not isinstance(ty, TagType):
-            raise TypeError("expected a TagType")
+            raise WrongType("expected a TagType")
         if ty.functype.results:
             raise WasmtimeError("tag types cannot have results")
         self.native = ApiTag(*map(str, ty.functype.params))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from wasmwright.api import Instance as ApiInstance
-from wasmwright.compat.wasmtime.errors import Closeable, WasmtimeError
+from wasmwright.compat.wasmtime.errors import Closeable, WasmtimeError, WrongType
 from wasmwright.compat.wasmtime.externs import AsExtern, wrap
 from wasmwright.compat.wasmtime.func import HostFunction
 from wasmwright.compat.wasmtime.module import Module
@@ -52,7 +52,7 @@ class Instance:
     def __init__(self, store: Storelike, module: Module, imports: Sequence[AsExtern]) -> None:
         found = store_of(store)
         if not isinstance(module, Module):
-            raise TypeError("expected a `Module`")
+            raise WrongType("expected a `Module`")
         declared = module.imports
         if len(imports) != len(declared):
             raise WasmtimeError(f"expected {len(declared)} imports, found {len(imports)}")

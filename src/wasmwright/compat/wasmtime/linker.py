@@ -9,7 +9,7 @@ from wasmwright.api import Func as ApiFunc
 from wasmwright.api import FuncType as ApiFuncType
 from wasmwright.api import Instance as ApiInstance
 from wasmwright.compat.wasmtime.config import Engine
-from wasmwright.compat.wasmtime.errors import Closeable, Trap, WasmtimeError
+from wasmwright.compat.wasmtime.errors import Closeable, Trap, WasmtimeError, WrongType
 from wasmwright.compat.wasmtime.externs import Global, Memory, Table
 from wasmwright.compat.wasmtime.func import Func, HostFunction
 from wasmwright.compat.wasmtime.instance import Instance, InstancePre, Prepare, make
@@ -53,7 +53,7 @@ class Linker(Closeable):
 
     def __init__(self, engine: Engine) -> None:
         if not isinstance(engine, Engine):
-            raise TypeError("expected an Engine")
+            raise WrongType("expected an Engine")
         self.engine = engine
         self._shadowing = False
         self._items: dict[tuple[str, str], Any] = {}
@@ -66,6 +66,8 @@ class Linker(Closeable):
     # -- defining ----------------------------------------------------------------------------
 
     def _define(self, module: str, name: str, item: Any) -> None:
+        if not all(isinstance(each, str) for each in (module, name)):
+            raise WrongType("expected a str")
         if not self._shadowing and (module, name) in self._items:
             raise WasmtimeError(f"import of `{module}::{name}` defined twice")
         self._items[module, name] = item
@@ -91,7 +93,7 @@ class Linker(Closeable):
     def define_instance(self, store: Storelike, name: str, instance: Instance) -> None:
         """Define all exports of an instance."""
         if not isinstance(instance, Instance):
-            raise TypeError("expected an `Instance`")
+            raise WrongType("expected an `Instance`")
         for export, item in instance.exports(store).items():
             self._define(name, export, item)
 
@@ -109,7 +111,7 @@ class Linker(Closeable):
         """
         found = store_of(store)
         if not isinstance(module, Module):
-            raise TypeError("expected a `Module`")
+            raise WrongType("expected a `Module`")
         exports = module.exports
         if any(export.name == "_start" for export in exports):
             for export in exports:
@@ -149,7 +151,7 @@ class Linker(Closeable):
 
     def _unknown(self, module: Module) -> list[ImportType]:
         if not isinstance(module, Module):
-            raise TypeError("expected a `Module`")
+            raise WrongType("expected a `Module`")
         found = {(item.module, item.name): item for item in module.imports}
         return [item for key, item in found.items() if key not in self._items]
 
@@ -165,7 +167,7 @@ class Linker(Closeable):
 
     def _resolved(self, module: Module) -> InstancePre:
         if not isinstance(module, Module):
-            raise TypeError("expected a `Module`")
+            raise WrongType("expected a `Module`")
         declared = module.imports
         items = []
         for each in declared:

@@ -12,9 +12,11 @@ from wasmwright.api import Func as ApiFunc
 from wasmwright.api import Instance as ApiInstance
 from wasmwright.api import Limits
 from wasmwright.compat.wasmtime.config import Engine
-from wasmwright.compat.wasmtime.errors import OURS, Closeable, WasmtimeError, translate
+from wasmwright.compat.wasmtime.errors import OURS, Closeable, WasmtimeError, WrongType, translate
 from wasmwright.compat.wasmtime.fuel import Supply
 from wasmwright.runtime import compile_clock, interrupts
+from wasmwright.runtime.block import Block
+from wasmwright.runtime.heap import Heap
 from wasmwright.runtime.references import block_of
 from wasmwright.wasi import Preview1
 
@@ -69,7 +71,17 @@ class Store(Closeable):
         return self._data
 
     def gc(self) -> None:
-        """Does nothing: external references are Python objects."""
+        """Let go of Python objects, and of objects of wasm's, that wasm can no longer reach."""
+        self._check()
+        cores = [each._core for each in self.instances]
+        blocks = [each.block.root for each in cores if each is not None]
+        for thing in self._kept:
+            block = getattr(thing, "block", None)  # of a table or a global that is no instance's
+            if isinstance(block, Block):
+                blocks.append(block.root)
+        for block in dict.fromkeys(blocks):
+            if block.heap_object is not None:
+                Heap(block).collect()
 
     # -- what is kept and limited ----------------------------------------------------------
 
@@ -115,6 +127,7 @@ class Store(Closeable):
             memory=None if memory_size < 0 else memory_size,
             table=None if table_elements < 0 else table_elements,
         )
+        self._check()
         self._max_instances = None if instances < 0 else instances
         self._max_tables = None if tables < 0 else tables
         self._max_memories = None if memories < 0 else memories
@@ -128,6 +141,7 @@ class Store(Closeable):
         start does not use up the guest's time, code is stopped as much later as this thread has
         been compiling since.
         """
+        self._check()
         self._start_clock()
         self._past_since = None
         self._deadline = self.engine.epoch + ticks_after_current
@@ -284,10 +298,10 @@ Storelike = Store | StoreContext
 
 
 def store_of(storelike: Storelike) -> Store:
-    """The open store that an argument stands for: TypeError, ValueError."""
+    """The open store that an argument stands for: WrongType, ValueError."""
     if isinstance(storelike, Store):
         storelike._check()
         return storelike
     if isinstance(storelike, StoreContext):
         return storelike.store()
-    raise TypeError(f"expected a Store, not {type(storelike).__name__}")
+    raise WrongType(f"expected a Store, not {type(storelike).__name__}")
