@@ -3,13 +3,12 @@
 The vectoriser takes such a round as it is: each of its loads gets every second element, or every
 fourth, and much shuffling makes vectors of that. The shorter round has all of them in a row.
 
-A copy is as many stores as the others have, one behind the other. It writes as far behind the
-first copy's places as its number says, and what it writes is computed as there, from loads that
-are as far behind the first copy's. (Loads may be shared between copies, and where they stand does
-not matter otherwise.) Then the first copy can do the work of all, at a fraction of the step. What
-it does in another order than the loop does must not be seen: where a load and a store change
-places, their bytes are apart, which is known of two in one group, and tested of two groups when
-the loop starts.
+Copies are told by what they store. Each store of the first has one in every other copy, as far
+behind its place as the copy's number says, and what that one writes is computed as there, from
+loads that are as far behind the first copy's. (Loads may be shared between copies, and nothing else
+is asked of them.) Then the first copy can do the work of all, at a fraction of the step. That it
+does it in another order must not be seen: where two accesses change places, their bytes are apart,
+which is known of two in one group, and tested of two groups when the loop starts.
 
 Nothing but counted and carried locals may come from one round to the next. All others are left
 to the loop as it stands, which does the last round.
@@ -19,8 +18,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wasmwright.codegen.llvm.lower_loop_actions import ACTIONS, STORE
-from wasmwright.codegen.llvm.lower_loop_plan import Access, Carried, Form, LoopPlan, signed
+from wasmwright.codegen.llvm.lower_loop_plan import Carried, Form, LoopPlan, signed
 from wasmwright.codegen.llvm.lower_loop_scan import Scan
 from wasmwright.codegen.llvm.lower_loop_values import Value
 from wasmwright.codegen.llvm.lower_memory import ACCESSES
@@ -37,36 +35,57 @@ for _row in INSTRUCTIONS:
         _COMMUTATIVE[_row.slot] = _operation in "add mul and or xor eq ne min max".split()
 
 
-class Read:
-    """A load, or a carried local: then it was loaded before the round, and ``position`` is -1.
+class Spot:
+    """An access of the round: when it happens (its place in the binary), and to which bytes.
 
-    ``distance`` is from where its group is in the round to its first byte.
+    ``distance`` is from where its group is in the round to its first byte. A carried local is one,
+    too: it was loaded before the round, and ``when`` is -1.
     """
 
-    __slots__ = ("distance", "group", "opcode", "position", "size")
+    __slots__ = ("distance", "group", "opcode", "size", "when")
 
-    def __init__(self, position: int, opcode: int, group: int, distance: int) -> None:
+    def __init__(self, when: int, opcode: int, group: int, distance: int) -> None:
         access = ACCESSES[opcode]
         assert access is not None
-        self.position: int = position
+        self.when: int = when
         self.opcode: int = opcode
         self.group: int = group
         self.distance: int = distance
         self.size: int = access.size
 
 
+class Part:
+    """What an access is for: to do in a copy what another one does in the first copy."""
+
+    __slots__ = ("copy", "first", "spot")
+
+    def __init__(self, spot: Spot, copy: int, first: Spot) -> None:
+        self.spot: Spot = spot
+        self.copy: int = copy
+        self.first: Spot = first
+
+    def before(self, other: Part) -> bool:
+        """Whether this comes first when the first copy does the work of all."""
+        if self.copy == other.copy:
+            return self.first.when < other.first.when
+        return self.copy < other.copy
+
+
 class Copies:
     """The attempt to see a number of copies in a round."""
 
-    def __init__(self, scan: Scan, plan: LoopPlan, stores: list[Access], copies: int) -> None:
+    def __init__(self, scan: Scan, plan: LoopPlan, copies: int) -> None:
         self.scan: Scan = scan
         self.plan: LoopPlan = plan
-        self.stores: list[Access] = stores
         self.copies: int = copies
-        self.reads: dict[int, Access] = {access.place: access for access in scan.accesses}
+        self.spots: dict[int, Spot] = {}  # by place
+        for access in scan.accesses:
+            group, distance = plan.places[access.place]
+            spot = Spot(access.place, access.opcode, group, distance + access.offset)
+            self.spots[access.place] = spot
         self.carried: dict[int, Carried] = {carried.local: carried for carried in plan.carried}
-        # What a copy loads where the first one does: the first's, its number, and its own.
-        self.pairs: dict[tuple[int, int, int, int, int], tuple[Read, int, Read]] = {}
+        self.stores: list[Part] = []
+        self.loads: dict[tuple[int, int, int, int, int], Part] = {}
         self.known: dict[tuple[int, int], bool] = {}  # of one copy, by values' identity
         self.apart: set[tuple[int, int]] = set()
 
@@ -75,15 +94,21 @@ class Copies:
         for group in self.plan.groups:
             if group.step.terms or signed(group.step.const) % self.copies:
                 return False
-        each = len(self.stores) // self.copies
+        if not self._assign():
+            return False
+        stored = self.scan.stored
         for copy in range(self.copies):
             self.known = {}
-            for i in range(each):
-                if not self._stores(self.stores[i], self.stores[copy * each + i], copy):
+            for part in self.stores:
+                if part.copy == copy:
+                    if not self._same(stored[part.first.when], stored[part.spot.when], copy):
+                        return False
+        for i in range(len(self.stores)):
+            for j in range(i):
+                if not self._ordered(self.stores[j], self.stores[i]):
                     return False
-        for here, copy, there in self.pairs.values():
-            for i in range(len(self.stores)):
-                if not self._ordered(here, copy, there, i, each):
+            for load in self.loads.values():
+                if not self._ordered(load, self.stores[i]):
                     return False
         return True
 
@@ -91,27 +116,39 @@ class Copies:
         """How far a copy is behind the one before."""
         return signed(self.plan.groups[group].step.const) // self.copies
 
-    def _stores(self, first: Access, other: Access, copy: int) -> bool:
-        group, distance = self.plan.places[first.place]
-        other_group, other_distance = self.plan.places[other.place]
-        behind = other_distance + other.offset - distance - first.offset
-        if first.opcode != other.opcode or group != other_group:
-            return False
-        if behind != copy * self._step(group):
-            return False
-        return self._same(self.scan.stored[first.place], self.scan.stored[other.place], copy)
+    def _assign(self) -> bool:
+        """Give each store its part, by its place: what is left in front is the first copy's."""
+        at: dict[tuple[int, int], Spot] = {}
+        for when in self.scan.stored:
+            spot = self.spots[when]
+            sign = -1 if self._step(spot.group) < 0 else 1
+            if (spot.group, sign * spot.distance) in at:
+                return False
+            at[spot.group, sign * spot.distance] = spot
+        for group, distance in sorted(at):
+            first = at.get((group, distance))
+            if first is None:
+                continue
+            for copy in range(self.copies):
+                there = (group, distance + copy * abs(self._step(group)))
+                other = at.get(there)
+                if other is None or other.opcode != first.opcode:
+                    return False
+                del at[there]
+                self.stores.append(Part(other, copy, first))
+        return True
 
     def _same(self, first: Value, other: Value, copy: int) -> bool:
         """Whether a value is that of the first copy, moved on."""
-        here = self._read(first)
+        here = self._loaded(first)
         if here is not None:
-            there = self._read(other)
+            there = self._loaded(other)
             if there is None or here.opcode != there.opcode or here.group != there.group:
                 return False
             if there.distance - here.distance != copy * self._step(here.group):
                 return False
-            key = (here.position, here.group, here.distance, copy, there.position)
-            self.pairs[key] = here, copy, there
+            key = (here.when, here.group, here.distance, copy, there.when)
+            self.loads[key] = Part(there, copy, here)
             return True
         if first.form is not None and other.form is not None:
             moved = self._moved(first.form, copy)
@@ -137,17 +174,16 @@ class Copies:
             same = same and self._same(first.args[1], other.args[0], copy)
         return same
 
-    def _read(self, value: Value) -> Read | None:
+    def _loaded(self, value: Value) -> Spot | None:
+        """What loaded a value, if nothing else became of it."""
         if value.place >= 0:
-            group, distance = self.plan.places[value.place]
-            access = self.reads[value.place]
-            return Read(value.place, access.opcode, group, distance + access.offset)
+            return self.spots[value.place]
         form = value.form
         if form is not None and len(form.terms) == 1 and not form.const:
             for local, factor in form.terms.items():
                 carried = self.carried.get(local)
                 if carried is not None and factor == 1:
-                    return Read(-1, carried.opcode, carried.group, carried.distance)
+                    return Spot(-1, carried.opcode, carried.group, carried.distance)
         return None
 
     def _moved(self, form: Form, copy: int) -> Form | None:
@@ -160,19 +196,18 @@ class Copies:
             total += factor * copy * (step // self.copies)
         return Form(total, form.terms)
 
-    def _ordered(self, here: Read, copy: int, there: Read, i: int, each: int) -> bool:
-        """Whether a load and a store stay in order, or do not have to (then that is noted)."""
-        store = self.stores[i]
-        group, distance = self.plan.places[store.place]
-        distance += store.offset - there.distance
-        if group == there.group and (distance >= there.size or distance + store.size <= 0):
+    def _ordered(self, one: Part, other: Part) -> bool:
+        """Whether two accesses stay in order, or do not have to (then that is noted)."""
+        here, there = one.spot, other.spot
+        if here.group == there.group:
+            if here.distance + here.size <= there.distance:
+                return True
+            if there.distance + there.size <= here.distance:
+                return True
+        if one.before(other) == (here.when < there.when):
             return True
-        first = self.stores[i % each]
-        before = copy < i // each or (copy == i // each and here.position < first.place)
-        if before == (there.position < store.place):
-            return True
-        self.apart.add((there.group, group))
-        return group != there.group
+        self.apart.add((min(here.group, there.group), max(here.group, there.group)))
+        return here.group != there.group
 
 
 def same_form(one: Form, other: Form) -> bool:
@@ -184,23 +219,25 @@ def find_copies(scan: Scan, plan: LoopPlan) -> None:
     """Note in the plan that a round is several copies, if it is."""
     if plan.top or not scan.straight:
         return
-    stores = [access for access in scan.accesses if ACTIONS[access.opcode] == STORE]
-    if not 2 <= len(stores) <= _MOST_STORES:
+    stores = len(scan.stored)
+    if not 2 <= stores <= _MOST_STORES:
         return
-    for store in stores:
-        if ACCESSES[store.opcode] is None or scan.stored[store.place].depth > _DEEPEST:
+    for access in scan.accesses:
+        if ACCESSES[access.opcode] is None:
+            return
+    for value in scan.stored.values():
+        if value.depth > _DEEPEST:
             return
     if not _count(scan, plan):
         return
-    for copies in range(len(stores), 1, -1):
-        if len(stores) % copies:
+    for copies in range(stores, 1, -1):
+        if stores % copies:
             continue
-        attempt = Copies(scan, plan, stores, copies)
+        attempt = Copies(scan, plan, copies)
         if attempt.found():
             plan.copies = copies
             plan.apart |= attempt.apart
-            for store in stores[len(stores) // copies :]:
-                plan.dropped.add(store.place)
+            plan.dropped = {part.spot.when for part in attempt.stores if part.copy}
             return
 
 

@@ -120,4 +120,4 @@ def _carry(scan: Scan, plan: LoopPlan) -> None:
                 plan.carried.append(Carried(local, access.opcode, number, distance))
                 for other in range(len(plan.groups)):
                     if plan.groups[other].written:
-                        plan.apart.add((number, other))
+                        plan.apart.add((min(number, other), max(number, other)))

@@ -234,7 +234,9 @@ class Scan:
             if vector.lane:
                 self.reader.byte()
         if POPS[opcode] == 2:
-            self.stored[place] = self.pop()
+            value = self.pop()
+            if action == STORE:
+                self.stored[place] = value
         address = self.pop().form
         info = self.unit.memories[memory]
         if address is None or info.address64 or info.shared:
