@@ -10,9 +10,10 @@ before and after it keeps its accesses from mixing with those around it, which m
 addresses are ``pointer + round * step`` in 64 bits, which the vectoriser understands, and its
 end is ``round == rounds``. Otherwise the second copy runs, as any loop is lowered.
 
-A local that a round takes over from the one before, which loaded it, is loaded anew in the first
-copy. For that the test compares it with what is in memory, and sees that no group is written to
-that overlaps the one it comes from.
+A local that a round takes over from the one before, which loaded it, is loaded for the next round
+as the first thing in a round of the first copy. For that the test sees that no group is written to
+that overlaps the one it comes from. Where a round is several copies of a shorter one, the first
+copy of the loop runs that shorter one (see `lower_loop_copies`), and the second does the last round.
 """
 
 from __future__ import annotations
