@@ -13,7 +13,7 @@ end is ``round == rounds``. Otherwise the second copy runs, as any loop is lower
 A local that a round takes over from the one before, which loaded it, is loaded for the next round
 as the first thing in a round of the first copy. For that the test sees that no group is written to
 that overlaps the one it comes from. Where a round is several copies of a shorter one, the first
-copy of the loop runs that shorter one (see `lower_loop_copies`), and the second does the last round.
+copy of the loop runs that shorter one (see `lower_loop_copies`), and the second one the last round.
 """
 
 from __future__ import annotations
