@@ -16,8 +16,8 @@ from wasmwright.codegen.llvm.lower_call import put_in_area
 from wasmwright.codegen.llvm.lower_emitter import Emitter
 from wasmwright.codegen.llvm.lower_entry import keep_below, take_below
 from wasmwright.codegen.llvm.lower_frame import Frame
+from wasmwright.codegen.llvm.lower_loop_find import plan_loop
 from wasmwright.codegen.llvm.lower_loop_plan import LoopPlan
-from wasmwright.codegen.llvm.lower_loop_scan import plan_loop
 from wasmwright.codegen.llvm.lower_loops import (
     barrier,
     check_plan,
@@ -25,6 +25,7 @@ from wasmwright.codegen.llvm.lower_loops import (
     next_round,
     open_unchecked,
     rounds_left,
+    to_last_round,
 )
 from wasmwright.codegen.llvm.lower_numeric import instruction_name
 from wasmwright.codegen.llvm.lower_unit import Unsupported, llvm_type
@@ -196,6 +197,8 @@ def _branch_back(e: Emitter, frame: Frame, plan: LoopPlan) -> None:
     e.out.append(f"br i1 {rounds_left(e, plan)}, label %{frame.label}, label %{on}\n")
     e.begin(on)
     barrier(e)
+    if plan.copies > 1:
+        to_last_round(e, plan, frame.other)
 
 
 def _branch_out(e: Emitter, frame: Frame, plan: LoopPlan) -> None:

@@ -79,10 +79,11 @@ class Group:
 
 
 class Carried:
-    """A local that each round takes over from the one before, where it was loaded.
+    """A local that each round takes over from the one before, which loads it for that.
 
-    While nothing writes to its group's range it can as well be loaded again, from ``distance``
-    after the group's first in the round.
+    While nothing writes to its group's range, each round can load it for the next one as the
+    first thing it does. ``distance`` is from the group's first in the round to where the value
+    that the round itself was given came from.
     """
 
     def __init__(self, local: int, opcode: int, group: int, distance: int) -> None:
@@ -110,16 +111,29 @@ class LoopPlan:
         self.groups: list[Group] = []
         self.places: dict[int, tuple[int, int]] = {}
         self.carried: list[Carried] = []
+        # Groups, two by two, that must not overlap, one of them written to.
+        self.apart: set[tuple[int, int]] = set()
+        # How many copies of one shorter round a round is. If several, the loop runs the first copy
+        # only, without the others' stores (``dropped``), for all rounds but the last. ``counted``
+        # are locals that change by a constant a round.
+        self.copies: int = 1
+        self.dropped: set[int] = set()
+        self.counted: dict[int, int] = {}
         # While the loop is being written without checks: of each group where it begins and ends
-        # in its memory, the pointer in the first round and in the current one, and the step; the
-        # counter of rounds, its next value, the number of rounds, and the block before the loop.
+        # in its memory, the pointer in the first round and in the current one, and the step; what
+        # carried locals are in the next round, and counted ones before the loop; the counter of
+        # rounds, its next value, the number of rounds, that of rounds before the last of the loop
+        # as it stands, and the block before the loop.
         self.lows: list[str] = []
         self.tops: list[str] = []
         self.bases: list[str] = []
         self.pointers: list[str] = []
         self.steps: list[str] = []
+        self.loaded: list[str] = []
+        self.starts: dict[int, str] = {}
         self.counter: str = ""
         self.next: str = ""
         self.rounds: str = ""
+        self.last: str = ""
         self.before: str = ""
         self.entered: bool = False  # the comparison at the head is written

@@ -1,4 +1,4 @@
-"""Innermost loops whose accesses and number of rounds can be told before they start.
+"""What a round of an innermost loop does.
 
 Reads a loop's body once, symbolically, before it is lowered. In a round, each i32 is known as
 a linear form of what the locals were when the round began, modulo 2^32, or not at all. A
@@ -8,9 +8,8 @@ to its start, the last thing it does, and one comparison tells the number of rou
 of that branch, or else one at the loop's head, before any access, that leaves the loop or has
 an ``if`` for the rest of it.
 
-What is found is a :class:`LoopPlan`, from which :mod:`wasmwright.codegen.llvm.lower_loops`
-writes the loop twice. A loop that holds anything else has none. A scan ends at the first
-instruction that rules a plan out (an inner loop, a call), so all scans together are linear.
+A loop that holds anything else has no plan. A scan ends at the first instruction that rules one out
+(an inner loop, a call), so all scans together are linear.
 """
 
 from __future__ import annotations
@@ -37,7 +36,6 @@ from wasmwright.codegen.llvm.lower_loop_actions import (
     IF,
     LOAD,
     MUL,
-    NEGATED,
     NOP,
     POPS,
     PUSH,
@@ -47,52 +45,24 @@ from wasmwright.codegen.llvm.lower_loop_actions import (
     SHL,
     STORE,
     SUB,
-    SWAPPED,
     TEE,
     TYPED,
 )
-from wasmwright.codegen.llvm.lower_loop_plan import (
-    Access,
-    Carried,
-    Form,
-    Group,
-    LoopPlan,
-    signed,
+from wasmwright.codegen.llvm.lower_loop_plan import Access, Form
+from wasmwright.codegen.llvm.lower_loop_values import (
+    ANYTHING,
+    Value,
+    combined,
+    compared,
+    negated,
+    relation,
 )
 from wasmwright.codegen.llvm.lower_memory import ACCESSES
 from wasmwright.codegen.llvm.lower_simd_memory import VECTOR_ACCESSES
 from wasmwright.codegen.llvm.lower_unit import Unit
-from wasmwright.isa import BY_SLOT
 from wasmwright.model.types import BLOCK_INDEX, BOT
 
 _MAX_BODY: Final = 2000  # bytes of a body that is written twice
-_MAX_GROUPS: Final = 12
-
-
-class Value:
-    """An operand of the scan: a form, or a comparison of two, or (neither) anything.
-
-    ``place`` is that of the load which it is the result of, or -1.
-    """
-
-    __slots__ = ("form", "left", "place", "relation", "right")
-
-    def __init__(
-        self,
-        form: Form | None,
-        relation: str = "",
-        left: Form | None = None,
-        right: Form | None = None,
-        place: int = -1,
-    ) -> None:
-        self.form: Form | None = form
-        self.relation: str = relation
-        self.left: Form | None = left
-        self.right: Form | None = right
-        self.place: int = place
-
-
-_ANYTHING: Final = Value(None)
 
 
 class Scan:
@@ -115,13 +85,15 @@ class Scan:
         self.results: list[int] = []
         self.dead: int = 0  # blocks open since code became dead, 1 for the one it is in
         self.accesses: list[Access] = []
+        self.stored: dict[int, Value] = {}  # by a store's place
+        self.straight: bool = True  # no block in the loop, and no branch but the one back
         self.latch: Value | None = None
 
     def pop(self) -> Value:
         # Below what the loop pushed itself nothing is known.
         floor = self.heights[-1] if self.heights else 0
         if len(self.stack) <= floor:
-            return _ANYTHING
+            return ANYTHING
         return self.stack.pop()
 
     def run(self) -> bool:
@@ -185,23 +157,22 @@ class Scan:
         elif action == ADD or action == SUB or action == MUL or action == SHL:
             right = self.pop()
             left = self.pop()
-            self.stack.append(Value(_combined(action, left.form, right.form)))
+            value = Value(combined(action, left.form, right.form))
+            self.stack.append(value.of(opcode, (left, right)))
         elif action == SET or action == TEE:
             self._set(reader.u32(), self.stack[-1] if action == TEE and self.stack else self.pop())
         elif action == LOAD or action == STORE:
             return self._access(opcode, action, place)
         elif action == TYPED:
-            skip_immediates(reader, opcode)
-            for _ in range(POPS[opcode]):
-                self.pop()
-            for _ in range(PUSHES[opcode]):
-                self.stack.append(_ANYTHING)
+            self._typed(opcode)
         elif action == COMPARE:
             right = self.pop()
             left = self.pop()
-            self.stack.append(_compared(_relation(opcode), left.form, right.form))
+            value = compared(relation(opcode), left.form, right.form)
+            self.stack.append(value.of(opcode, (left, right)))
         elif action == EQZ:
-            self.stack.append(_negated(self.pop()))
+            operand = self.pop()
+            self.stack.append(negated(operand).of(opcode, (operand,)))
         elif action == BR_IF:
             return self._branch()
         elif action == IF and self.top and self.entry is None:
@@ -220,21 +191,34 @@ class Scan:
             self.pop()
         elif action == SELECT:
             skip_immediates(reader, opcode)
-            self.pop()
-            self.pop()
-            self.pop()
-            self.stack.append(_ANYTHING)
+            condition = self.pop()
+            right = self.pop()
+            left = self.pop()
+            self.stack.append(Value(None).of(opcode, (left, right, condition)))
         elif action == PUSH:
-            reader.u32()
-            self.stack.append(_ANYTHING)
+            self._typed(opcode)
         elif action != NOP:
             return False
         return True
 
+    def _typed(self, opcode: i64) -> None:
+        """An instruction with immediates, operands, and a result of some kind."""
+        start = self.reader.pos
+        skip_immediates(self.reader, opcode)
+        immediates = self.reader.data[start : self.reader.pos]
+        args: list[Value] = []
+        for _ in range(POPS[opcode]):
+            args.append(self.pop())
+        if PUSHES[opcode] == 1:
+            self.stack.append(Value(None).of(opcode, tuple(args), immediates))
+        else:
+            for _ in range(PUSHES[opcode]):
+                self.stack.append(ANYTHING)
+
     def _set(self, local: int, value: Value) -> None:
         if self.heights:
             self.irregular.add(local)
-            value = _ANYTHING
+            value = ANYTHING
         self.env[local] = value
 
     def _access(self, opcode: i64, action: i64, place: i64) -> bool:
@@ -250,14 +234,17 @@ class Scan:
             if vector.lane:
                 self.reader.byte()
         if POPS[opcode] == 2:
-            self.pop()
+            value = self.pop()
+            if action == STORE:
+                self.stored[place] = value
         address = self.pop().form
         info = self.unit.memories[memory]
         if address is None or info.address64 or info.shared:
             return False
         self.accesses.append(Access(place, opcode, memory, address, offset, size))
         if action == LOAD:
-            self.stack.append(Value(None, place=place) if scalar is not None else _ANYTHING)
+            value = Value(None, place=place).of(opcode, ())
+            self.stack.append(value if scalar is not None else ANYTHING)
         return True
 
     def _branch(self) -> bool:
@@ -265,6 +252,7 @@ class Scan:
         depth = self.reader.u32()
         condition = self.pop()
         if depth < len(self.heights):
+            self.straight = False
             return True
         if self.heights:
             return False
@@ -283,7 +271,7 @@ class Scan:
         """The branch out of the head."""
         if self.entry is not None or self.accesses:
             return False
-        self.entry = _negated(condition)
+        self.entry = negated(condition)
         return True
 
     def _jump(self) -> bool:
@@ -296,6 +284,7 @@ class Scan:
         return self.entry is not None and not self.heights and depth == self.inside
 
     def _open(self) -> None:
+        self.straight = False
         blocktype = self.reader.blocktype()
         params = 0
         results = 0
@@ -310,12 +299,12 @@ class Scan:
         self.heights.append(len(self.stack))
         self.results.append(results)
         for _ in range(params):
-            self.stack.append(_ANYTHING)
+            self.stack.append(ANYTHING)
 
     def _close(self) -> None:
         del self.stack[self.heights.pop() :]
         for _ in range(self.results.pop()):
-            self.stack.append(_ANYTHING)
+            self.stack.append(ANYTHING)
 
     # What a round did
 
@@ -337,136 +326,3 @@ class Scan:
             if total is not None:
                 total = total.plus(step, factor)
         return total
-
-
-def _relation(opcode: i64) -> str:
-    row = BY_SLOT[opcode]
-    assert row is not None
-    return row.name[4:]
-
-
-def _combined(action: i64, left: Form | None, right: Form | None) -> Form | None:
-    if left is None or right is None:
-        return None
-    if action == ADD:
-        return left.plus(right, 1)
-    if action == SUB:
-        return left.plus(right, -1)
-    if action == SHL:
-        return None if right.terms else left.scaled(1 << (right.const & 31))
-    if not right.terms:
-        return left.scaled(right.const)
-    return None if left.terms else right.scaled(left.const)
-
-
-def _compared(relation: str, left: Form | None, right: Form | None) -> Value:
-    if left is None or right is None:
-        return _ANYTHING
-    return Value(None, relation, left, right)
-
-
-def _negated(value: Value) -> Value:
-    if value.relation:
-        return Value(None, NEGATED[value.relation], value.left, value.right)
-    return _compared("eq", value.form, Form(0, {}))
-
-
-def plan_loop(unit: Unit, reader: Reader) -> LoopPlan | None:
-    """The plan of the loop whose body the reader stands at, or None."""
-    scan = Scan(unit, reader, False)
-    if not scan.run():
-        scan = Scan(unit, reader, True)
-        if not scan.run():
-            return None
-    plan = _trips(scan)
-    if plan is None or not scan.accesses or not _group(scan, plan):
-        return None
-    return plan
-
-
-def _trips(scan: Scan) -> LoopPlan | None:
-    """What the loop's comparison says of its rounds."""
-    condition = scan.latch
-    assert condition is not None
-    relation = condition.relation
-    left, right = condition.left, condition.right
-    if not relation:
-        relation, left, right = "ne", condition.form, Form(0, {})
-    if left is None or right is None or relation == "eq":
-        return None
-    left_change, right_change = scan.change(left), scan.change(right)
-    if left_change is None or right_change is None or left_change.terms or right_change.terms:
-        return None
-    if relation == "ne":
-        # Only the difference counts.
-        difference = left.plus(right, -1)
-        if difference is None:
-            return None
-        left, right = difference, Form(0, {})
-        step = left_change.const - right_change.const
-    else:
-        if left_change.const == 0:
-            relation = SWAPPED[relation]
-            left, right = right, left
-            left_change, right_change = right_change, left_change
-        if right_change.const != 0:
-            return None
-        step = left_change.const
-    step = signed(step)
-    rising = relation in ("lt_s", "lt_u", "le_s", "le_u")
-    if step == 0 or (relation != "ne" and rising != (step > 0)):
-        return None
-    return LoopPlan(relation, left, right, step, scan.top)
-
-
-def _group(scan: Scan, plan: LoopPlan) -> bool:
-    """Put the accesses into the plan's groups; False if one has no steady step."""
-    groups: dict[str, int] = {}
-    for access in scan.accesses:
-        step = scan.change(access.form)
-        if step is None:
-            return False
-        key = f"{access.memory} {access.form.key()} / {step.key()} {step.const}"
-        number = groups.get(key)
-        if number is None:
-            number = len(plan.groups)
-            if number == _MAX_GROUPS:
-                return False
-            groups[key] = number
-            plan.groups.append(Group(access.memory, access.form, step))
-        plan.groups[number].accesses.append(access)
-        plan.groups[number].written |= ACTIONS[access.opcode] == STORE
-    for number in range(len(plan.groups)):
-        group = plan.groups[number]
-        # Constants are distances from the first access, of either sign.
-        origin = group.first.const
-        lowest = 0
-        for access in group.accesses:
-            lowest = min(lowest, signed(access.form.const - origin))
-        group.first = Form(origin + lowest, group.first.terms)
-        for access in group.accesses:
-            distance = signed(access.form.const - origin) - lowest
-            plan.places[access.place] = (number, distance)
-            group.reach = max(group.reach, distance + access.offset + access.size)
-    _carry(scan, plan)
-    return True
-
-
-def _carry(scan: Scan, plan: LoopPlan) -> None:
-    """Find the locals that a round takes over as the one before loaded them.
-
-    They keep LLVM from vectorising: it would have to move the load before the stores. Only where
-    nothing is written to the group, and the round's own range has the value.
-    """
-    for access in scan.accesses:
-        number, distance = plan.places[access.place]
-        group = plan.groups[number]
-        if group.written or group.step.terms:
-            continue
-        distance += access.offset - signed(group.step.const)
-        if distance < 0 or distance + access.size > group.reach:
-            continue
-        for local in sorted(scan.read_first):
-            value = scan.env.get(local)
-            if value is not None and value.place == access.place and local not in scan.irregular:
-                plan.carried.append(Carried(local, access.opcode, number, distance))

@@ -10,9 +10,10 @@ before and after it keeps its accesses from mixing with those around it, which m
 addresses are ``pointer + round * step`` in 64 bits, which the vectoriser understands, and its
 end is ``round == rounds``. Otherwise the second copy runs, as any loop is lowered.
 
-A local that a round takes over from the one before, which loaded it, is loaded anew in the first
-copy. For that the test compares it with what is in memory, and sees that no group is written to
-that overlaps the one it comes from.
+A local that a round takes over from the one before, which loaded it, is loaded for the next round
+as the first thing in a round of the first copy. For that the test sees that no group is written to
+that overlaps the one it comes from. Where a round is several copies of a shorter one, the first
+copy of the loop runs that shorter one (see `lower_loop_copies`), and the second one the last round.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from __future__ import annotations
 from typing import Final
 
 from wasmwright.codegen.llvm.lower_emitter import Emitter
-from wasmwright.codegen.llvm.lower_loop_plan import Carried, Form, Group, LoopPlan, signed
-from wasmwright.codegen.llvm.lower_memory import ACCESSES, Place, converted
+from wasmwright.codegen.llvm.lower_loop_plan import Form, Group, LoopPlan, signed
+from wasmwright.codegen.llvm.lower_memory import Place, converted
 
 _FEWEST_ROUNDS: Final = 8  # below this the test costs more than it brings
 _MOST_ROUNDS: Final = 1 << 31  # so that products of rounds and steps fit in 64 bits
@@ -40,38 +41,19 @@ def check_plan(e: Emitter, plan: LoopPlan) -> str:
     plan.rounds = rounds
     few = e.define(f"add i64 {rounds}, {-_FEWEST_ROUNDS}")
     conditions.append(e.define(f"icmp ult i64 {few}, {_MOST_ROUNDS - _FEWEST_ROUNDS}"))
-    last = e.define(f"add i64 {rounds}, -1")
+    plan.last = e.define(f"add i64 {rounds}, -1")
     for group in plan.groups:
-        _group(e, plan, group, last, conditions)
+        _group(e, plan, group, plan.last, conditions)
+    if plan.copies > 1:
+        plan.rounds = e.define(f"mul i64 {plan.last}, {plan.copies}")
+        for local in plan.counted:
+            plan.starts[local] = e.local_value(local)
     whole = conditions[0]
     for condition in conditions[1:]:
         whole = e.define(f"and i1 {whole}, {condition}")
-    for carried in plan.carried:
-        whole = _unchanged(e, plan, carried, whole)
+    for one, other in sorted(plan.apart):
+        whole = e.define(f"and i1 {whole}, {_apart(e, plan, one, other)}")
     return whole
-
-
-def _unchanged(e: Emitter, plan: LoopPlan, carried: Carried, whole: str) -> str:
-    """Whether a carried local can be loaded anew, as far as ``whole`` says that it is inside."""
-    for i in range(len(plan.groups)):
-        if plan.groups[i].written:
-            apart = _apart(e, plan, carried.group, i)
-            whole = e.define(f"and i1 {whole}, {apart}")
-    # What is not inside is not loaded.
-    first = e.field(plan.bases[carried.group], carried.distance)
-    place = Place(e.define(f"select i1 {whole}, ptr {first}, ptr %ctx"), "")
-    there = converted(e, place, carried.opcode)
-    here = e.local_value(carried.local)
-    access = ACCESSES[carried.opcode]
-    assert access is not None
-    llvm = access.llvm
-    if not llvm.startswith("i"):  # equal is what has equal bits, NaNs included
-        integer = f"i{8 * access.size}"
-        there = e.define(f"bitcast {llvm} {there} to {integer}")
-        here = e.define(f"bitcast {llvm} {here} to {integer}")
-        llvm = integer
-    equal = e.define(f"icmp eq {llvm} {there}, {here}")
-    return e.define(f"and i1 {whole}, {equal}")
 
 
 def _apart(e: Emitter, plan: LoopPlan, one: int, other: int) -> str:
@@ -145,8 +127,10 @@ def _group(e: Emitter, plan: LoopPlan, group: Group, last: str, conditions: list
     first = e.define(f"zext i32 {_evaluated(e, group.first)} to i64")
     if group.step.terms:
         step = e.define(f"sext i32 {_evaluated(e, group.step)} to i64")
+        small = step
     else:
         step = str(signed(group.step.const))
+        small = str(signed(group.step.const) // plan.copies)
     way = e.define(f"mul i64 {last}, {step}")
     end = e.define(f"add i64 {first}, {way}")
     low = e.define(f"call i64 @llvm.smin.i64(i64 {first}, i64 {end})")
@@ -161,7 +145,7 @@ def _group(e: Emitter, plan: LoopPlan, group: Group, last: str, conditions: list
     # As if each group had an object of its own: the vectoriser then compares the ranges of
     # groups when it runs, and knows by itself that accesses of one group do not collide.
     plan.bases.append(e.define(f'call ptr asm "", "=r,0"(ptr {pointer})'))
-    plan.steps.append(step)
+    plan.steps.append(small)
 
 
 def open_unchecked(e: Emitter, plan: LoopPlan) -> None:
@@ -177,10 +161,35 @@ def open_unchecked(e: Emitter, plan: LoopPlan) -> None:
             way = e.define(f"mul i64 {plan.counter}, {step}")
             ways[step] = way
         plan.pointers.append(e.define(f"getelementptr i8, ptr {plan.bases[i]}, i64 {way}"))
+    if plan.copies > 1:
+        for local, change in plan.counted.items():
+            if change % plan.copies == 0:
+                _advance(e, plan, local, plan.counter, change // plan.copies)
     for carried in plan.carried:
-        place = Place(e.field(plan.pointers[carried.group], carried.distance), "")
-        e.local_set(carried.local, converted(e, place, carried.opcode))
+        # As the first thing in the round, so that it comes before any use of the one before:
+        # the vectoriser takes both from one vector and the next.
+        distance = carried.distance + int(plan.steps[carried.group])
+        place = Place(e.field(plan.pointers[carried.group], distance), "")
+        plan.loaded.append(converted(e, place, carried.opcode))
     e.plan = plan
+
+
+def _advance(e: Emitter, plan: LoopPlan, local: int, rounds: str, step: int) -> None:
+    """Set a local that counts to what it is after a number of rounds."""
+    narrow = e.define(f"trunc i64 {rounds} to i32")
+    way = e.define(f"mul i32 {narrow}, {step}")
+    e.local_set(local, e.define(f"add i32 {way}, {plan.starts[local]}"))
+
+
+def to_last_round(e: Emitter, plan: LoopPlan, other: str) -> None:
+    """Have the other copy of the loop do the last round, where a round is several copies.
+
+    It sets all locals that the first copy leaves undone, but those that it begins with.
+    """
+    for local, step in plan.counted.items():
+        _advance(e, plan, local, plan.last, step)
+    e.out.append(f"br label %{other}\n")
+    e.dead = True
 
 
 def head_phi(plan: LoopPlan, latch: str) -> str:
@@ -189,7 +198,9 @@ def head_phi(plan: LoopPlan, latch: str) -> str:
 
 
 def next_round(e: Emitter, plan: LoopPlan) -> None:
-    """Count a round."""
+    """Count a round, and hand over what it loaded for the next one."""
+    for i in range(len(plan.carried)):
+        e.local_set(plan.carried[i].local, plan.loaded[i])
     e.out.append(f"{plan.next} = add nuw nsw i64 {plan.counter}, 1\n")
 
 

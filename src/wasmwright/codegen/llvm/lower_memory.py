@@ -94,6 +94,8 @@ def stored(e: Emitter, place: Place, llvm: str, value: str) -> None:
     A machine instruction can load, compute and store, and where it traps, the load does. So a
     store of what was computed from the same place, which does not trap, is made part of the load.
     """
+    if e.plan is not None and e.offset in e.plan.dropped:
+        return
     text = f"store {place.mode}{llvm} {value}, ptr {place.pointer}, align 1{TAG_MEMORY}"
     if place.mode:
         origin = e.loaded.get(value)
