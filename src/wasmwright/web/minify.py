@@ -358,13 +358,13 @@ def _renamed(text: str, role: int, names: dict[str, str], members: dict[str, str
 def _join(texts: list[str]) -> str:
     out: list[str] = []
     last = ""
-    # In each open bracket, whether the statement before began with `const`, and whether this one does.
+    # In each open bracket, whether the statement before is a declaration, and whether this one is.
     consts = [(False, False)]
     for text in texts:
         if last in (";", "{", "") or (last == "}" and _in_word(text[0])):
             before = consts[-1][1]
-            consts[-1] = (before, text == "const")
-            if last == ";" and before and text == "const":
+            consts[-1] = (before, text in ("const", "let"))
+            if last == ";" and before and text in ("const", "let"):
                 out[-1] = last = ","
                 continue
         if text in ("(", "[", "{") or text.endswith("${"):
@@ -395,7 +395,7 @@ def _closes(text: str, last: str) -> bool:
 
 
 _APART: Final = ("++", "--")
-_SHORTER: Final = {"true": "!0", "false": "!1"}
+_SHORTER: Final = {"true": "!0", "false": "!1", "const": "let"}
 
 
 def _in_word(character: str) -> bool:

@@ -2,7 +2,7 @@
 //
 // A template is an expression with `$0`, `$1` for its operands; `#0` is an operand as an unsigned
 // number, `?` at its beginning says that it is a condition, `!` that it may trap, `+` that its value
-// is never negative. What needs more than one template is a function of the translator.
+// is never negative, `~` that its value is rounded to an f32. What needs more than one template is a function of the translator.
 import { I32, F32, F64 } from "./types.js";
 import { TRAPS } from "./operands.js";
 
@@ -18,12 +18,12 @@ const TEMPLATES = {
   "i32.le_u": "?#0<=#1",
   "i32.ge_s": "?$0>=$1",
   "i32.ge_u": "?#0>=#1",
-  "i32.clz": "+Math.clz32($0)",
+  "i32.clz": "+clz32($0)",
   "i32.ctz": "+ctz($0)",
   "i32.popcnt": "+popcnt($0)",
   "i32.add": "($0+$1|0)",
   "i32.sub": "($0-$1|0)",
-  "i32.mul": "Math.imul($0,$1)",
+  "i32.mul": "imul($0,$1)",
   "i32.div_s": "!divS($0,$1)",
   "i32.div_u": "!divU($0,$1)",
   "i32.rem_s": "!remS($0,$1)",
@@ -39,63 +39,41 @@ const TEMPLATES = {
   "i32.extend8_s": "($0<<24>>24)",
   "i32.extend16_s": "($0<<16>>16)",
 
-  "f32.eq": "?$0===$1",
-  "f32.ne": "?$0!==$1",
-  "f32.lt": "?$0<$1",
-  "f32.gt": "?$0>$1",
-  "f32.le": "?$0<=$1",
-  "f32.ge": "?$0>=$1",
-  "f32.abs": "Math.abs($0)",
-  "f32.neg": "(-$0)",
-  "f32.ceil": "Math.ceil($0)",
-  "f32.floor": "Math.floor($0)",
-  "f32.trunc": "Math.trunc($0)",
-  "f32.nearest": "nearest($0)",
-  "f32.sqrt": "Math.fround(Math.sqrt($0))",
-  "f32.add": "Math.fround($0+$1)",
-  "f32.sub": "Math.fround($0-$1)",
-  "f32.mul": "Math.fround($0*$1)",
-  "f32.div": "Math.fround($0/$1)",
-  "f32.min": "Math.min($0,$1)",
-  "f32.max": "Math.max($0,$1)",
-  "f32.copysign": "copysign($0,$1)",
-
-  "f64.eq": "?$0===$1",
-  "f64.ne": "?$0!==$1",
-  "f64.lt": "?$0<$1",
-  "f64.gt": "?$0>$1",
-  "f64.le": "?$0<=$1",
-  "f64.ge": "?$0>=$1",
-  "f64.abs": "Math.abs($0)",
-  "f64.neg": "(-$0)",
-  "f64.ceil": "Math.ceil($0)",
-  "f64.floor": "Math.floor($0)",
-  "f64.trunc": "Math.trunc($0)",
-  "f64.nearest": "nearest($0)",
-  "f64.sqrt": "Math.sqrt($0)",
-  "f64.add": "($0+$1)",
-  "f64.sub": "($0-$1)",
-  "f64.mul": "($0*$1)",
-  "f64.div": "($0/$1)",
-  "f64.min": "Math.min($0,$1)",
-  "f64.max": "Math.max($0,$1)",
-  "f64.copysign": "copysign($0,$1)",
-
-  "i32.trunc_f32_s": "!truncS($0)",
-  "i32.trunc_f32_u": "!truncU($0)",
-  "i32.trunc_f64_s": "!truncS($0)",
-  "i32.trunc_f64_u": "!truncU($0)",
-  "i32.trunc_sat_f32_s": "truncSatS($0)",
-  "i32.trunc_sat_f32_u": "truncSatU($0)",
-  "i32.trunc_sat_f64_s": "truncSatS($0)",
-  "i32.trunc_sat_f64_u": "truncSatU($0)",
-  "f32.convert_i32_s": "Math.fround($0)",
-  "f32.convert_i32_u": "Math.fround(#0)",
-  "f32.demote_f64": "Math.fround($0)",
+  "f32.convert_i32_s": "~$0",
+  "f32.convert_i32_u": "~#0",
+  "f32.demote_f64": "~$0",
   "f64.convert_i32_s": "$0",
   "f64.convert_i32_u": "#0",
   "f64.promote_f32": "$0",
 };
+
+/** What is the same for f32 and f64, and what is rounded to an f32. */
+const FLOATS = {
+  eq: "?$0===$1",
+  ne: "?$0!==$1",
+  lt: "?$0<$1",
+  gt: "?$0>$1",
+  le: "?$0<=$1",
+  ge: "?$0>=$1",
+  abs: "abs($0)",
+  neg: "(-$0)",
+  ceil: "ceil($0)",
+  floor: "floor($0)",
+  trunc: "trunc($0)",
+  nearest: "nearest($0)",
+  min: "min($0,$1)",
+  max: "max($0,$1)",
+  copysign: "copysign($0,$1)",
+};
+const ROUNDED = { add: "$0+$1", sub: "$0-$1", mul: "$0*$1", div: "$0/$1", sqrt: "sqrt($0)" };
+for (const type of ["f32", "f64"]) {
+  for (const name of Object.keys(FLOATS)) TEMPLATES[`${type}.${name}`] = FLOATS[name];
+  for (const name of Object.keys(ROUNDED)) TEMPLATES[`${type}.${name}`] = type === "f32" ? `~${ROUNDED[name]}` : `(${ROUNDED[name]})`;
+  for (const sign of ["s", "u"]) {
+    TEMPLATES[`i32.trunc_${type}_${sign}`] = `!trunc${sign.toUpperCase()}($0)`;
+    TEMPLATES[`i32.trunc_sat_${type}_${sign}`] = `truncSat${sign.toUpperCase()}($0)`;
+  }
+}
 
 const TYPES = { i32: I32, f32: F32, f64: F64 };
 
@@ -116,7 +94,7 @@ export function unsigned(operand) {
 
 /** A handler that pops operands, fills a template and pushes the result. */
 function fromTemplate(name, template) {
-  const kind = /^[?!+]/.test(template) && template[0];
+  const kind = /^[?!+~]/.test(template) && template[0];
   // `?!$t`: the second mark belongs to the expression.
   const parts = parseTemplate(kind ? template.slice(1) : template);
   const arity = Math.max(...parts.filter((part) => typeof part === "object").map((part) => part.index)) + 1;
@@ -137,8 +115,16 @@ function fromTemplate(name, template) {
       flags |= operand.flags;
       mask |= operand.mask;
     }
-    if (kind === "?") t.pushCondition(`(${text})`, flags, mask);
-    else t.pushText(type, text, null, flags, mask).natural = kind === "+";
+    if (kind === "?") {
+      t.pushCondition(`(${text})`, flags, mask);
+      return;
+    }
+    const operand = t.pushText(type, kind === "~" ? `fround(${text})` : text, null, flags, mask);
+    operand.natural = kind === "+";
+    if (kind === "~") operand.brief = text;
+    // What a sum that is no i32 stands for is negative, and as much out of bounds. In compiled code the
+    // sum of two i32 is an i32 at no cost.
+    else if (name === "i32.add" && t.interpreted && (operands[0].natural || operands[1].natural)) operand.brief = text.slice(1, -3);
   };
 }
 
@@ -178,6 +164,17 @@ withConstant("i32.div_u", (t, by) =>
   by === 0 ? false : rewrite(t, (_, left) => `(${unsigned(left)}/${by >>> 0}|0)`, false));
 withConstant("i32.rem_u", (t, by) =>
   by === 0 ? false : rewrite(t, (_, left) => `(${unsigned(left)}%${by >>> 0}|0)`, by > 0));
+// Unsigned numbers below a power of two, or not, by the bits from there on.
+for (const [name, more, not] of [["i32.lt_u", 0, "!"], ["i32.le_u", 1, "!"], ["i32.ge_u", 0, ""], ["i32.gt_u", 1, ""]]) {
+  withConstant(name, (t, bound) => {
+    const by = Math.log2((bound >>> 0) + more);
+    if (by % 1 !== 0 || by > 31) return false;
+    t.pop();
+    const left = t.pop();
+    t.pushCondition(`(${not}(${left.value}>>>${by}))`, left.flags, left.mask);
+    return true;
+  });
+}
 for (const [name, sign] of [["i32.rotl", 1], ["i32.rotr", -1]]) {
   withConstant(name, (t, count) => {
     const by = (sign * count) & 31;

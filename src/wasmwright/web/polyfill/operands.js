@@ -36,6 +36,10 @@ export class Operand {
     this.condition = null;
     /** The same value as bits, for floats that are only moved: `[low]`, or `[low, high]`. */
     this.bits = null;
+    /** The same 64 bits as a BigInt, where the engine interprets and they are only moved. */
+    this.whole = null;
+    /** A shorter expression that does as well: for an f32 to be stored, or for an i32 as an address. */
+    this.brief = null;
     /** Whether an i32 is known not to be negative. */
     this.natural = false;
     /** The number, where it is a constant i32. */
@@ -46,7 +50,7 @@ export class Operand {
 
   /** The expression of its value. */
   get value() {
-    return this.text === null ? `(${this.condition}|0)` : this.text;
+    return this.text === null ? `(${this.condition}?1:0)` : this.text;
   }
 
   /** The expressions of its words. */
@@ -169,6 +173,12 @@ export class Operands {
     const top = this.stack.length - 1;
     if (!this.stack[top].atom) this.settle(top);
     return this.stack.pop();
+  }
+
+  /** Takes an i64 of which only the low half is used: all of it is evaluated where that may trap. */
+  popLow() {
+    const top = this.stack.length - 1;
+    return this.stack[top].flags & TRAPS ? this.popAtom() : this.stack.pop();
   }
 
   /** Takes `count` operands, all of which may be repeated. */

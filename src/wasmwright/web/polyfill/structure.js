@@ -121,7 +121,7 @@ STRUCTURE.end = (t) => {
       t.out[block.start] = `${label}for(;;){`;
       if (!t.dead) t.settleResults(block);
       endPart(t, block);
-      if (!t.dead) t.statement("break;");
+      if (!t.dead) leaveLoop(t, `)continue L${block.label};`);
       t.statement("}");
     }
     t.blocks.pop();
@@ -146,6 +146,13 @@ STRUCTURE.end = (t) => {
   if (!t.dead) for (const type of block.results) t.pushTemporary(type);
   leaveBlock(t, block, false);
 };
+
+/** Leaves a loop at its end; with the branch before, if that goes around in it. */
+function leaveLoop(t, around) {
+  const last = t.out[t.out.length - 1];
+  if (last.startsWith("if(") && last.endsWith(around)) t.out[t.out.length - 1] = `if(!${last.slice(2, 1 - around.length)})break;`;
+  else t.statement("break;");
+}
 
 /** The handlers of a try_table, whose branches leave blocks outside of it. */
 function handlers(t, block) {
@@ -256,7 +263,7 @@ function pushCall(t, type, call, mask) {
   if (results.length === 0) {
     t.statement(`${call};`);
   } else if (results.length === 1 && wordsOf(results[0]) === 1) {
-    const typed = results[0] === I32 ? `(${call}|0)` : call;
+    const typed = results[0] === I32 && !t.interpreted ? `(${call}|0)` : call;
     t.pushText(results[0], typed, null, ACTS | READS | TRAPS, mask);
   } else if (results.length === 1 && results[0] === I64) {
     const [low, high] = t.next(I64);

@@ -22,14 +22,14 @@ const HANDLERS = MNEMONICS.map((name) => NUMERIC[name] || WIDE[name] || ACCESS[n
 const LONG = 9000;
 const LONG_SOURCE = 36000;
 
-/** How a parameter becomes a variable. Engines see only its values: what its type is is said once. */
-function entry(type, name, given) {
-  if (isReference(type)) return name === given ? "" : `${name}=${given};`;
+/** How a parameter becomes a variable. Compilers see only its values: what its type is is said once. */
+function entry(type, name, given, interpreted) {
+  if (interpreted || isReference(type)) return name === given ? "" : `${name}=${given};`;
   return type === F32 || type === F64 ? `${name}=+${given};` : `${name}=${given}|0;`;
 }
 
 class Translator extends Operands {
-  constructor(module, index, isTranslated, divides, compact) {
+  constructor(module, index, isTranslated, { interpreted = false, divides = false, compact = false }) {
     super();
     this.module = module;
     this.index = index;
@@ -45,8 +45,9 @@ class Translator extends Operands {
     /** Whether it becomes several functions; those. */
     this.divides = divides;
     this.parts = [];
-    /** Whether accesses to memory are calls of functions. */
+    /** Whether accesses to memory are calls of functions, or those for an engine that interprets. */
     this.compact = compact;
+    this.interpreted = interpreted;
     /** Whether it leaves calls to its caller; whether it begins again. */
     this.tails = false;
     this.restarts = false;
@@ -93,7 +94,7 @@ class Translator extends Operands {
         if (index < this.type.params.length) {
           const given = shared.has(name) ? name.toUpperCase() : name;
           params.push(given);
-          begin += entry(type, name, given);
+          begin += entry(type, name, given, this.interpreted);
         } else {
           if (!shared.has(name)) variables.push(name);
           zeros += `${name}=${isReference(type) ? "null" : "0"};`;
@@ -212,14 +213,14 @@ class Translator extends Operands {
 }
 
 /**
- * The source of a function of a module. `isTranslated` says which functions can be called by name;
- * others are translated when they are first called.
+ * The source of a function of a module, for an engine that compiles or one that interprets. `isTranslated`
+ * says which functions can be called by name; others are translated when they are first called.
  */
-export function translateFunction(module, index, isTranslated) {
+export function translateFunction(module, index, isTranslated, interpreted) {
   const code = module.codes[index - module.imported.funcs];
-  const isLong = code.end - code.start > LONG;
-  const whole = new Translator(module, index, isTranslated, isLong, false);
+  const divides = !interpreted && code.end - code.start > LONG;
+  const whole = new Translator(module, index, isTranslated, { interpreted, divides });
   const source = whole.translate();
-  if (!isLong || whole.length < LONG_SOURCE) return source;
-  return new Translator(module, index, isTranslated, true, true).translate();
+  if (!divides || whole.length < LONG_SOURCE) return source;
+  return new Translator(module, index, isTranslated, { divides, compact: true }).translate();
 }

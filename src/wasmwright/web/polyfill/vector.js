@@ -1,7 +1,7 @@
 // What the instructions of v128 become, by mnemonic. A v128 is four i32, its words. Instructions on
 // lanes of 32 bits and on bits are an expression for each word; what is left is done by lanes.js.
-import { effectiveAddress, read, write } from "./access.js";
 import { MNEMONICS, OPERANDS, readMemarg, RESULTS, SLOT_OF } from "./instructions.js";
+import { effectiveAddress, read, write } from "./memory.js";
 import { READS, TRAPS } from "./operands.js";
 import { F32, F64, I32, I64, V128 } from "./types.js";
 import { WIDE } from "./wide.js";
@@ -42,7 +42,7 @@ VECTORS["v128.any_true"] = (t) => {
 
 wordwise("i32x4.add", 2, (a, b) => `(${a}+${b}|0)`);
 wordwise("i32x4.sub", 2, (a, b) => `(${a}-${b}|0)`);
-wordwise("i32x4.mul", 2, (a, b) => `Math.imul(${a},${b})`);
+wordwise("i32x4.mul", 2, (a, b) => `imul(${a},${b})`);
 wordwise("i32x4.neg", 1, (a) => `(-${a}|0)`);
 wordwise("f32x4.abs", 1, (a) => `(${a}&2147483647)`);
 wordwise("f32x4.neg", 1, (a) => `(${a}^-2147483648)`);
@@ -143,7 +143,7 @@ function replaced(words, lane, bits, value) {
 /** The words of a vector all of whose lanes are one number. */
 function splat(bits, value) {
   if (bits === 64) return [...value, ...value];
-  const word = bits === 8 ? `Math.imul(${value[0]}&255,16843009)` : bits === 16 ? `Math.imul(${value[0]}&65535,65537)` : value[0];
+  const word = bits === 8 ? `imul(${value[0]}&255,16843009)` : bits === 16 ? `imul(${value[0]}&65535,65537)` : value[0];
   return [word, word, word, word];
 }
 
@@ -164,12 +164,12 @@ for (const [shape, bits] of [["i8x16", 8], ["i16x8", 16], ["i32x4", 32], ["i64x2
 
 /** Loads `count` words; they are in the temporaries of a v128 then, the others zero. */
 function loadWords(t, reader, count) {
-  const { memory, offset } = readMemarg(reader);
+  const memarg = readMemarg(reader);
   const address = t.popAtom();
   t.settleEffects();
   const names = t.next(V128);
   for (let index = 0; index < 4; index++) {
-    const text = index < count ? read(t, memory, "getInt32", effectiveAddress(address, offset + 4 * index)) : "0";
+    const text = index < count ? read(t, memarg, "Int32", effectiveAddress(address, memarg.offset + 4 * index)) : "0";
     t.statement(`${names[index]}=${text};`);
   }
   t.pushTemporary(V128);
@@ -192,14 +192,14 @@ for (const [name, extend] of [["8x8", "i16x8.extend_low_i8x16"], ["16x4", "i32x4
 }
 
 /** The word of a lane of 8, 16 or 32 bits in memory. */
-const LOADERS = { 8: "getUint8", 16: "getUint16", 32: "getInt32" };
+const LOADERS = { 8: "Uint8", 16: "Uint16", 32: "Int32" };
 for (const bits of [8, 16, 32]) {
   VECTORS[`v128.load${bits}_splat`] = (t, reader) => {
-    const { memory, offset } = readMemarg(reader);
+    const memarg = readMemarg(reader);
     const address = t.pop();
     t.settleEffects();
     const names = t.next(V128);
-    t.statement(`${names[0]}=${read(t, memory, LOADERS[bits], effectiveAddress(address, offset))};`);
+    t.statement(`${names[0]}=${read(t, memarg, LOADERS[bits], effectiveAddress(address, memarg.offset))};`);
     const [word] = splat(bits, [names[0]]);
     t.statement(`${names[3]}=${names[2]}=${names[1]}=${names[0]}=${word};`);
     t.pushTemporary(V128);
@@ -207,34 +207,34 @@ for (const bits of [8, 16, 32]) {
 }
 for (const bits of [8, 16, 32, 64]) {
   VECTORS[`v128.load${bits}_lane`] = (t, reader) => {
-    const { memory, offset } = readMemarg(reader);
+    const memarg = readMemarg(reader);
     const lane = reader.byte();
     const [address, a] = t.popAtoms(2);
     t.settleEffects();
-    const at = (delta) => effectiveAddress(address, offset + delta);
-    const value = bits === 64 ? [0, 4].map((delta) => read(t, memory, "getInt32", at(delta))) : [read(t, memory, LOADERS[bits], at(0))];
+    const at = (delta) => effectiveAddress(address, memarg.offset + delta);
+    const value = bits === 64 ? [0, 4].map((delta) => read(t, memarg, "Int32", at(delta))) : [read(t, memarg, LOADERS[bits], at(0))];
     t.pushWords(replaced(a.words, lane, bits, value), READS | TRAPS, a.mask | address.mask);
     t.settle(t.height - 1);
   };
   VECTORS[`v128.store${bits}_lane`] = (t, reader) => {
-    const { memory, offset } = readMemarg(reader);
+    const memarg = readMemarg(reader);
     const lane = reader.byte();
     const [address, a] = t.popAtoms(2);
     t.settleEffects();
     const place = (lane * bits) >> 5;
-    const method = bits === 8 ? "setInt8" : bits === 16 ? "setInt16" : "setInt32";
+    const type = bits === 8 ? "Int8" : bits === 16 ? "Int16" : "Int32";
     const shift = (lane * bits) & 31;
-    if (bits === 64) t.statement(write(t, memory, method, effectiveAddress(address, offset + 4), a.words[place + 1]));
-    t.statement(write(t, memory, method, effectiveAddress(address, offset), bits < 32 ? `${a.words[place]}>>>${shift}` : a.words[place]));
+    if (bits === 64) t.statement(write(t, memarg, type, effectiveAddress(address, memarg.offset + 4), a.words[place + 1]));
+    t.statement(write(t, memarg, type, effectiveAddress(address, memarg.offset), bits < 32 ? `${a.words[place]}>>>${shift}` : a.words[place]));
   };
 }
 VECTORS["v128.store"] = (t, reader) => {
-  const { memory, offset } = readMemarg(reader);
+  const memarg = readMemarg(reader);
   const [address, a] = t.popAtoms(2);
   t.settleEffects();
   // The last word first: nothing is written where it is out of bounds.
   for (let index = 3; index >= 0; index--) {
-    t.statement(write(t, memory, "setInt32", effectiveAddress(address, offset + 4 * index), a.words[index]));
+    t.statement(write(t, memarg, "Int32", effectiveAddress(address, memarg.offset + 4 * index), a.words[index]));
   }
 };
 

@@ -20,15 +20,20 @@ function pushHalves(t, low, high, ...operands) {
 for (const [name, operator] of [["i64.and", "&"], ["i64.or", "|"], ["i64.xor", "^"]]) {
   WIDE[name] = (t) => {
     const [a, b] = t.popSome(2);
-    pushHalves(t, bitwise(a.text, operator, b.text), bitwise(a.high, operator, b.high), a, b);
+    const half = (c, d) => bitwise(c, operator, d, (a.flags | b.flags) & TRAPS);
+    pushHalves(t, half(a.text, b.text), half(a.high, b.high), a, b);
   };
 }
 
-/** One half of a bitwise instruction; what a constant decides is left out. */
-function bitwise(a, operator, b) {
-  if (b === "0") return operator === "&" ? "0" : a;
-  if (a === "0") return operator === "&" ? "0" : b;
-  if (operator === "&" && b === "(-1)") return a;
+/** One half of a bitwise instruction; what a constant decides is left out, unless it may trap. */
+function bitwise(a, operator, b, traps) {
+  if (operator !== "&") {
+    if (a === "0") return b;
+    if (b === "0") return a;
+  } else {
+    if (b === "(-1)" || (a === "0" && (b === "0" || !traps))) return a;
+    if (b === "0" && !traps) return b;
+  }
   return `(${a}${operator}${b})`;
 }
 
@@ -68,12 +73,9 @@ for (const [name, operator] of [["lt", "<"], ["gt", ">"], ["le", "<="], ["ge", "
         return;
       }
       const strict = operator[0];
-      t.pushCondition(
-        `(${comparable(a.high, sign)}${strict}${comparable(b.high, sign)}||` +
-          `${a.high}===${b.high}&&${comparable(a.text, "u")}${operator}${comparable(b.text, "u")})`,
-        0,
-        mask,
-      );
+      let highs = `${comparable(a.high, sign)}${strict}${comparable(b.high, sign)}||${a.high}===${b.high}&&`;
+      if (sign === "u" && b.high === "0") highs = strict === "<" ? `${a.high}===0&&` : `${a.high}!==0||`;
+      t.pushCondition(`(${highs}${comparable(a.text, "u")}${operator}${comparable(b.text, "u")})`, 0, mask);
     };
   }
 }
@@ -92,16 +94,18 @@ function setTemporary(t, statements, flags = 0) {
 WIDE["i64.add"] = (t) => {
   const [a, b] = t.popAtoms(2);
   setTemporary(t, (low, high) => {
-    // The sum is below either summand where it overflows; take the one that is not overwritten.
-    const summand = a.text === low ? b.text : a.text;
-    return `${low}=${a.text}+${b.text}|0;${high}=${a.high}+${b.high}+(${low}>>>0<${summand}>>>0|0)|0;`;
+    // The sum is below either summand where it overflows; take one that is not overwritten.
+    const summand = b.text === low ? a.text : b.text;
+    const highs = b.high === "0" ? a.high : `${a.high}+${b.high}`;
+    return `${low}=${a.text}+${b.text}|0;${high}=${highs}+(${low}>>>0<${comparable(summand, "u")}?1:0)|0;`;
   });
 };
 
 WIDE["i64.sub"] = (t) => {
   const [a, b] = t.popAtoms(2);
+  const highs = b.high === "0" ? a.high : `${a.high}-${b.high}`;
   setTemporary(t, (low, high) =>
-    `${high}=${a.high}-${b.high}-(${a.text}>>>0<${b.text}>>>0|0)|0;${low}=${a.text}-${b.text}|0;`);
+    `${high}=${highs}-(${a.text}>>>0<${comparable(b.text, "u")}?1:0)|0;${low}=${a.text}-${b.text}|0;`);
 };
 
 WIDE["i64.mul"] = (t) => {
@@ -110,20 +114,20 @@ WIDE["i64.mul"] = (t) => {
     // The product as a double, less its low half, is a multiple of 2 ** 32 but for an error below
     // 2 ** 12: to divide and round is exact.
     let terms = `(((${a.text}>>>0)*(${b.text}>>>0)-($>>>0))/4294967296+.5|0)`;
-    if (a.high !== "0") terms += `+Math.imul(${a.high},${b.text})`;
-    if (b.high !== "0") terms += `+Math.imul(${a.text},${b.high})`;
-    return `$=Math.imul(${a.text},${b.text});${high}=${terms}|0;${low}=$;`;
+    if (a.high !== "0") terms += `+imul(${a.high},${b.text})`;
+    if (b.high !== "0") terms += `+imul(${a.text},${b.high})`;
+    return `$=imul(${a.text},${b.text});${high}=${terms}|0;${low}=$;`;
   });
 };
 
 /** Instructions that a function of the library does, on halves, with the result's high half in `high`. */
 function byFunction(name, type, traps) {
   return (t) => {
-    const operands = t.popSome(2);
     // Of a count only the low half matters.
-    const given = type === I32 ? [operands[0].text, operands[0].high, operands[1].text]
-      : operands.flatMap((operand) => [operand.text, operand.high]);
-    const flags = (traps ? TRAPS : 0) | operands[0].flags | operands[1].flags;
+    const second = type === I32 ? t.popLow() : t.pop();
+    const first = t.pop();
+    const given = [...first.words, ...second.words.slice(0, type === I32 ? 1 : 2)];
+    const flags = (traps ? TRAPS : 0) | first.flags | second.flags;
     setTemporary(t, (low, high) => `${low}=${name}(${given.join()})|0;${high}=high|0;`, flags);
   };
 }
@@ -186,7 +190,7 @@ shift("i64.rotr", (low, high, by) => rotated(low, high, 64 - by));
 
 WIDE["i64.clz"] = (t) => {
   const a = t.popAtom();
-  pushHalves(t, `(${a.high}!==0?Math.clz32(${a.high}):32+Math.clz32(${a.text}))`, "0", a);
+  pushHalves(t, `(${a.high}!==0?clz32(${a.high}):32+clz32(${a.text}))`, "0", a);
 };
 WIDE["i64.ctz"] = (t) => {
   const a = t.popAtom();
@@ -198,7 +202,7 @@ WIDE["i64.popcnt"] = (t) => {
 };
 
 WIDE["i32.wrap_i64"] = (t) => {
-  const a = t.pop();
+  const a = t.popLow();
   const operand = t.pushText(I32, a.text, null, a.flags, a.mask);
   operand.atom = a.atom;
 };
@@ -268,11 +272,11 @@ WIDE["i64.reinterpret_f64"] = (t) => {
     setTemporary(t, (low, high) => `${low}=bitsOfDouble(${a.value})|0;${high}=high|0;`, a.flags);
     return;
   }
-  pushHalves(t, a.bits[0], a.bits[1], a);
-  // Both halves are read, even where only one is used: the access may trap.
-  if (a.flags !== 0) t.settle(t.height - 1);
+  pushHalves(t, a.bits[0], a.bits[1], a).whole = a.whole;
 };
 WIDE["f64.reinterpret_i64"] = (t) => {
   const a = t.pop();
-  t.pushText(F64, `doubleOfBits(${a.text},${a.high})`, null, a.flags, a.mask).bits = [a.text, a.high];
+  const operand = t.pushText(F64, `doubleOfBits(${a.text},${a.high})`, null, a.flags, a.mask);
+  operand.bits = a.words;
+  operand.whole = a.whole;
 };
