@@ -6,7 +6,7 @@ import { doubleOfBits, floatOfBits } from "./arithmetic.js";
 import { toBigInt } from "./int64.js";
 import { ACCESS_WIDTH, MNEMONICS, readMemarg, SLOT_OF } from "./instructions.js";
 import { checkedAddress, effectiveAddress, read, write } from "./memory.js";
-import { ACTS, localNames, Operand, READS, TRAPS } from "./operands.js";
+import { ACTS, localNames, Operand, READS, together, TRAPS } from "./operands.js";
 import { F32, F64, I32, I64, V128, wordsOf } from "./types.js";
 
 export const ACCESS = Object.create(null);
@@ -175,8 +175,7 @@ function act(t, count, statement) {
 /** A result of something that acts. */
 function pushAct(t, type, count, expression, flags = ACTS | READS | TRAPS) {
   const operands = t.popSome(count);
-  let mask = 0;
-  for (const operand of operands) mask |= operand.mask;
+  const { mask } = together(operands);
   t.settleEffects();
   t.pushText(type, expression(...operands.map((operand) => operand.value)), null, flags, mask);
 }
@@ -283,12 +282,13 @@ ACCESS.select = (t, reader) => {
     // The condition is used for each word.
     const [a, b, c] = t.popAtoms(3);
     const words = a.words.map((word, index) => `(${c.value}?${word}:${b.words[index]})`);
-    const mask = a.mask | b.mask | c.mask;
+    const { mask } = together([a, b, c]);
     if (b.type === V128) t.pushWords(words, 0, mask);
     else t.pushText(b.type, words[0], words[1], 0, mask);
   } else {
     const [a, b, c] = t.popSome(3);
-    t.pushText(b.type, `(${c.truth}?${a.value}:${b.value})`, null, a.flags | b.flags | c.flags, a.mask | b.mask | c.mask);
+    const { flags, mask } = together([a, b, c]);
+    t.pushText(b.type, `(${c.truth}?${a.value}:${b.value})`, null, flags, mask);
   }
 };
 

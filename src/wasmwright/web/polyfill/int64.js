@@ -16,15 +16,12 @@ function pair(low, upper) {
   return low;
 }
 
-/** The upper 32 bits of the product of two unsigned words. */
+/**
+ * The upper 32 bits of the product of two unsigned words. The product as a double, less its low half, is
+ * a multiple of 2 ** 32 but for an error below 2 ** 12: to divide and round is exact.
+ */
 export function mulHigh(a, b) {
-  const a0 = a & 0xffff;
-  const a1 = a >>> 16;
-  const b0 = b & 0xffff;
-  const b1 = b >>> 16;
-  const middle = Math.imul(a1, b0) + (Math.imul(a0, b0) >>> 16) | 0;
-  const carry = (Math.imul(a0, b1) >>> 0) + (middle & 0xffff) | 0;
-  return Math.imul(a1, b1) + (middle >>> 16) + (carry >>> 16) | 0;
+  return (((a >>> 0) * (b >>> 0) - (Math.imul(a, b) >>> 0)) / 4294967296 + 0.5) | 0;
 }
 
 export function rotl64(low, upper, count) {

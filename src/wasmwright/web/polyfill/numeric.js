@@ -4,20 +4,13 @@
 // number, `?` at its beginning says that it is a condition, `!` that it may trap, `+` that its value
 // is never negative, `~` that its value is rounded to an f32. What needs more than one template is a function of the translator.
 import { I32, F32, F64 } from "./types.js";
-import { TRAPS } from "./operands.js";
+import { together, TRAPS } from "./operands.js";
+
+/** The operators of comparisons, by the end of their names. */
+export const OPERATORS = { eq: "===", ne: "!==", lt: "<", gt: ">", le: "<=", ge: ">=" };
 
 const TEMPLATES = {
   "i32.eqz": "?!$t",
-  "i32.eq": "?$0===$1",
-  "i32.ne": "?$0!==$1",
-  "i32.lt_s": "?$0<$1",
-  "i32.lt_u": "?#0<#1",
-  "i32.gt_s": "?$0>$1",
-  "i32.gt_u": "?#0>#1",
-  "i32.le_s": "?$0<=$1",
-  "i32.le_u": "?#0<=#1",
-  "i32.ge_s": "?$0>=$1",
-  "i32.ge_u": "?#0>=#1",
   "i32.clz": "+clz32($0)",
   "i32.ctz": "+ctz($0)",
   "i32.popcnt": "+popcnt($0)",
@@ -49,12 +42,6 @@ const TEMPLATES = {
 
 /** What is the same for f32 and f64, and what is rounded to an f32. */
 const FLOATS = {
-  eq: "?$0===$1",
-  ne: "?$0!==$1",
-  lt: "?$0<$1",
-  gt: "?$0>$1",
-  le: "?$0<=$1",
-  ge: "?$0>=$1",
   abs: "abs($0)",
   neg: "(-$0)",
   ceil: "ceil($0)",
@@ -66,6 +53,12 @@ const FLOATS = {
   copysign: "copysign($0,$1)",
 };
 const ROUNDED = { add: "$0+$1", sub: "$0-$1", mul: "$0*$1", div: "$0/$1", sqrt: "sqrt($0)" };
+for (const name of Object.keys(OPERATORS)) {
+  const template = `?$0${OPERATORS[name]}$1`;
+  for (const each of ["i32", "f32", "f64"]) TEMPLATES[`${each}.${name}`] = template;
+  TEMPLATES[`i32.${name}_s`] = template;
+  TEMPLATES[`i32.${name}_u`] = template.replace(/\$/g, "#");
+}
 for (const type of ["f32", "f64"]) {
   for (const name of Object.keys(FLOATS)) TEMPLATES[`${type}.${name}`] = FLOATS[name];
   for (const name of Object.keys(ROUNDED)) TEMPLATES[`${type}.${name}`] = type === "f32" ? `~${ROUNDED[name]}` : `(${ROUNDED[name]})`;
@@ -109,17 +102,12 @@ function fromTemplate(name, template) {
       else if (part.how === "unsigned") text += unsigned(operands[part.index]);
       else text += operands[part.index].truth;
     }
-    let flags = ownFlags;
-    let mask = 0;
-    for (const operand of operands) {
-      flags |= operand.flags;
-      mask |= operand.mask;
-    }
+    const { flags, mask } = together(operands);
     if (kind === "?") {
       t.pushCondition(`(${text})`, flags, mask);
       return;
     }
-    const operand = t.pushText(type, kind === "~" ? `fround(${text})` : text, null, flags, mask);
+    const operand = t.pushText(type, kind === "~" ? `fround(${text})` : text, null, flags | ownFlags, mask);
     operand.natural = kind === "+";
     if (kind === "~") operand.brief = text;
     // What a sum that is no i32 stands for is negative, and as much out of bounds. In compiled code the
@@ -148,7 +136,6 @@ function rewrite(t, text, natural) {
   return true;
 }
 
-withConstant("i32.shl", (t, count) => rewrite(t, (left) => `(${left}<<${count & 31})`, false));
 withConstant("i32.shr_s", (t, count) => {
   const { natural } = t.stack[t.stack.length - 2];
   return rewrite(t, (left) => `(${left}>>${count & 31})`, natural);
@@ -158,17 +145,17 @@ withConstant("i32.shr_u", (t, count) => {
   return rewrite(t, (left) => (by === 0 ? left : `(${left}>>>${by})`), by > 0);
 });
 withConstant("i32.and", (t, bits) => rewrite(t, (left) => `(${left}&${bits})`, bits >= 0));
-withConstant("i32.div_s", (t, by) => (by === 0 || by === -1 ? false : rewrite(t, (left) => `(${left}/${by}|0)`, false)));
-withConstant("i32.rem_s", (t, by) => (by === 0 ? false : rewrite(t, (left) => `(${left}%${by}|0)`, false)));
-withConstant("i32.div_u", (t, by) =>
-  by === 0 ? false : rewrite(t, (_, left) => `(${unsigned(left)}/${by >>> 0}|0)`, false));
-withConstant("i32.rem_u", (t, by) =>
-  by === 0 ? false : rewrite(t, (_, left) => `(${unsigned(left)}%${by >>> 0}|0)`, by > 0));
-// Unsigned numbers below a power of two, or not, by the bits from there on.
-for (const [name, more, not] of [["i32.lt_u", 0, "!"], ["i32.le_u", 1, "!"], ["i32.ge_u", 0, ""], ["i32.gt_u", 1, ""]]) {
+for (const [name, operator] of [["div", "/"], ["rem", "%"]]) {
+  // Where nothing can trap.
+  withConstant(`i32.${name}_s`, (t, by) => by !== 0 && by !== -1 && rewrite(t, (left) => `(${left}${operator}${by}|0)`, false));
+  withConstant(`i32.${name}_u`, (t, by) =>
+    by !== 0 && rewrite(t, (_, left) => `(${unsigned(left)}${operator}${by >>> 0}|0)`, by > 1));
+}
+// Below a power of two, or not, is a number whose bits from there on are zero, or not.
+for (const [name, more, not] of [["i32.lt_u", 0, "!"], ["i32.gt_u", 1, ""]]) {
   withConstant(name, (t, bound) => {
-    const by = Math.log2((bound >>> 0) + more);
-    if (by % 1 !== 0 || by > 31) return false;
+    const by = Math.log2(bound + more);
+    if (by % 1 !== 0) return false;
     t.pop();
     const left = t.pop();
     t.pushCondition(`(${not}(${left.value}>>>${by}))`, left.flags, left.mask);

@@ -77,6 +77,17 @@ export function localNames(type, index) {
   return ["x", "y", "z", "u"].slice(0, wordsOf(type)).map((letter) => letter + index);
 }
 
+/** What evaluating all of some operands does, and what they read: `{ flags, mask }`. */
+export function together(operands) {
+  let flags = 0;
+  let mask = 0;
+  for (const operand of operands) {
+    flags |= operand.flags;
+    mask |= operand.mask;
+  }
+  return { flags, mask };
+}
+
 /** The operand that is a variable. */
 function variable(type, names, mask) {
   const operand = new Operand(type, names[0], names.length > 1 ? names[1] : null, 0, mask, true);

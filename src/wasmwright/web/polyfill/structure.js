@@ -3,7 +3,7 @@
 // A block's results are in the temporaries of the heights at which they are pushed. A label that
 // nothing branches to leaves no trace.
 import { readCatches, SLOT_OF } from "./instructions.js";
-import { ACTS, EFFECTS, localNames, READS, TRAPS } from "./operands.js";
+import { ACTS, EFFECTS, localNames, READS, together, TRAPS } from "./operands.js";
 import { beginPart, endPart, leaveBlock } from "./outline.js";
 import { readBlockType } from "./rules.js";
 import { EXNREF, I32, I64, V128, wordsOf } from "./types.js";
@@ -279,16 +279,10 @@ function pushCall(t, type, call, mask) {
   }
 }
 
-function callMask(t, count) {
-  let mask = 0;
-  for (let index = t.height - count; index < t.height; index++) mask |= t.stack[index].mask;
-  return mask;
-}
-
 STRUCTURE.call = (t, reader) => {
   const index = reader.u32();
   const type = t.module.funcs[index];
-  const mask = callMask(t, type.params.length);
+  const { mask } = together(t.stack.slice(t.height - type.params.length));
   const given = takeArguments(t, type);
   t.settleEffects();
   pushCall(t, type, `${t.callee(index)}(${given})`, mask);
@@ -296,7 +290,7 @@ STRUCTURE.call = (t, reader) => {
 
 /** An indirect call: the function is found after the arguments are evaluated, before it is called. */
 function indirect(t, type, expression) {
-  const mask = callMask(t, type.params.length + 1);
+  const { mask } = together(t.stack.slice(t.height - type.params.length - 1));
   const target = t.stack[t.height - 1];
   // Arguments that act are evaluated before the table is read.
   for (let index = t.height - 1 - type.params.length; index < t.height - 1; index++) {

@@ -2,7 +2,8 @@
 // lanes of 32 bits and on bits are an expression for each word; what is left is done by lanes.js.
 import { MNEMONICS, OPERANDS, readMemarg, RESULTS, SLOT_OF } from "./instructions.js";
 import { effectiveAddress, read, write } from "./memory.js";
-import { READS, TRAPS } from "./operands.js";
+import { OPERATORS } from "./numeric.js";
+import { READS, together, TRAPS } from "./operands.js";
 import { F32, F64, I32, I64, V128 } from "./types.js";
 import { WIDE } from "./wide.js";
 
@@ -10,12 +11,7 @@ export const VECTORS = Object.create(null);
 
 /** Pushes a vector, each word of it by a function of the words of operands in the same place. */
 function pushEach(t, operands, word) {
-  let mask = 0;
-  let flags = 0;
-  for (const operand of operands) {
-    mask |= operand.mask;
-    flags |= operand.flags;
-  }
+  const { flags, mask } = together(operands);
   const lists = operands.map((operand) => operand.words);
   t.pushWords([0, 1, 2, 3].map((at) => word(...lists.map((list) => list[at]))), flags, mask);
 }
@@ -55,7 +51,8 @@ function onUpperWords(name, operation) {
 }
 onUpperWords("f64x2.abs", "&2147483647");
 onUpperWords("f64x2.neg", "^-2147483648");
-for (const [name, operator] of [["eq", "==="], ["ne", "!=="], ["lt", "<"], ["gt", ">"], ["le", "<="], ["ge", ">="]]) {
+for (const name of Object.keys(OPERATORS)) {
+  const operator = OPERATORS[name];
   const equality = name === "eq" || name === "ne";
   wordwise(`i32x4.${name}${equality ? "" : "_s"}`, 2, (a, b) => `(${a}${operator}${b}?-1:0)`);
   if (!equality) wordwise(`i32x4.${name}_u`, 2, (a, b) => `(${a}>>>0${operator}${b}>>>0?-1:0)`);
@@ -247,14 +244,11 @@ VECTORS["v128.const"] = (t, reader) => {
 /** An instruction that a function of lanes.js does. */
 function byFunctionOf(t, slot, ...more) {
   const operands = t.popSome(OPERANDS[slot].length);
-  let flags = 0;
-  for (const operand of operands) flags |= operand.flags;
+  const { flags, mask } = together(operands);
   if (flags !== 0) t.settleEffects();
   const given = operands.flatMap((operand) => operand.words).concat(more).join();
   const call = `VECTOR[${slot}](${given})`;
   if (RESULTS[slot][0] === I32) {
-    let mask = 0;
-    for (const operand of operands) mask |= operand.mask;
     t.pushText(I32, `(${call}|0)`, null, 0, mask);
     t.settle(t.height - 1);
     return;

@@ -1,19 +1,15 @@
 // What the instructions of i64 become, by mnemonic. An i64 is two i32, its low and its high half. The
 // low half of a call's result is returned, the high half is left in the variable `high`.
+import { OPERATORS } from "./numeric.js";
 import { F32, F64, I32, I64 } from "./types.js";
-import { EFFECTS, TRAPS } from "./operands.js";
+import { EFFECTS, together, TRAPS } from "./operands.js";
 
 export const WIDE = Object.create(null);
 
 /** Pushes an i64 by its halves. */
-function pushHalves(t, low, high, ...operands) {
-  let flags = 0;
-  let mask = 0;
-  for (const operand of operands) {
-    flags |= operand.flags;
-    mask |= operand.mask;
-  }
-  return t.pushText(I64, low, high, flags, mask);
+function pushHalves(t, low, upper, ...operands) {
+  const { flags, mask } = together(operands);
+  return t.pushText(I64, low, upper, flags, mask);
 }
 
 /** Bitwise instructions work on the halves. */
@@ -47,11 +43,11 @@ function difference(a, b) {
   return b === "0" ? a : a === "0" ? b : `${a}^${b}`;
 }
 
-for (const [name, operator] of [["i64.eq", "==="], ["i64.ne", "!=="]]) {
-  WIDE[name] = (t) => {
+for (const name of ["eq", "ne"]) {
+  WIDE[`i64.${name}`] = (t) => {
     const [a, b] = t.popSome(2);
     const halves = `(${difference(a.text, b.text)}|${difference(a.high, b.high)})`;
-    t.pushCondition(`(${halves}${operator}0)`, a.flags | b.flags, a.mask | b.mask);
+    t.pushCondition(`(${halves}${OPERATORS[name]}0)`, a.flags | b.flags, a.mask | b.mask);
   };
 }
 
@@ -63,7 +59,8 @@ function comparable(text, sign) {
 }
 
 /** Comparisons: by the high halves, and by the low ones where those are equal. */
-for (const [name, operator] of [["lt", "<"], ["gt", ">"], ["le", "<="], ["ge", ">="]]) {
+for (const name of ["lt", "gt", "le", "ge"]) {
+  const operator = OPERATORS[name];
   for (const sign of ["s", "u"]) {
     WIDE[`i64.${name}_${sign}`] = (t) => {
       const [a, b] = t.popAtoms(2);
@@ -86,37 +83,36 @@ for (const [name, operator] of [["lt", "<"], ["gt", ">"], ["le", "<="], ["ge", "
  */
 function setTemporary(t, statements, flags = 0) {
   if (flags & EFFECTS) t.settleEffects();
-  const [low, high] = t.next(I64);
-  t.statement(statements(low, high));
+  const [low, upper] = t.next(I64);
+  t.statement(statements(low, upper));
   t.pushTemporary(I64);
 }
 
 WIDE["i64.add"] = (t) => {
   const [a, b] = t.popAtoms(2);
-  setTemporary(t, (low, high) => {
+  setTemporary(t, (low, upper) => {
     // The sum is below either summand where it overflows; take one that is not overwritten.
     const summand = b.text === low ? a.text : b.text;
     const highs = b.high === "0" ? a.high : `${a.high}+${b.high}`;
-    return `${low}=${a.text}+${b.text}|0;${high}=${highs}+(${low}>>>0<${comparable(summand, "u")}?1:0)|0;`;
+    return `${low}=${a.text}+${b.text}|0;${upper}=${highs}+(${low}>>>0<${comparable(summand, "u")}?1:0)|0;`;
   });
 };
 
 WIDE["i64.sub"] = (t) => {
   const [a, b] = t.popAtoms(2);
   const highs = b.high === "0" ? a.high : `${a.high}-${b.high}`;
-  setTemporary(t, (low, high) =>
-    `${high}=${highs}-(${a.text}>>>0<${comparable(b.text, "u")}?1:0)|0;${low}=${a.text}-${b.text}|0;`);
+  setTemporary(t, (low, upper) =>
+    `${upper}=${highs}-(${a.text}>>>0<${comparable(b.text, "u")}?1:0)|0;${low}=${a.text}-${b.text}|0;`);
 };
 
 WIDE["i64.mul"] = (t) => {
   const [a, b] = t.popAtoms(2);
-  setTemporary(t, (low, high) => {
-    // The product as a double, less its low half, is a multiple of 2 ** 32 but for an error below
-    // 2 ** 12: to divide and round is exact.
+  setTemporary(t, (low, upper) => {
+    // See `mulHigh` in int64.js.
     let terms = `(((${a.text}>>>0)*(${b.text}>>>0)-($>>>0))/4294967296+.5|0)`;
     if (a.high !== "0") terms += `+imul(${a.high},${b.text})`;
     if (b.high !== "0") terms += `+imul(${a.text},${b.high})`;
-    return `$=imul(${a.text},${b.text});${high}=${terms}|0;${low}=$;`;
+    return `$=imul(${a.text},${b.text});${upper}=${terms}|0;${low}=$;`;
   });
 };
 
@@ -128,7 +124,7 @@ function byFunction(name, type, traps) {
     const first = t.pop();
     const given = [...first.words, ...second.words.slice(0, type === I32 ? 1 : 2)];
     const flags = (traps ? TRAPS : 0) | first.flags | second.flags;
-    setTemporary(t, (low, high) => `${low}=${name}(${given.join()})|0;${high}=high|0;`, flags);
+    setTemporary(t, (low, upper) => `${low}=${name}(${given.join()})|0;${upper}=high|0;`, flags);
   };
 }
 
@@ -141,16 +137,16 @@ WIDE["i64.rem_u"] = byFunction("remU64", I64, true);
 function shiftBy(statements) {
   return (t) => {
     const [a, count] = t.popAtoms(2);
-    setTemporary(t, (low, high) => statements(low, high, a.text, a.high, count.text));
+    setTemporary(t, (low, upper) => statements(low, upper, a.text, a.high, count.text));
   };
 }
 const SHIFTS = {
-  "i64.shl": shiftBy((low, high, a, b, count) =>
-    `if(${count}&32){${high}=${a}<<${count};${low}=0;}else{${high}=${b}<<${count}|${a}>>>1>>>~${count};${low}=${a}<<${count};}`),
-  "i64.shr_u": shiftBy((low, high, a, b, count) =>
-    `if(${count}&32){${low}=${b}>>>${count}|0;${high}=0;}else{${low}=${a}>>>${count}|${b}<<1<<~${count};${high}=${b}>>>${count}|0;}`),
-  "i64.shr_s": shiftBy((low, high, a, b, count) =>
-    `if(${count}&32){${low}=${b}>>${count};${high}=${b}>>31;}else{${low}=${a}>>>${count}|${b}<<1<<~${count};${high}=${b}>>${count};}`),
+  "i64.shl": shiftBy((low, upper, a, b, count) =>
+    `if(${count}&32){${upper}=${a}<<${count};${low}=0;}else{${upper}=${b}<<${count}|${a}>>>1>>>~${count};${low}=${a}<<${count};}`),
+  "i64.shr_u": shiftBy((low, upper, a, b, count) =>
+    `if(${count}&32){${low}=${b}>>>${count}|0;${upper}=0;}else{${low}=${a}>>>${count}|${b}<<1<<~${count};${upper}=${b}>>>${count}|0;}`),
+  "i64.shr_s": shiftBy((low, upper, a, b, count) =>
+    `if(${count}&32){${low}=${b}>>${count};${upper}=${b}>>31;}else{${low}=${a}>>>${count}|${b}<<1<<~${count};${upper}=${b}>>${count};}`),
   "i64.rotl": byFunction("rotl64", I32, false),
   "i64.rotr": byFunction("rotr64", I32, false),
 };
@@ -168,8 +164,8 @@ function shift(name, constant) {
     const by = Number(count.text.replace(/[()]/g, "")) & 63;
     if (by === 0) return;
     const a = t.popAtom();
-    const [low, high] = constant(a.text, a.high, by);
-    pushHalves(t, low, high, a);
+    const [low, upper] = constant(a.text, a.high, by);
+    pushHalves(t, low, upper, a);
   };
 }
 
@@ -177,16 +173,16 @@ function shift(name, constant) {
 const joined = (upper, lower, by) => (by === 0 ? upper : `(${upper}<<${by}|${lower}>>>${32 - by})`);
 const shifted = (word, operator, by) => (by === 0 ? word : `(${word}${operator}${by}${operator === ">>>" ? "|0" : ""})`);
 
-shift("i64.shl", (low, high, by) =>
-  by < 32 ? [shifted(low, "<<", by), joined(high, low, by)] : ["0", shifted(low, "<<", by - 32)]);
-shift("i64.shr_u", (low, high, by) =>
-  by < 32 ? [joined(high, low, 32 - by), shifted(high, ">>>", by)] : [shifted(high, ">>>", by - 32), "0"]);
-shift("i64.shr_s", (low, high, by) =>
-  by < 32 ? [joined(high, low, 32 - by), shifted(high, ">>", by)] : [shifted(high, ">>", by - 32), `(${high}>>31)`]);
-const rotated = (low, high, by) =>
-  by < 32 ? [joined(low, high, by), joined(high, low, by)] : [joined(high, low, by - 32), joined(low, high, by - 32)];
+shift("i64.shl", (low, upper, by) =>
+  by < 32 ? [shifted(low, "<<", by), joined(upper, low, by)] : ["0", shifted(low, "<<", by - 32)]);
+shift("i64.shr_u", (low, upper, by) =>
+  by < 32 ? [joined(upper, low, 32 - by), shifted(upper, ">>>", by)] : [shifted(upper, ">>>", by - 32), "0"]);
+shift("i64.shr_s", (low, upper, by) =>
+  by < 32 ? [joined(upper, low, 32 - by), shifted(upper, ">>", by)] : [shifted(upper, ">>", by - 32), `(${upper}>>31)`]);
+const rotated = (low, upper, by) =>
+  by < 32 ? [joined(low, upper, by), joined(upper, low, by)] : [joined(upper, low, by - 32), joined(low, upper, by - 32)];
 shift("i64.rotl", rotated);
-shift("i64.rotr", (low, high, by) => rotated(low, high, 64 - by));
+shift("i64.rotr", (low, upper, by) => rotated(low, upper, 64 - by));
 
 WIDE["i64.clz"] = (t) => {
   const a = t.popAtom();
@@ -233,7 +229,7 @@ for (const sign of ["s", "u"]) {
     const convert = (name, traps) => (t) => {
       const a = t.pop();
       const flags = a.flags | (traps ? TRAPS : 0);
-      setTemporary(t, (low, high) => `${low}=${name}(${a.value})|0;${high}=high|0;`, flags);
+      setTemporary(t, (low, upper) => `${low}=${name}(${a.value})|0;${upper}=high|0;`, flags);
     };
     WIDE[`i64.trunc_${type}_${sign}`] = convert(`trunc${sign.toUpperCase()}64`, true);
     WIDE[`i64.trunc_sat_${type}_${sign}`] = convert(`truncSat${sign.toUpperCase()}64`, false);
@@ -269,7 +265,7 @@ WIDE["f32.reinterpret_i32"] = (t) => {
 WIDE["i64.reinterpret_f64"] = (t) => {
   const a = t.pop();
   if (a.bits === null) {
-    setTemporary(t, (low, high) => `${low}=bitsOfDouble(${a.value})|0;${high}=high|0;`, a.flags);
+    setTemporary(t, (low, upper) => `${low}=bitsOfDouble(${a.value})|0;${upper}=high|0;`, a.flags);
     return;
   }
   pushHalves(t, a.bits[0], a.bits[1], a).whole = a.whole;
