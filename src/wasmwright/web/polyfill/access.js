@@ -104,8 +104,7 @@ function storeInteger(t, reader) {
   const value = type === "i64" ? t.popLow() : t.pop();
   const address = t.pop();
   t.settleEffects();
-  const text = type === "i32" ? value.value : value.text;
-  t.statement(write(t, memarg, INTEGER_STORES[name], effectiveAddress(address, memarg.offset), text));
+  t.statement(write(t, memarg, INTEGER_STORES[name], effectiveAddress(address, memarg.offset), value.text));
 }
 
 /** Stores 64 bits: the high half first, so that nothing is written where it is out of bounds. */
@@ -157,7 +156,7 @@ function storeFloat(t, reader) {
   const address = t.pop();
   t.settleEffects();
   const at = effectiveAddress(address, memarg.offset);
-  if (bits === null) t.statement(write(t, memarg, value.type === F32 ? "Float32" : "Float64", at, value.brief || value.value));
+  if (bits === null) t.statement(write(t, memarg, value.type === F32 ? "Float32" : "Float64", at, value.brief || value.text));
   else t.statement(write(t, memarg, "Int32", at, bits[0]));
 }
 ACCESS["f32.store"] = storeFloat;
@@ -169,7 +168,7 @@ ACCESS["f64.store"] = storeFloat;
 function act(t, count, statement) {
   const operands = t.popSome(count);
   t.settleEffects();
-  t.statement(statement(...operands.map((operand) => operand.value)));
+  t.statement(statement(...operands.map((operand) => operand.text)));
 }
 
 /** A result of something that acts. */
@@ -177,7 +176,7 @@ function pushAct(t, type, count, expression, flags = ACTS | READS | TRAPS) {
   const operands = t.popSome(count);
   const { mask } = together(operands);
   t.settleEffects();
-  t.pushText(type, expression(...operands.map((operand) => operand.value)), null, flags, mask);
+  t.pushText(type, expression(...operands.map((operand) => operand.text)), null, flags, mask);
 }
 
 ACCESS["memory.size"] = (t, reader) => {
@@ -210,7 +209,7 @@ ACCESS["table.get"] = (t, reader) => {
   const index = reader.u32();
   const { type } = t.module.tables[index];
   const at = t.pop();
-  t.pushText(type, `tableGet(T${index},${at.value})`, null, READS | TRAPS | at.flags, at.mask);
+  t.pushText(type, `tableGet(T${index},${at.text})`, null, READS | TRAPS | at.flags, at.mask);
 };
 ACCESS["table.set"] = (t, reader) => {
   const index = reader.u32();
@@ -250,7 +249,7 @@ ACCESS["ref.null"] = (t, reader) => {
 };
 ACCESS["ref.is_null"] = (t) => {
   const operand = t.pop();
-  t.pushCondition(`(${operand.value}===null)`, operand.flags, operand.mask);
+  t.pushCondition(`(${operand.text}===null)`, operand.flags, operand.mask);
 };
 ACCESS["ref.func"] = (t, reader) => {
   const index = reader.u32();
@@ -258,7 +257,7 @@ ACCESS["ref.func"] = (t, reader) => {
 };
 ACCESS["ref.as_non_null"] = (t) => {
   const operand = t.pop();
-  t.pushText(operand.type, `nonNull(${operand.value})`, null, operand.flags | TRAPS, operand.mask);
+  t.pushText(operand.type, `nonNull(${operand.text})`, null, operand.flags | TRAPS, operand.mask);
 };
 
 // Operands and constants
@@ -281,14 +280,14 @@ ACCESS.select = (t, reader) => {
   if (wordsOf(t.stack[t.height - 2].type) > 1) {
     // The condition is used for each word.
     const [a, b, c] = t.popAtoms(3);
-    const words = a.words.map((word, index) => `(${c.value}?${word}:${b.words[index]})`);
+    const words = a.words.map((word, index) => `(${c.text}?${word}:${b.words[index]})`);
     const { mask } = together([a, b, c]);
     if (b.type === V128) t.pushWords(words, 0, mask);
     else t.pushText(b.type, words[0], words[1], 0, mask);
   } else {
     const [a, b, c] = t.popSome(3);
     const { flags, mask } = together([a, b, c]);
-    t.pushText(b.type, `(${c.truth}?${a.value}:${b.value})`, null, flags, mask);
+    t.pushText(b.type, `(${c.truth}?${a.text}:${b.text})`, null, flags, mask);
   }
 };
 

@@ -12,14 +12,14 @@ export const ELEMENTS = { Int8: 1, Uint8: 1, Int16: 2, Uint16: 2, Int32: 4, Floa
 export function effectiveAddress(operand, offset) {
   if (operand.constant !== undefined) return `${(operand.constant >>> 0) + offset}`;
   // A negative number is an address of 2 GiB or more, which is as much out of bounds.
-  if (offset === 0) return operand.brief || operand.value;
+  if (offset === 0) return operand.brief || operand.text;
   return `${unsigned(operand)}+${offset}`;
 }
 
 /** The same where an access at a higher or equal address has been checked before. */
 export function checkedAddress(operand, offset) {
   if (operand.constant !== undefined) return effectiveAddress(operand, offset);
-  return offset === 0 ? operand.value : `${operand.value}+${offset}`;
+  return offset === 0 ? operand.text : `${operand.text}+${offset}`;
 }
 
 /** A read of an element. */

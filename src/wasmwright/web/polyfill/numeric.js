@@ -11,12 +11,12 @@ export const OPERATORS = { eq: "===", ne: "!==", lt: "<", gt: ">", le: "<=", ge:
 
 const TEMPLATES = {
   "i32.eqz": "?!$t",
-  "i32.clz": "+clz32($0)",
+  "i32.clz": "+Math.clz32($0)",
   "i32.ctz": "+ctz($0)",
   "i32.popcnt": "+popcnt($0)",
   "i32.add": "($0+$1|0)",
   "i32.sub": "($0-$1|0)",
-  "i32.mul": "imul($0,$1)",
+  "i32.mul": "Math.imul($0,$1)",
   "i32.div_s": "!divS($0,$1)",
   "i32.div_u": "!divU($0,$1)",
   "i32.rem_s": "!remS($0,$1)",
@@ -42,17 +42,17 @@ const TEMPLATES = {
 
 /** What is the same for f32 and f64, and what is rounded to an f32. */
 const FLOATS = {
-  abs: "abs($0)",
+  abs: "Math.abs($0)",
   neg: "(-$0)",
-  ceil: "ceil($0)",
-  floor: "floor($0)",
-  trunc: "trunc($0)",
+  ceil: "Math.ceil($0)",
+  floor: "Math.floor($0)",
+  trunc: "Math.trunc($0)",
   nearest: "nearest($0)",
-  min: "min($0,$1)",
-  max: "max($0,$1)",
+  min: "Math.min($0,$1)",
+  max: "Math.max($0,$1)",
   copysign: "copysign($0,$1)",
 };
-const ROUNDED = { add: "$0+$1", sub: "$0-$1", mul: "$0*$1", div: "$0/$1", sqrt: "sqrt($0)" };
+const ROUNDED = { add: "$0+$1", sub: "$0-$1", mul: "$0*$1", div: "$0/$1", sqrt: "Math.sqrt($0)" };
 for (const name of Object.keys(OPERATORS)) {
   const template = `?$0${OPERATORS[name]}$1`;
   for (const each of ["i32", "f32", "f64"]) TEMPLATES[`${each}.${name}`] = template;
@@ -82,7 +82,7 @@ function parseTemplate(template) {
 /** An i32's expression as an unsigned number. */
 export function unsigned(operand) {
   if (operand.constant !== undefined) return `${operand.constant >>> 0}`;
-  return operand.natural ? operand.value : `(${operand.value}>>>0)`;
+  return operand.natural ? operand.text : `(${operand.text}>>>0)`;
 }
 
 /** A handler that pops operands, fills a template and pushes the result. */
@@ -98,7 +98,7 @@ function fromTemplate(name, template) {
     let text = "";
     for (const part of parts) {
       if (typeof part === "string") text += part;
-      else if (part.how === "value") text += operands[part.index].value;
+      else if (part.how === "value") text += operands[part.index].text;
       else if (part.how === "unsigned") text += unsigned(operands[part.index]);
       else text += operands[part.index].truth;
     }
@@ -107,7 +107,7 @@ function fromTemplate(name, template) {
       t.pushCondition(`(${text})`, flags, mask);
       return;
     }
-    const operand = t.pushText(type, kind === "~" ? `fround(${text})` : text, null, flags | ownFlags, mask);
+    const operand = t.pushText(type, kind === "~" ? `Math.fround(${text})` : text, null, flags | ownFlags, mask);
     operand.natural = kind === "+";
     if (kind === "~") operand.brief = text;
     // What a sum that is no i32 stands for is negative, and as much out of bounds. In compiled code the
@@ -132,7 +132,7 @@ function withConstant(name, special) {
 function rewrite(t, text, natural) {
   t.pop();
   const left = t.pop();
-  t.pushText(I32, text(left.value, left), null, left.flags, left.mask).natural = natural;
+  t.pushText(I32, text(left.text, left), null, left.flags, left.mask).natural = natural;
   return true;
 }
 
@@ -151,14 +151,14 @@ for (const [name, operator] of [["div", "/"], ["rem", "%"]]) {
   withConstant(`i32.${name}_u`, (t, by) =>
     by !== 0 && rewrite(t, (_, left) => `(${unsigned(left)}${operator}${by >>> 0}|0)`, by > 1));
 }
-// Below a power of two, or not, is a number whose bits from there on are zero, or not.
+// Below a power of two, or not, is a number whose bits from there on are zero, or not: fewer steps.
 for (const [name, more, not] of [["i32.lt_u", 0, "!"], ["i32.gt_u", 1, ""]]) {
   withConstant(name, (t, bound) => {
     const by = Math.log2(bound + more);
-    if (by % 1 !== 0) return false;
+    if (by % 1 !== 0 || !t.interpreted) return false;
     t.pop();
     const left = t.pop();
-    t.pushCondition(`(${not}(${left.value}>>>${by}))`, left.flags, left.mask);
+    t.pushCondition(`(${not}(${left.text}>>>${by}))`, left.flags, left.mask);
     return true;
   });
 }
@@ -168,7 +168,7 @@ for (const [name, sign] of [["i32.rotl", 1], ["i32.rotr", -1]]) {
     if (by === 0) return false;
     t.pop();
     const left = t.popAtom();
-    t.pushText(I32, `(${left.value}<<${by}|${left.value}>>>${32 - by})`, null, left.flags, left.mask);
+    t.pushText(I32, `(${left.text}<<${by}|${left.text}>>>${32 - by})`, null, left.flags, left.mask);
     return true;
   });
 }

@@ -26,7 +26,7 @@ const texts = (text) => Object.keys(ELEMENTS).map((type) => text(type, ELEMENTS[
  */
 export function scopeSource(module, functions, interpreted) {
   const { imported } = module;
-  let source = "(function(E){var {abs,ceil,clz32,floor,fround,imul,max,min,sqrt,trunc}=Math;";
+  let source = `(function(E){${interpreted ? "var {abs,ceil,clz32,floor,fround,imul,max,min,sqrt,trunc}=Math;" : ""}`;
   source += each(module.types, (i) => `const t${i}=E.types[${i}];`);
   source += each(module.memories, (i) => `var M${i},B${i};E.memories[${i}].watch((m)=>{M${i}=m.view;B${i}=m.bytes;});`);
   if (module.memories.length > 0) source += interpreted ? arrays() : accessors();

@@ -147,10 +147,10 @@ STRUCTURE.end = (t) => {
   leaveBlock(t, block, false);
 };
 
-/** Leaves a loop at its end; with the branch before, if that goes around in it. */
+/** Leaves a loop at its end; for an interpreter with the branch before, if that goes around in it. */
 function leaveLoop(t, around) {
   const last = t.out[t.out.length - 1];
-  if (last.startsWith("if(") && last.endsWith(around)) t.out[t.out.length - 1] = `if(!${last.slice(2, 1 - around.length)})break;`;
+  if (t.interpreted && last.startsWith("if(") && last.endsWith(around)) t.out[t.out.length - 1] = `if(!${last.slice(2, 1 - around.length)})break;`;
   else t.statement("break;");
 }
 
@@ -204,7 +204,7 @@ STRUCTURE.br_table = (t, reader) => {
   const last = reader.u32();
   const operand = t.popAfter();
   if (depths.length === 0) {
-    if (operand.flags & (TRAPS | ACTS)) t.statement(`${operand.value};`);
+    if (operand.flags & (TRAPS | ACTS)) t.statement(`${operand.text};`);
     t.branch(last);
     t.dead = true;
     return;
@@ -215,7 +215,7 @@ STRUCTURE.br_table = (t, reader) => {
     if (!cases.has(depth)) cases.set(depth, []);
     cases.get(depth).push(`case ${index}:`);
   });
-  t.statement(`switch(${operand.value}){`);
+  t.statement(`switch(${operand.text}){`);
   for (const [depth, texts] of cases) {
     t.statement(texts.join(""));
     t.branch(depth);
@@ -236,7 +236,7 @@ STRUCTURE.br_on_null = (t, reader) => {
   const depth = reader.u32();
   if (!t.stack[t.height - 1].atom) t.settle(t.height - 1);
   const operand = t.popAfter();
-  conditionalBranch(t, depth, `${operand.value}===null`);
+  conditionalBranch(t, depth, `${operand.text}===null`);
   t.stack.push(operand);
 };
 
@@ -244,7 +244,7 @@ STRUCTURE.br_on_non_null = (t, reader) => {
   const depth = reader.u32();
   t.settleAll();
   const reference = t.stack[t.height - 1];
-  t.statement(`if(${reference.value}!==null){`);
+  t.statement(`if(${reference.text}!==null){`);
   t.branch(depth);
   t.statement("}");
   t.pop();
@@ -299,7 +299,7 @@ function indirect(t, type, expression) {
   t.pop();
   const given = takeArguments(t, type);
   t.settleEffects();
-  pushCall(t, type, `${expression(target.value)}(${given})`, mask);
+  pushCall(t, type, `${expression(target.text)}(${given})`, mask);
 }
 
 STRUCTURE.call_indirect = (t, reader) => {
@@ -348,11 +348,11 @@ function callSelf(t, type) {
 STRUCTURE.return_call_indirect = (t, reader) => {
   const type = reader.types[reader.u32()];
   const table = reader.u32();
-  leaveCall(t, type, type.params.length + 1, () => `target(T${table},${t.pop().value},${t.typeId(type)})`);
+  leaveCall(t, type, type.params.length + 1, () => `target(T${table},${t.pop().text},${t.typeId(type)})`);
 };
 STRUCTURE.return_call_ref = (t, reader) => {
   const type = reader.types[reader.u32()];
-  leaveCall(t, type, type.params.length + 1, () => `referredFunc(${t.pop().value})`);
+  leaveCall(t, type, type.params.length + 1, () => `referredFunc(${t.pop().text})`);
 };
 
 // Exceptions
@@ -367,6 +367,6 @@ STRUCTURE.throw = (t, reader) => {
 STRUCTURE.throw_ref = (t) => {
   const operand = t.pop();
   t.settleEffects();
-  t.statement(`throw rethrow(${operand.value});`);
+  t.statement(`throw rethrow(${operand.text});`);
   t.dead = true;
 };

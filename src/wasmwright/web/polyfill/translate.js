@@ -30,7 +30,7 @@ function entry(type, name, given, interpreted) {
 
 class Translator extends Operands {
   constructor(module, index, isTranslated, { interpreted = false, divides = false, compact = false }) {
-    super();
+    super(interpreted);
     this.module = module;
     this.index = index;
     this.isTranslated = isTranslated;
@@ -45,9 +45,8 @@ class Translator extends Operands {
     /** Whether it becomes several functions; those. */
     this.divides = divides;
     this.parts = [];
-    /** Whether accesses to memory are calls of functions, or those for an engine that interprets. */
+    /** Whether accesses to memory are calls of functions. */
     this.compact = compact;
-    this.interpreted = interpreted;
     /** Whether it leaves calls to its caller; whether it begins again. */
     this.tails = false;
     this.restarts = false;
@@ -80,7 +79,8 @@ class Translator extends Operands {
   }
 
   source() {
-    const body = this.out.join("");
+    // Names of the scope cost less than properties where nothing is compiled, and more where it is.
+    const body = this.interpreted ? this.out.join("").replace(/Math\./g, "") : this.out.join("");
     this.length = body.length;
     // What its parts use too is declared around all of them.
     const shared = sharedNames(this.parts);
@@ -204,7 +204,7 @@ class Translator extends Operands {
       if (results[0] === I64 && this.stack[top].flags & EFFECTS) this.settle(top);
       const operand = this.pop();
       if (results[0] === I64) this.statement(`high=${operand.high};return ${operand.text};`);
-      else this.statement(`return ${operand.value};`);
+      else this.statement(`return ${operand.text};`);
       return;
     }
     const texts = this.popSome(results.length).flatMap((operand) => operand.words);

@@ -38,7 +38,7 @@ VECTORS["v128.any_true"] = (t) => {
 
 wordwise("i32x4.add", 2, (a, b) => `(${a}+${b}|0)`);
 wordwise("i32x4.sub", 2, (a, b) => `(${a}-${b}|0)`);
-wordwise("i32x4.mul", 2, (a, b) => `imul(${a},${b})`);
+wordwise("i32x4.mul", 2, (a, b) => `Math.imul(${a},${b})`);
 wordwise("i32x4.neg", 1, (a) => `(-${a}|0)`);
 wordwise("f32x4.abs", 1, (a) => `(${a}&2147483647)`);
 wordwise("f32x4.neg", 1, (a) => `(${a}^-2147483648)`);
@@ -66,7 +66,7 @@ for (const [name, operator] of [["shl", "<<"], ["shr_s", ">>"], ["shr_u", ">>>"]
   VECTORS[`i32x4.${name}`] = (t) => {
     const count = t.popAtom();
     const a = t.pop();
-    const words = a.words.map((word) => `(${word}${operator}${count.value}|0)`);
+    const words = a.words.map((word) => `(${word}${operator}${count.text}|0)`);
     t.pushWords(words, a.flags | count.flags, a.mask | count.mask);
   };
 }
@@ -139,8 +139,8 @@ function replaced(words, lane, bits, value) {
 
 /** The words of a vector all of whose lanes are one number. */
 function splat(bits, value) {
-  if (bits === 64) return [...value, ...value];
-  const word = bits === 8 ? `imul(${value[0]}&255,16843009)` : bits === 16 ? `imul(${value[0]}&65535,65537)` : value[0];
+  if (bits === 64) return [...text, ...text];
+  const word = bits === 8 ? `Math.imul(${value[0]}&255,16843009)` : bits === 16 ? `Math.imul(${value[0]}&65535,65537)` : value[0];
   return [word, word, word, word];
 }
 

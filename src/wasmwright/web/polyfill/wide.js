@@ -94,7 +94,7 @@ WIDE["i64.add"] = (t) => {
     // The sum is below either summand where it overflows; take one that is not overwritten.
     const summand = b.text === low ? a.text : b.text;
     const highs = b.high === "0" ? a.high : `${a.high}+${b.high}`;
-    return `${low}=${a.text}+${b.text}|0;${upper}=${highs}+(${low}>>>0<${comparable(summand, "u")}?1:0)|0;`;
+    return `${low}=${a.text}+${b.text}|0;${upper}=${highs}+(${low}>>>0<${comparable(summand, "u")}${t.numeral})|0;`;
   });
 };
 
@@ -102,7 +102,7 @@ WIDE["i64.sub"] = (t) => {
   const [a, b] = t.popAtoms(2);
   const highs = b.high === "0" ? a.high : `${a.high}-${b.high}`;
   setTemporary(t, (low, upper) =>
-    `${upper}=${highs}-(${a.text}>>>0<${comparable(b.text, "u")}?1:0)|0;${low}=${a.text}-${b.text}|0;`);
+    `${upper}=${highs}-(${a.text}>>>0<${comparable(b.text, "u")}${t.numeral})|0;${low}=${a.text}-${b.text}|0;`);
 };
 
 WIDE["i64.mul"] = (t) => {
@@ -110,9 +110,9 @@ WIDE["i64.mul"] = (t) => {
   setTemporary(t, (low, upper) => {
     // See `mulHigh` in int64.js.
     let terms = `(((${a.text}>>>0)*(${b.text}>>>0)-($>>>0))/4294967296+.5|0)`;
-    if (a.high !== "0") terms += `+imul(${a.high},${b.text})`;
-    if (b.high !== "0") terms += `+imul(${a.text},${b.high})`;
-    return `$=imul(${a.text},${b.text});${upper}=${terms}|0;${low}=$;`;
+    if (a.high !== "0") terms += `+Math.imul(${a.high},${b.text})`;
+    if (b.high !== "0") terms += `+Math.imul(${a.text},${b.high})`;
+    return `$=Math.imul(${a.text},${b.text});${upper}=${terms}|0;${low}=$;`;
   });
 };
 
@@ -186,7 +186,7 @@ shift("i64.rotr", (low, upper, by) => rotated(low, upper, 64 - by));
 
 WIDE["i64.clz"] = (t) => {
   const a = t.popAtom();
-  pushHalves(t, `(${a.high}!==0?clz32(${a.high}):32+clz32(${a.text}))`, "0", a);
+  pushHalves(t, `(${a.high}!==0?Math.clz32(${a.high}):32+Math.clz32(${a.text}))`, "0", a);
 };
 WIDE["i64.ctz"] = (t) => {
   const a = t.popAtom();
@@ -204,13 +204,13 @@ WIDE["i32.wrap_i64"] = (t) => {
 };
 WIDE["i64.extend_i32_s"] = (t) => {
   const a = t.popAtom();
-  if (a.constant !== undefined || a.natural) pushHalves(t, a.value, a.constant < 0 ? "(-1)" : "0", a);
-  else pushHalves(t, a.value, `(${a.value}>>31)`, a);
+  if (a.constant !== undefined || a.natural) pushHalves(t, a.text, a.constant < 0 ? "(-1)" : "0", a);
+  else pushHalves(t, a.text, `(${a.text}>>31)`, a);
   t.stack[t.stack.length - 1].atom = a.natural;
 };
 WIDE["i64.extend_i32_u"] = (t) => {
   const a = t.pop();
-  pushHalves(t, a.value, "0", a).atom = a.atom;
+  pushHalves(t, a.text, "0", a).atom = a.atom;
 };
 for (const [name, by] of [["i64.extend8_s", 24], ["i64.extend16_s", 16]]) {
   WIDE[name] = (t) => {
@@ -229,7 +229,7 @@ for (const sign of ["s", "u"]) {
     const convert = (name, traps) => (t) => {
       const a = t.pop();
       const flags = a.flags | (traps ? TRAPS : 0);
-      setTemporary(t, (low, upper) => `${low}=${name}(${a.value})|0;${upper}=high|0;`, flags);
+      setTemporary(t, (low, upper) => `${low}=${name}(${a.text})|0;${upper}=high|0;`, flags);
     };
     WIDE[`i64.trunc_${type}_${sign}`] = convert(`trunc${sign.toUpperCase()}64`, true);
     WIDE[`i64.trunc_sat_${type}_${sign}`] = convert(`truncSat${sign.toUpperCase()}64`, false);
@@ -256,16 +256,16 @@ WIDE["f32.convert_i64_u"] = (t) => {
 /** Reinterpretations: the bits where they are at hand. */
 WIDE["i32.reinterpret_f32"] = (t) => {
   const a = t.pop();
-  t.pushText(I32, a.bits === null ? `bitsOfFloat(${a.value})` : a.bits[0], null, a.flags, a.mask);
+  t.pushText(I32, a.bits === null ? `bitsOfFloat(${a.text})` : a.bits[0], null, a.flags, a.mask);
 };
 WIDE["f32.reinterpret_i32"] = (t) => {
   const a = t.pop();
-  t.pushText(F32, `floatOfBits(${a.value})`, null, a.flags, a.mask).bits = [a.value];
+  t.pushText(F32, `floatOfBits(${a.text})`, null, a.flags, a.mask).bits = [a.text];
 };
 WIDE["i64.reinterpret_f64"] = (t) => {
   const a = t.pop();
   if (a.bits === null) {
-    setTemporary(t, (low, upper) => `${low}=bitsOfDouble(${a.value})|0;${upper}=high|0;`, a.flags);
+    setTemporary(t, (low, upper) => `${low}=bitsOfDouble(${a.text})|0;${upper}=high|0;`, a.flags);
     return;
   }
   pushHalves(t, a.bits[0], a.bits[1], a).whole = a.whole;
