@@ -1,5 +1,5 @@
 // Arithmetic of i64 as two i32. A result's low half is returned, its high half is left in `high`.
-import { highOfDouble, lowOfDouble, notConvertible } from "./arithmetic.js";
+import { divU, highOfDouble, lowOfDouble, notConvertible, remU } from "./arithmetic.js";
 import { trap } from "./errors.js";
 
 /** The high half of the last i64 that was returned. */
@@ -120,11 +120,19 @@ function below(low, upper, otherLow, otherHigh) {
 }
 
 export function divU64(low, upper, divisorLow, divisorHigh) {
+  if ((upper | divisorHigh) === 0) {
+    high = 0;
+    return divU(low, divisorLow);
+  }
   if ((divisorLow | divisorHigh) === 0) throw trap("integer divide by zero");
   return divide(low, upper, divisorLow, divisorHigh);
 }
 
 export function remU64(low, upper, divisorLow, divisorHigh) {
+  if ((upper | divisorHigh) === 0) {
+    high = 0;
+    return remU(low, divisorLow);
+  }
   if ((divisorLow | divisorHigh) === 0) throw trap("integer divide by zero");
   divide(low, upper, divisorLow, divisorHigh);
   high = remainderHigh;
@@ -151,6 +159,10 @@ function divideSigned(low, upper, divisorLow, divisorHigh) {
 }
 
 export function divS64(low, upper, divisorLow, divisorHigh) {
+  if ((upper | divisorHigh) === 0) {
+    high = 0;
+    return divU(low, divisorLow);
+  }
   if ((divisorLow | divisorHigh) === 0) throw trap("integer divide by zero");
   if ((divisorLow & divisorHigh) === -1 && low === 0 && upper === -2147483648) throw trap("integer overflow");
   const quotient = divideSigned(low, upper, divisorLow, divisorHigh);
@@ -158,6 +170,10 @@ export function divS64(low, upper, divisorLow, divisorHigh) {
 }
 
 export function remS64(low, upper, divisorLow, divisorHigh) {
+  if ((upper | divisorHigh) === 0) {
+    high = 0;
+    return remU(low, divisorLow);
+  }
   if ((divisorLow | divisorHigh) === 0) throw trap("integer divide by zero");
   divideSigned(low, upper, divisorLow, divisorHigh);
   if (upper < 0) return negate(remainderLow, remainderHigh);

@@ -139,7 +139,7 @@ function replaced(words, lane, bits, value) {
 
 /** The words of a vector all of whose lanes are one number. */
 function splat(bits, value) {
-  if (bits === 64) return [...text, ...text];
+  if (bits === 64) return [...value, ...value];
   const word = bits === 8 ? `Math.imul(${value[0]}&255,16843009)` : bits === 16 ? `Math.imul(${value[0]}&65535,65537)` : value[0];
   return [word, word, word, word];
 }
