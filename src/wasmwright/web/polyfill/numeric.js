@@ -110,8 +110,8 @@ function fromTemplate(name, template) {
     const operand = t.pushText(type, kind === "~" ? `Math.fround(${text})` : text, null, flags | ownFlags, mask);
     operand.natural = kind === "+";
     if (kind === "~") operand.brief = text;
-    // What a sum that is no i32 stands for is negative, and as much out of bounds. In compiled code the
-    // sum of two i32 is an i32 at no cost.
+    // A sum that is no i32 stands for a negative one, which is an address as much out of bounds. Where
+    // code is compiled, there is nothing to gain.
     else if (name === "i32.add" && t.interpreted && (operands[0].natural || operands[1].natural)) operand.brief = text.slice(1, -3);
   };
 }
