@@ -102,6 +102,17 @@ def dividing_polyfill(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def interpreting_polyfill(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The polyfill's single file, whose code is always that for engines that only interpret."""
+    code = library()
+    code, count = re.subn(r"^const COMPILED = \d+;", "const COMPILED = -1;", code, flags=re.M)
+    assert count == 1
+    path = tmp_path_factory.mktemp("interpreting") / "wasmwright.cjs"
+    path.write_text(code)
+    return path
+
+
+@pytest.fixture(scope="session")
 def short_polyfill(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The polyfill's single file, minified."""
     path = tmp_path_factory.mktemp("short") / "wasmwright.cjs"

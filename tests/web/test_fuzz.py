@@ -11,7 +11,8 @@ HERE = Path(__file__).parent
 
 
 @pytest.mark.parametrize(
-    ("library", "seed"), [("polyfill", 1), ("polyfill", 2), ("dividing_polyfill", 3)]
+    ("library", "seed"),
+    [("polyfill", 1), ("polyfill", 2), ("dividing_polyfill", 3), ("interpreting_polyfill", 4)],
 )
 def test_random_programs_do_what_they_do_natively(request, node, library, seed):
     path = str(request.getfixturevalue(library))

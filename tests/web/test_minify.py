@@ -45,7 +45,23 @@ def test_a_shorthand_becomes_a_pair():
 
 
 def test_a_number_stands_for_its_name():
-    assert minify("const FIRST = 0x10; const all = [FIRST, FIRST + 1];") == "const A=[16,16+1];"
+    assert minify("const FIRST = 0x10; const all = [FIRST, FIRST + 1];") == "let A=[16,16+1];"
+
+
+def test_declarations_that_follow_each_other_are_one():
+    assert minify("function f() { const a = 1; let b = 2; b += a; const c = b; return c; }") == (
+        "function A(){let a=1,b=2;b+=a;let c=b;return c}"
+    )
+
+
+def test_what_if_does_needs_no_braces_where_it_is_one_statement():
+    assert minify("function f(a) { if (a) { g(a); } else { return undefined; } g(); }") == (
+        "function A(a){if(a)g(a);else return void 0;g()}"
+    )
+    assert minify("function f(a) { if (a) { if (a > 1) { g(); } } else { g(a); } }") == (
+        "function A(a){if(a){if(a>1)g()}else g(a)}"
+    )
+    assert minify("if (f) { const a = f(); }") == "if(f){let a=f()}"
 
 
 def test_what_does_not_end_is_an_error():

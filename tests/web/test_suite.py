@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+POLYFILLS = ["polyfill", "short_polyfill", "dividing_polyfill", "interpreting_polyfill"]
 
 
-@pytest.fixture(scope="module", params=["polyfill", "short_polyfill", "dividing_polyfill"])
+@pytest.fixture(scope="module", params=POLYFILLS)
 def report(request, node, suite_scripts):
     """How each script went."""
     library = str(request.getfixturevalue(request.param))

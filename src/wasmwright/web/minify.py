@@ -302,7 +302,7 @@ def minify(
     """The source made short. Variables of the top level that are ``reserved`` keep their names, and
     so do properties that are ``said`` elsewhere. ValueError where the source cannot be read.
     """
-    found = _with_numbers(tokens(source), reserved)
+    found = _with_numbers(_without_braces(tokens(source)), reserved)
     role = roles(found)
     statements = declarations(found)
     variables = Counter(t.text for t, r in zip(found, role, strict=True) if r & VARIABLE)
@@ -328,6 +328,31 @@ def minify(
         for index in range(first, last):
             out.append(_renamed(found[index].text, role[index], names, members))
     return _join(out)
+
+
+def _without_braces(found: list[Token]) -> list[Token]:
+    """The tokens without braces around what `if` or `else` does, where that is one simple statement."""
+    out: list[Token] = []
+    opened: list[str] = []  # what the open parentheses stand behind
+    closed = ""  # and the last one that was closed
+    skip = -1
+    for index, token in enumerate(found):
+        text = token.text
+        if text == "(":
+            opened.append(found[index - 1].text)
+        elif text == ")":
+            closed = opened.pop()
+        elif text == "{" and token.kind == MARK:
+            last = next(i for i in range(index + 1, len(found)) if found[i].text in "{};")
+            does = found[index - 1].text
+            is_simple = found[last].text == ";" and found[last + 1].text == "}"
+            if is_simple and (does == "else" or (does == ")" and closed == "if")):
+                if found[index + 1].text not in ("const", "let", "if", "for"):
+                    skip = last + 1
+                    continue
+        if index != skip:
+            out.append(token)
+    return out
 
 
 def _with_numbers(found: list[Token], reserved: frozenset[str]) -> list[Token]:
@@ -358,19 +383,20 @@ def _renamed(text: str, role: int, names: dict[str, str], members: dict[str, str
 def _join(texts: list[str]) -> str:
     out: list[str] = []
     last = ""
-    # In each open bracket, whether the statement before began with `const`, and whether this one does.
+    # In each open bracket, whether the statement before is a declaration, and whether this one is.
     consts = [(False, False)]
     for text in texts:
         if last in (";", "{", "") or (last == "}" and _in_word(text[0])):
             before = consts[-1][1]
-            consts[-1] = (before, text == "const")
-            if last == ";" and before and text == "const":
+            consts[-1] = (before, text in ("const", "let"))
+            if last == ";" and before and text in ("const", "let"):
                 out[-1] = last = ","
                 continue
         if text in ("(", "[", "{") or text.endswith("${"):
             consts.append((False, False))
         if text in (")", "]", "}") or (text[0] == "}" and len(text) > 1):
             consts.pop()
+        text = _SHORTER.get(text, text)
         if text in (")", "}") and last in (";", ",") and _closes(text, last):
             out.pop()
             last = out[-1]
@@ -383,7 +409,6 @@ def _join(texts: list[str]) -> str:
             out += [" ", name] if out and _in_word(out[-1][-1]) else [name]
         if text.startswith("0x") and not text.endswith("n"):
             text = min(text, str(int(text, 16)), key=len)
-        text = _SHORTER.get(text, text)
         out.append(text)
         last = text
     return "".join(out)
@@ -395,7 +420,7 @@ def _closes(text: str, last: str) -> bool:
 
 
 _APART: Final = ("++", "--")
-_SHORTER: Final = {"true": "!0", "false": "!1"}
+_SHORTER: Final = {"true": "!0", "false": "!1", "undefined": "void 0", "const": "let"}
 
 
 def _in_word(character: str) -> bool:

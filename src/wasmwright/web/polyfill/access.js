@@ -1,11 +1,12 @@
 // What the instructions that touch variables, memories, tables and references become, by mnemonic.
 //
-// In the code of an instance, memory 0 is `M0`, a view of its bytes, and `B0`, the bytes; `T0` is the
-// array of table 0's elements. A view's own check of bounds is the check of the access.
+// In the code of an instance, `B0` is the bytes of memory 0 (see memory.js), `T0` the array of table 0's
+// elements.
 import { doubleOfBits, floatOfBits } from "./arithmetic.js";
+import { toBigInt } from "./int64.js";
 import { ACCESS_WIDTH, MNEMONICS, readMemarg, SLOT_OF } from "./instructions.js";
-import { ACTS, localNames, Operand, READS, TRAPS } from "./operands.js";
-import { unsigned } from "./numeric.js";
+import { checkedAddress, effectiveAddress, read, write } from "./memory.js";
+import { ACTS, localNames, Operand, READS, together, TRAPS } from "./operands.js";
 import { F32, F64, I32, I64, V128, wordsOf } from "./types.js";
 
 export const ACCESS = Object.create(null);
@@ -40,65 +41,38 @@ ACCESS["global.get"] = (t, reader) => {
 };
 ACCESS["global.set"] = (t, reader) => {
   const index = reader.u32();
-  const operand = t.pop();
+  // Nothing is set where evaluating one of the words traps.
+  const operand = wordsOf(t.module.globals[index].type) > 1 ? t.popAtom() : t.pop();
   t.settleEffects();
   t.assignWords(t.globalNames(index), operand.words);
 };
 
 // Loads and stores
 
-/** The address of an access as an index of a view: exact, so that the view checks it. */
-export function effectiveAddress(operand, offset) {
-  if (operand.constant !== undefined) return `${(operand.constant >>> 0) + offset}`;
-  // A negative number is an address of 2 GiB or more, which is as much out of bounds.
-  if (offset === 0) return operand.value;
-  return `${unsigned(operand)}+${offset}`;
-}
-
-/** The same where an access at a higher or equal address has been checked before. */
-function checkedAddress(operand, offset) {
-  if (operand.constant !== undefined) return effectiveAddress(operand, offset);
-  return offset === 0 ? operand.value : `${operand.value}+${offset}`;
-}
-
-/** A call of a view's method; by a function of the instance where inline code would be too long. */
-export function read(t, memory, method, address) {
-  if (t.compact && memory === 0) return `${method}(${address})`;
-  // A byte that is not there is undefined. Engines without a compiler are faster so than by a call.
-  if (method === "getUint8") return `(B${memory}[${address}]??noByte())`;
-  if (method === "getInt8") return `((B${memory}[${address}]??noByte())<<24>>24)`;
-  return `M${memory}.${method}(${address},true)`;
-}
-export function write(t, memory, method, address, value) {
-  if (t.compact && memory === 0) return `${method}(${address},${value});`;
-  return `M${memory}.${method}(${address},${value}${/8$/.test(method) ? "" : ",true"});`;
-}
-
-/** The view's method for loads of i32 and of the low halves of i64, by mnemonic. */
+/** The elements that loads of i32 and of the low halves of i64 read, by mnemonic. */
 const INTEGER_LOADS = {
-  load: "getInt32",
-  load8_s: "getInt8",
-  load8_u: "getUint8",
-  load16_s: "getInt16",
-  load16_u: "getUint16",
-  load32_s: "getInt32",
-  load32_u: "getInt32",
+  load: "Int32",
+  load8_s: "Int8",
+  load8_u: "Uint8",
+  load16_s: "Int16",
+  load16_u: "Uint16",
+  load32_s: "Int32",
+  load32_u: "Int32",
 };
-const INTEGER_STORES = { store: "setInt32", store8: "setInt8", store16: "setInt16", store32: "setInt32" };
+const INTEGER_STORES = { store: "Int32", store8: "Int8", store16: "Int16", store32: "Int32" };
 
 function loadInteger(t, reader) {
   const [type, name] = MNEMONICS[t.slot].split(".");
-  const method = INTEGER_LOADS[name];
-  const { memory, offset } = readMemarg(reader);
+  const memarg = readMemarg(reader);
   if (type === "i64" && ACCESS_WIDTH[t.slot] === 3) {
-    loadPair(t, memory, offset);
+    pushPair(t, I64, memarg);
     return;
   }
   const address = t.pop();
-  const text = read(t, memory, method, effectiveAddress(address, offset));
+  const text = read(t, memarg, INTEGER_LOADS[name], effectiveAddress(address, memarg.offset));
   const flags = READS | TRAPS | address.flags;
   if (type === "i32") {
-    t.pushText(I32, text, null, flags, address.mask).natural = /U/.test(method);
+    t.pushText(I32, text, null, flags, address.mask).natural = /U/.test(INTEGER_LOADS[name]);
   } else if (name.endsWith("u")) {
     t.pushText(I64, text, "0", flags, address.mask);
   } else {
@@ -108,38 +82,45 @@ function loadInteger(t, reader) {
   }
 }
 
-function loadPair(t, memory, offset) {
+/** Loads 64 bits, which wait as halves: those of an i64, or the bits of an f64. */
+function pushPair(t, type, memarg) {
+  const { offset } = memarg;
   const address = t.popAtom();
-  t.settleEffects();
-  const [low, high] = t.next(I64);
-  // The address may stand in the temporary that is set first.
-  const first = read(t, memory, "getInt32", effectiveAddress(address, offset));
-  const second = read(t, memory, "getInt32", checkedAddress(address, offset + 4));
-  if (address.text === low) t.statement(`$=${first};${high}=${second};${low}=$;`);
-  else t.statement(`${low}=${first};${high}=${second};`);
-  t.pushTemporary(I64);
+  const at = effectiveAddress(address, offset);
+  const halves = [read(t, memarg, "Int32", at), read(t, memarg, "Int32", checkedAddress(address, offset + 4))];
+  const [text, high] = type === I64 ? halves : [read(t, memarg, "Float64", at), null];
+  const operand = t.pushText(type, text, high, READS | TRAPS, address.mask);
+  if (type === F64) operand.bits = halves;
+  if (t.interpreted) operand.whole = read(t, memarg, "BigInt64", at);
 }
 
 function storeInteger(t, reader) {
   const [type, name] = MNEMONICS[t.slot].split(".");
-  const { memory, offset } = readMemarg(reader);
+  const memarg = readMemarg(reader);
   if (type === "i64" && ACCESS_WIDTH[t.slot] === 3) {
-    storePair(t, memory, offset, t.pop());
+    storePair(t, memarg);
     return;
   }
-  const [address, value] = t.popSome(2);
+  const value = type === "i64" ? t.popLow() : t.pop();
+  const address = t.pop();
   t.settleEffects();
-  const text = type === "i32" ? value.value : value.text;
-  t.statement(write(t, memory, INTEGER_STORES[name], effectiveAddress(address, offset), text));
+  t.statement(write(t, memarg, INTEGER_STORES[name], effectiveAddress(address, memarg.offset), value.text));
 }
 
 /** Stores 64 bits: the high half first, so that nothing is written where it is out of bounds. */
-function storePair(t, memory, offset, value) {
-  t.stack.push(value);
+function storePair(t, memarg) {
+  const { offset } = memarg;
+  const { whole } = t.stack[t.height - 1];
+  if (whole !== null) {
+    const [address] = t.popSome(2);
+    t.settleEffects();
+    t.statement(write(t, memarg, "BigInt64", effectiveAddress(address, offset), whole));
+    return;
+  }
   const [address, { text, high }] = t.popAtoms(2);
   t.settleEffects();
-  t.statement(write(t, memory, "setInt32", effectiveAddress(address, offset + 4), high));
-  t.statement(write(t, memory, "setInt32", checkedAddress(address, offset), text));
+  t.statement(write(t, memarg, "Int32", effectiveAddress(address, offset + 4), high));
+  t.statement(write(t, memarg, "Int32", checkedAddress(address, offset), text));
 }
 
 for (const name of Object.keys(INTEGER_LOADS)) {
@@ -152,40 +133,34 @@ for (const name of Object.keys(INTEGER_STORES)) {
 }
 
 ACCESS["f32.load"] = (t, reader) => {
-  const { memory, offset } = readMemarg(reader);
+  const memarg = readMemarg(reader);
   const address = t.pop();
-  const at = effectiveAddress(address, offset);
-  const operand = t.pushText(F32, read(t, memory, "getFloat32", at), null, READS | TRAPS | address.flags, address.mask);
-  operand.bits = [read(t, memory, "getInt32", at)];
+  const at = effectiveAddress(address, memarg.offset);
+  const operand = t.pushText(F32, read(t, memarg, "Float32", at), null, READS | TRAPS | address.flags, address.mask);
+  operand.bits = [read(t, memarg, "Int32", at)];
 };
-ACCESS["f32.store"] = (t, reader) => {
-  const { memory, offset } = readMemarg(reader);
-  const [address, value] = t.popSome(2);
-  t.settleEffects();
-  const at = effectiveAddress(address, offset);
-  if (value.bits === null) t.statement(write(t, memory, "setFloat32", at, value.value));
-  else t.statement(write(t, memory, "setInt32", at, value.bits[0]));
-};
-ACCESS["f64.load"] = (t, reader) => {
-  const { memory, offset } = readMemarg(reader);
-  const address = t.popAtom();
-  const at = effectiveAddress(address, offset);
-  const operand = t.pushText(F64, read(t, memory, "getFloat64", at), null, READS | TRAPS, address.mask);
-  operand.bits = [read(t, memory, "getInt32", at), read(t, memory, "getInt32", checkedAddress(address, offset + 4))];
-};
-ACCESS["f64.store"] = (t, reader) => {
-  const value = t.stack[t.height - 1];
-  const { memory, offset } = readMemarg(reader);
-  if (value.bits !== null) {
-    const [low, high] = value.bits;
-    t.pop();
-    storePair(t, memory, offset, new Operand(I64, low, high, value.flags, value.mask, value.flags === 0));
+ACCESS["f64.load"] = (t, reader) => pushPair(t, F64, readMemarg(reader));
+
+/** Stores a float: as bits, where they are at hand. */
+function storeFloat(t, reader) {
+  const memarg = readMemarg(reader);
+  const value = t.pop();
+  const { bits } = value;
+  if (bits !== null && bits.length > 1) {
+    const pair = new Operand(I64, bits[0], bits[1], value.flags, value.mask, value.flags === 0);
+    pair.whole = value.whole;
+    t.stack.push(pair);
+    storePair(t, memarg);
     return;
   }
-  const [address] = t.popSome(2);
+  const address = t.pop();
   t.settleEffects();
-  t.statement(write(t, memory, "setFloat64", effectiveAddress(address, offset), value.value));
-};
+  const at = effectiveAddress(address, memarg.offset);
+  if (bits === null) t.statement(write(t, memarg, value.type === F32 ? "Float32" : "Float64", at, value.brief || value.text));
+  else t.statement(write(t, memarg, "Int32", at, bits[0]));
+}
+ACCESS["f32.store"] = storeFloat;
+ACCESS["f64.store"] = storeFloat;
 
 // Memories and tables as wholes
 
@@ -193,16 +168,15 @@ ACCESS["f64.store"] = (t, reader) => {
 function act(t, count, statement) {
   const operands = t.popSome(count);
   t.settleEffects();
-  t.statement(statement(...operands.map((operand) => operand.value)));
+  t.statement(statement(...operands.map((operand) => operand.text)));
 }
 
 /** A result of something that acts. */
 function pushAct(t, type, count, expression, flags = ACTS | READS | TRAPS) {
   const operands = t.popSome(count);
-  let mask = 0;
-  for (const operand of operands) mask |= operand.mask;
+  const { mask } = together(operands);
   t.settleEffects();
-  t.pushText(type, expression(...operands.map((operand) => operand.value)), null, flags, mask);
+  t.pushText(type, expression(...operands.map((operand) => operand.text)), null, flags, mask);
 }
 
 ACCESS["memory.size"] = (t, reader) => {
@@ -235,7 +209,7 @@ ACCESS["table.get"] = (t, reader) => {
   const index = reader.u32();
   const { type } = t.module.tables[index];
   const at = t.pop();
-  t.pushText(type, `tableGet(T${index},${at.value})`, null, READS | TRAPS | at.flags, at.mask);
+  t.pushText(type, `tableGet(T${index},${at.text})`, null, READS | TRAPS | at.flags, at.mask);
 };
 ACCESS["table.set"] = (t, reader) => {
   const index = reader.u32();
@@ -275,7 +249,7 @@ ACCESS["ref.null"] = (t, reader) => {
 };
 ACCESS["ref.is_null"] = (t) => {
   const operand = t.pop();
-  t.pushCondition(`(${operand.value}===null)`, operand.flags, operand.mask);
+  t.pushCondition(`(${operand.text}===null)`, operand.flags, operand.mask);
 };
 ACCESS["ref.func"] = (t, reader) => {
   const index = reader.u32();
@@ -283,7 +257,7 @@ ACCESS["ref.func"] = (t, reader) => {
 };
 ACCESS["ref.as_non_null"] = (t) => {
   const operand = t.pop();
-  t.pushText(operand.type, `nonNull(${operand.value})`, null, operand.flags | TRAPS, operand.mask);
+  t.pushText(operand.type, `nonNull(${operand.text})`, null, operand.flags | TRAPS, operand.mask);
 };
 
 // Operands and constants
@@ -306,40 +280,39 @@ ACCESS.select = (t, reader) => {
   if (wordsOf(t.stack[t.height - 2].type) > 1) {
     // The condition is used for each word.
     const [a, b, c] = t.popAtoms(3);
-    const words = a.words.map((word, index) => `(${c.value}?${word}:${b.words[index]})`);
-    const mask = a.mask | b.mask | c.mask;
+    const words = a.words.map((word, index) => `(${c.text}?${word}:${b.words[index]})`);
+    const { mask } = together([a, b, c]);
     if (b.type === V128) t.pushWords(words, 0, mask);
     else t.pushText(b.type, words[0], words[1], 0, mask);
   } else {
     const [a, b, c] = t.popSome(3);
-    t.pushText(b.type, `(${c.truth}?${a.value}:${b.value})`, null, a.flags | b.flags | c.flags, a.mask | b.mask | c.mask);
+    const { flags, mask } = together([a, b, c]);
+    t.pushText(b.type, `(${c.truth}?${a.text}:${b.text})`, null, flags, mask);
   }
 };
 
 ACCESS["i32.const"] = (t, reader) => t.pushConstant(reader.s32());
 ACCESS["i64.const"] = (t, reader) => {
   const low = reader.s64();
+  const { high } = reader;
   const text = (word) => (word < 0 ? `(${word})` : `${word}`);
-  t.pushText(I64, text(low), text(reader.high), 0, 0).atom = true;
+  const operand = t.pushText(I64, text(low), text(high), 0, 0);
+  operand.atom = true;
+  if (t.interpreted) operand.whole = `(${toBigInt(low, high)}n)`;
 };
 
-/** A number as an expression. */
-function literal(number) {
-  if (number !== number) return "NaN";
-  const text = Object.is(number, -0) ? "-0" : number === Infinity ? "Infinity" : number === -Infinity ? "-Infinity" : `${number}`;
-  return text.startsWith("-") ? `(${text})` : text;
+/** Pushes a float that is a constant; of a NaN the bits are kept. */
+function pushFloat(t, type, number, bits) {
+  const operand = t.pushText(type, Object.is(number, -0) ? "(-0)" : `(${number})`, null, 0, 0);
+  operand.atom = true;
+  if (number !== number) operand.bits = bits.map((word) => `(${word})`);
 }
 
 ACCESS["f32.const"] = (t, reader) => {
   const bits = reader.f32();
-  const operand = t.pushText(F32, literal(floatOfBits(bits)), null, 0, 0);
-  operand.atom = true;
-  operand.bits = [`(${bits})`];
+  pushFloat(t, F32, floatOfBits(bits), [bits]);
 };
 ACCESS["f64.const"] = (t, reader) => {
   const low = reader.f64();
-  const high = reader.high;
-  const operand = t.pushText(F64, literal(doubleOfBits(low, high)), null, 0, 0);
-  operand.atom = true;
-  operand.bits = [`(${low})`, `(${high})`];
+  pushFloat(t, F64, doubleOfBits(low, reader.high), [low, reader.high]);
 };

@@ -13,12 +13,12 @@ import { translateFunction } from "./translate.js";
  */
 export function aheadOfTime(bytes) {
   const module = compileBytes(bytes);
-  const functions = module.codes.map((_, index) => translateFunction(module, index + module.imported.funcs, () => true));
+  const functions = module.codes.map((_, index) => translateFunction(module, index + module.imported.funcs, () => true, false));
   const shapes = [...new Set([...module.types, ...module.tags].map(shapeOf))];
   const sources = (source) => shapes.map((shape) => [shape, source(shape)]);
   return {
     bytes: withoutCode(bytes),
-    scope: scopeSource(module, functions),
+    scope: scopeSource(module, functions, false),
     exported: sources(exportedSource),
     host: sources(hostSource),
   };

@@ -73,7 +73,7 @@ const scratch = new ArrayBuffer(8);
 const scratchI32 = new Int32Array(scratch);
 const scratchF32 = new Float32Array(scratch);
 const scratchF64 = new Float64Array(scratch);
-const littleEndian = new Uint8Array(new Int32Array([1]).buffer)[0] === 1;
+export const littleEndian = new Uint8Array(new Int32Array([1]).buffer)[0] === 1;
 /** Where the low and the high half of a double are. */
 const LOW = littleEndian ? 0 : 1;
 const HIGH = 1 - LOW;

@@ -1,5 +1,6 @@
 // From a module's bytes to one that can be instantiated, whose functions are translated as they are called.
 import { decode } from "./decode.js";
+import { isInterpreted } from "./engine.js";
 import { evaluate } from "./evaluate.js";
 import { setShapeMaker } from "./exported.js";
 import { scopeSource } from "./scope.js";
@@ -19,7 +20,7 @@ class LazyLinker {
 
   /** The scope of an instance's code: a function that evaluates source in it. */
   enter(instance) {
-    if (this.scope === null) this.scope = evaluate(scopeSource(this.module, null));
+    if (this.scope === null) this.scope = evaluate(scopeSource(this.module, null, isInterpreted()));
     return this.scope(instance);
   }
 
@@ -27,7 +28,7 @@ class LazyLinker {
   link(instance, index) {
     const { module, sources } = this;
     if (sources[index] === undefined) {
-      sources[index] = translateFunction(module, index, (callee) => callee < module.imported.funcs);
+      sources[index] = translateFunction(module, index, (callee) => callee < module.imported.funcs, isInterpreted());
     }
     return instance.scope(`f${index}=(${sources[index]})`);
   }

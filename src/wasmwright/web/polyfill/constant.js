@@ -1,22 +1,21 @@
 // Constant expressions, evaluated (section "Execution > Modules").
 import { MNEMONICS, readOpcode } from "./instructions.js";
 import { doubleOfBits, floatOfBits } from "./arithmetic.js";
-import { mulHigh } from "./int64.js";
+import { fromBigInt, high, toBigInt } from "./int64.js";
 import { Reader } from "./reader.js";
+
+/** An operation on i64. */
+function onBigInts(operation) {
+  return (a, b) => [fromBigInt(operation(toBigInt(...a), toBigInt(...b))), high];
+}
 
 const OPERATIONS = {
   "i32.add": (a, b) => [(a[0] + b[0]) | 0, 0],
   "i32.sub": (a, b) => [(a[0] - b[0]) | 0, 0],
   "i32.mul": (a, b) => [Math.imul(a[0], b[0]), 0],
-  "i64.add": ([low, upper], [l, u]) => {
-    const sum = (low + l) | 0;
-    return [sum, (upper + u + (sum >>> 0 < l >>> 0 ? 1 : 0)) | 0];
-  },
-  "i64.sub": ([low, upper], [l, u]) => [(low - l) | 0, (upper - u - (low >>> 0 < l >>> 0 ? 1 : 0)) | 0],
-  "i64.mul": ([low, upper], [l, u]) => [
-    Math.imul(low, l),
-    (mulHigh(low, l) + Math.imul(upper, l) + Math.imul(low, u)) | 0,
-  ],
+  "i64.add": onBigInts((a, b) => a + b),
+  "i64.sub": onBigInts((a, b) => a - b),
+  "i64.mul": onBigInts((a, b) => a * b),
 };
 
 /**

@@ -1,5 +1,5 @@
 // Arithmetic of i64 as two i32. A result's low half is returned, its high half is left in `high`.
-import { highOfDouble, lowOfDouble, notConvertible } from "./arithmetic.js";
+import { divU, highOfDouble, lowOfDouble, notConvertible, remU } from "./arithmetic.js";
 import { trap } from "./errors.js";
 
 /** The high half of the last i64 that was returned. */
@@ -16,15 +16,12 @@ function pair(low, upper) {
   return low;
 }
 
-/** The upper 32 bits of the product of two unsigned words. */
+/**
+ * The upper 32 bits of the product of two unsigned words. The product as a double, less its low half, is
+ * a multiple of 2 ** 32 but for an error below 2 ** 12: to divide and round is exact.
+ */
 export function mulHigh(a, b) {
-  const a0 = a & 0xffff;
-  const a1 = a >>> 16;
-  const b0 = b & 0xffff;
-  const b1 = b >>> 16;
-  const middle = Math.imul(a1, b0) + (Math.imul(a0, b0) >>> 16) | 0;
-  const carry = (Math.imul(a0, b1) >>> 0) + (middle & 0xffff) | 0;
-  return Math.imul(a1, b1) + (middle >>> 16) + (carry >>> 16) | 0;
+  return (((a >>> 0) * (b >>> 0) - (Math.imul(a, b) >>> 0)) / 4294967296 + 0.5) | 0;
 }
 
 export function rotl64(low, upper, count) {
@@ -123,11 +120,19 @@ function below(low, upper, otherLow, otherHigh) {
 }
 
 export function divU64(low, upper, divisorLow, divisorHigh) {
+  if ((upper | divisorHigh) === 0) {
+    high = 0;
+    return divU(low, divisorLow);
+  }
   if ((divisorLow | divisorHigh) === 0) throw trap("integer divide by zero");
   return divide(low, upper, divisorLow, divisorHigh);
 }
 
 export function remU64(low, upper, divisorLow, divisorHigh) {
+  if ((upper | divisorHigh) === 0) {
+    high = 0;
+    return remU(low, divisorLow);
+  }
   if ((divisorLow | divisorHigh) === 0) throw trap("integer divide by zero");
   divide(low, upper, divisorLow, divisorHigh);
   high = remainderHigh;
@@ -154,6 +159,10 @@ function divideSigned(low, upper, divisorLow, divisorHigh) {
 }
 
 export function divS64(low, upper, divisorLow, divisorHigh) {
+  if ((upper | divisorHigh) === 0) {
+    high = 0;
+    return divU(low, divisorLow);
+  }
   if ((divisorLow | divisorHigh) === 0) throw trap("integer divide by zero");
   if ((divisorLow & divisorHigh) === -1 && low === 0 && upper === -2147483648) throw trap("integer overflow");
   const quotient = divideSigned(low, upper, divisorLow, divisorHigh);
@@ -161,6 +170,10 @@ export function divS64(low, upper, divisorLow, divisorHigh) {
 }
 
 export function remS64(low, upper, divisorLow, divisorHigh) {
+  if ((upper | divisorHigh) === 0) {
+    high = 0;
+    return remU(low, divisorLow);
+  }
   if ((divisorLow | divisorHigh) === 0) throw trap("integer divide by zero");
   divideSigned(low, upper, divisorLow, divisorHigh);
   if (upper < 0) return negate(remainderLow, remainderHigh);

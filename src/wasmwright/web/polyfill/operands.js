@@ -32,10 +32,14 @@ export class Operand {
     this.flags = flags;
     this.mask = mask;
     this.atom = atom;
-    /** An expression of the same truth, where `text` is null or longer. */
+    /** An expression of the same truth that is shorter. */
     this.condition = null;
     /** The same value as bits, for floats that are only moved: `[low]`, or `[low, high]`. */
     this.bits = null;
+    /** The same 64 bits as a BigInt, where the engine interprets and they are only moved. */
+    this.whole = null;
+    /** A shorter expression that does as well: for an f32 to be stored, or for an i32 as an address. */
+    this.brief = null;
     /** Whether an i32 is known not to be negative. */
     this.natural = false;
     /** The number, where it is a constant i32. */
@@ -44,20 +48,15 @@ export class Operand {
     this.settled = false;
   }
 
-  /** The expression of its value. */
-  get value() {
-    return this.text === null ? `(${this.condition}|0)` : this.text;
-  }
-
   /** The expressions of its words. */
   get words() {
-    if (this.high === null) return [this.value];
+    if (this.high === null) return [this.text];
     return this.rest === null ? [this.text, this.high] : [this.text, this.high, ...this.rest];
   }
 
   /** An expression that is true where an i32 is not zero. */
   get truth() {
-    return this.condition === null ? this.value : this.condition;
+    return this.condition === null ? this.text : this.condition;
   }
 }
 
@@ -73,6 +72,17 @@ export function localNames(type, index) {
   return ["x", "y", "z", "u"].slice(0, wordsOf(type)).map((letter) => letter + index);
 }
 
+/** What evaluating all of some operands does, and what they read: `{ flags, mask }`. */
+export function together(operands) {
+  let flags = 0;
+  let mask = 0;
+  for (const operand of operands) {
+    flags |= operand.flags;
+    mask |= operand.mask;
+  }
+  return { flags, mask };
+}
+
 /** The operand that is a variable. */
 function variable(type, names, mask) {
   const operand = new Operand(type, names[0], names.length > 1 ? names[1] : null, 0, mask, true);
@@ -82,9 +92,13 @@ function variable(type, names, mask) {
 
 /** The operand stack of one function, which writes statements to `out` as it must. */
 export class Operands {
-  constructor() {
+  constructor(interpreted) {
+    /** Whether the code is for an engine that interprets. */
+    this.interpreted = interpreted;
     this.out = [];
     this.stack = [];
+    /** What makes an i32 of a condition, in front of a parenthesis. */
+    this.numeral = interpreted ? "?1:0" : "|0";
     /** The temporaries that the function declares. */
     this.temporaries = new Set();
   }
@@ -101,7 +115,7 @@ export class Operands {
   push(operand) {
     if (operand.flags & EFFECTS) this.settleBelow(operand.flags);
     this.stack.push(operand);
-    if (operand.text !== null && operand.text.length + (operand.high || "").length > MAX_EXPRESSION) this.settle(this.stack.length - 1);
+    if (operand.text.length + (operand.high || "").length > MAX_EXPRESSION) this.settle(this.stack.length - 1);
     return operand;
   }
 
@@ -117,9 +131,9 @@ export class Operands {
     return this.push(operand);
   }
 
-  /** An i32 that is 0 or 1, by a condition. */
+  /** An i32 that is 0 or 1, by a condition. Compilers need no branch for `|0`, interpreters less for `?`. */
   pushCondition(condition, flags, mask) {
-    const operand = new Operand(I32, null, null, flags, mask, false);
+    const operand = new Operand(I32, `(${condition}${this.numeral})`, null, flags, mask, false);
     operand.condition = condition;
     operand.natural = true;
     return this.push(operand);
@@ -169,6 +183,12 @@ export class Operands {
     const top = this.stack.length - 1;
     if (!this.stack[top].atom) this.settle(top);
     return this.stack.pop();
+  }
+
+  /** Takes an i64 of which only the low half is used: all of it is evaluated where that may trap. */
+  popLow() {
+    const top = this.stack.length - 1;
+    return this.stack[top].flags & TRAPS ? this.popAtom() : this.stack.pop();
   }
 
   /** Takes `count` operands, all of which may be repeated. */

@@ -3,7 +3,7 @@
 // A block's results are in the temporaries of the heights at which they are pushed. A label that
 // nothing branches to leaves no trace.
 import { readCatches, SLOT_OF } from "./instructions.js";
-import { ACTS, EFFECTS, localNames, READS, TRAPS } from "./operands.js";
+import { ACTS, EFFECTS, localNames, READS, together, TRAPS } from "./operands.js";
 import { beginPart, endPart, leaveBlock } from "./outline.js";
 import { readBlockType } from "./rules.js";
 import { EXNREF, I32, I64, V128, wordsOf } from "./types.js";
@@ -121,7 +121,7 @@ STRUCTURE.end = (t) => {
       t.out[block.start] = `${label}for(;;){`;
       if (!t.dead) t.settleResults(block);
       endPart(t, block);
-      if (!t.dead) t.statement("break;");
+      if (!t.dead) leaveLoop(t, `)continue L${block.label};`);
       t.statement("}");
     }
     t.blocks.pop();
@@ -146,6 +146,13 @@ STRUCTURE.end = (t) => {
   if (!t.dead) for (const type of block.results) t.pushTemporary(type);
   leaveBlock(t, block, false);
 };
+
+/** Leaves a loop at its end; for an interpreter with the branch before, if that goes around in it. */
+function leaveLoop(t, around) {
+  const last = t.out[t.out.length - 1];
+  if (t.interpreted && last.startsWith("if(") && last.endsWith(around)) t.out[t.out.length - 1] = `if(!${last.slice(2, 1 - around.length)})break;`;
+  else t.statement("break;");
+}
 
 /** The handlers of a try_table, whose branches leave blocks outside of it. */
 function handlers(t, block) {
@@ -197,7 +204,7 @@ STRUCTURE.br_table = (t, reader) => {
   const last = reader.u32();
   const operand = t.popAfter();
   if (depths.length === 0) {
-    if (operand.flags & (TRAPS | ACTS)) t.statement(`${operand.value};`);
+    if (operand.flags & (TRAPS | ACTS)) t.statement(`${operand.text};`);
     t.branch(last);
     t.dead = true;
     return;
@@ -208,7 +215,7 @@ STRUCTURE.br_table = (t, reader) => {
     if (!cases.has(depth)) cases.set(depth, []);
     cases.get(depth).push(`case ${index}:`);
   });
-  t.statement(`switch(${operand.value}){`);
+  t.statement(`switch(${operand.text}){`);
   for (const [depth, texts] of cases) {
     t.statement(texts.join(""));
     t.branch(depth);
@@ -229,7 +236,7 @@ STRUCTURE.br_on_null = (t, reader) => {
   const depth = reader.u32();
   if (!t.stack[t.height - 1].atom) t.settle(t.height - 1);
   const operand = t.popAfter();
-  conditionalBranch(t, depth, `${operand.value}===null`);
+  conditionalBranch(t, depth, `${operand.text}===null`);
   t.stack.push(operand);
 };
 
@@ -237,7 +244,7 @@ STRUCTURE.br_on_non_null = (t, reader) => {
   const depth = reader.u32();
   t.settleAll();
   const reference = t.stack[t.height - 1];
-  t.statement(`if(${reference.value}!==null){`);
+  t.statement(`if(${reference.text}!==null){`);
   t.branch(depth);
   t.statement("}");
   t.pop();
@@ -256,7 +263,7 @@ function pushCall(t, type, call, mask) {
   if (results.length === 0) {
     t.statement(`${call};`);
   } else if (results.length === 1 && wordsOf(results[0]) === 1) {
-    const typed = results[0] === I32 ? `(${call}|0)` : call;
+    const typed = results[0] === I32 && !t.interpreted ? `(${call}|0)` : call;
     t.pushText(results[0], typed, null, ACTS | READS | TRAPS, mask);
   } else if (results.length === 1 && results[0] === I64) {
     const [low, high] = t.next(I64);
@@ -272,16 +279,10 @@ function pushCall(t, type, call, mask) {
   }
 }
 
-function callMask(t, count) {
-  let mask = 0;
-  for (let index = t.height - count; index < t.height; index++) mask |= t.stack[index].mask;
-  return mask;
-}
-
 STRUCTURE.call = (t, reader) => {
   const index = reader.u32();
   const type = t.module.funcs[index];
-  const mask = callMask(t, type.params.length);
+  const { mask } = together(t.stack.slice(t.height - type.params.length));
   const given = takeArguments(t, type);
   t.settleEffects();
   pushCall(t, type, `${t.callee(index)}(${given})`, mask);
@@ -289,7 +290,7 @@ STRUCTURE.call = (t, reader) => {
 
 /** An indirect call: the function is found after the arguments are evaluated, before it is called. */
 function indirect(t, type, expression) {
-  const mask = callMask(t, type.params.length + 1);
+  const { mask } = together(t.stack.slice(t.height - type.params.length - 1));
   const target = t.stack[t.height - 1];
   // Arguments that act are evaluated before the table is read.
   for (let index = t.height - 1 - type.params.length; index < t.height - 1; index++) {
@@ -298,7 +299,7 @@ function indirect(t, type, expression) {
   t.pop();
   const given = takeArguments(t, type);
   t.settleEffects();
-  pushCall(t, type, `${expression(target.value)}(${given})`, mask);
+  pushCall(t, type, `${expression(target.text)}(${given})`, mask);
 }
 
 STRUCTURE.call_indirect = (t, reader) => {
@@ -347,11 +348,11 @@ function callSelf(t, type) {
 STRUCTURE.return_call_indirect = (t, reader) => {
   const type = reader.types[reader.u32()];
   const table = reader.u32();
-  leaveCall(t, type, type.params.length + 1, () => `target(T${table},${t.pop().value},${t.typeId(type)})`);
+  leaveCall(t, type, type.params.length + 1, () => `target(T${table},${t.pop().text},${t.typeId(type)})`);
 };
 STRUCTURE.return_call_ref = (t, reader) => {
   const type = reader.types[reader.u32()];
-  leaveCall(t, type, type.params.length + 1, () => `referredFunc(${t.pop().value})`);
+  leaveCall(t, type, type.params.length + 1, () => `referredFunc(${t.pop().text})`);
 };
 
 // Exceptions
@@ -366,6 +367,6 @@ STRUCTURE.throw = (t, reader) => {
 STRUCTURE.throw_ref = (t) => {
   const operand = t.pop();
   t.settleEffects();
-  t.statement(`throw rethrow(${operand.value});`);
+  t.statement(`throw rethrow(${operand.text});`);
   t.dead = true;
 };

@@ -22,15 +22,15 @@ const HANDLERS = MNEMONICS.map((name) => NUMERIC[name] || WIDE[name] || ACCESS[n
 const LONG = 9000;
 const LONG_SOURCE = 36000;
 
-/** How a parameter becomes a variable. Engines see only its values: what its type is is said once. */
-function entry(type, name, given) {
-  if (isReference(type)) return name === given ? "" : `${name}=${given};`;
+/** How a parameter becomes a variable. Compilers see only its values: what its type is is said once. */
+function entry(type, name, given, interpreted) {
+  if (interpreted || isReference(type)) return name === given ? "" : `${name}=${given};`;
   return type === F32 || type === F64 ? `${name}=+${given};` : `${name}=${given}|0;`;
 }
 
 class Translator extends Operands {
-  constructor(module, index, isTranslated, divides, compact) {
-    super();
+  constructor(module, index, isTranslated, { interpreted = false, divides = false, compact = false }) {
+    super(interpreted);
     this.module = module;
     this.index = index;
     this.isTranslated = isTranslated;
@@ -79,11 +79,12 @@ class Translator extends Operands {
   }
 
   source() {
-    const body = this.out.join("");
+    // Names of the scope cost less than properties where nothing is compiled, and more where it is.
+    const body = this.interpreted ? this.out.join("").replace(/Math\./g, "") : this.out.join("");
     this.length = body.length;
     // What its parts use too is declared around all of them.
     const shared = sharedNames(this.parts);
-    const variables = ["$", ...this.temporaries].filter((name) => !shared.has(name));
+    const locals = [];
     const params = [];
     let begin = "";
     // Locals are zero again where the function begins again.
@@ -93,13 +94,15 @@ class Translator extends Operands {
         if (index < this.type.params.length) {
           const given = shared.has(name) ? name.toUpperCase() : name;
           params.push(given);
-          begin += entry(type, name, given);
+          begin += entry(type, name, given, this.interpreted);
         } else {
-          if (!shared.has(name)) variables.push(name);
+          locals.push(name);
           zeros += `${name}=${isReference(type) ? "null" : "0"};`;
         }
       }
     });
+    // V8 has shorter code for the first 16 variables: locals are used more than what comes and goes.
+    const variables = [...locals, ...this.temporaries, "$"].filter((name) => !shared.has(name));
     const text = `(${params}){${begin}var ${variables};${this.restarts ? `L:for(;;){${zeros}${body}}` : zeros + body}}`;
     if (this.parts.length > 0) {
       const divided = dividedSource(this.parts, shared, `f${this.index}`, params, text);
@@ -203,7 +206,7 @@ class Translator extends Operands {
       if (results[0] === I64 && this.stack[top].flags & EFFECTS) this.settle(top);
       const operand = this.pop();
       if (results[0] === I64) this.statement(`high=${operand.high};return ${operand.text};`);
-      else this.statement(`return ${operand.value};`);
+      else this.statement(`return ${operand.text};`);
       return;
     }
     const texts = this.popSome(results.length).flatMap((operand) => operand.words);
@@ -212,14 +215,14 @@ class Translator extends Operands {
 }
 
 /**
- * The source of a function of a module. `isTranslated` says which functions can be called by name;
- * others are translated when they are first called.
+ * The source of a function of a module, for an engine that compiles or one that interprets. `isTranslated`
+ * says which functions can be called by name; others are translated when they are first called.
  */
-export function translateFunction(module, index, isTranslated) {
+export function translateFunction(module, index, isTranslated, interpreted) {
   const code = module.codes[index - module.imported.funcs];
-  const isLong = code.end - code.start > LONG;
-  const whole = new Translator(module, index, isTranslated, isLong, false);
+  const divides = !interpreted && code.end - code.start > LONG;
+  const whole = new Translator(module, index, isTranslated, { interpreted, divides });
   const source = whole.translate();
-  if (!isLong || whole.length < LONG_SOURCE) return source;
-  return new Translator(module, index, isTranslated, true, true).translate();
+  if (!divides || whole.length < LONG_SOURCE) return source;
+  return new Translator(module, index, isTranslated, { divides, compact: true }).translate();
 }

@@ -1,8 +1,9 @@
 // What the instructions of v128 become, by mnemonic. A v128 is four i32, its words. Instructions on
 // lanes of 32 bits and on bits are an expression for each word; what is left is done by lanes.js.
-import { effectiveAddress, read, write } from "./access.js";
 import { MNEMONICS, OPERANDS, readMemarg, RESULTS, SLOT_OF } from "./instructions.js";
-import { READS, TRAPS } from "./operands.js";
+import { effectiveAddress, read, write } from "./memory.js";
+import { OPERATORS } from "./numeric.js";
+import { READS, together, TRAPS } from "./operands.js";
 import { F32, F64, I32, I64, V128 } from "./types.js";
 import { WIDE } from "./wide.js";
 
@@ -10,12 +11,7 @@ export const VECTORS = Object.create(null);
 
 /** Pushes a vector, each word of it by a function of the words of operands in the same place. */
 function pushEach(t, operands, word) {
-  let mask = 0;
-  let flags = 0;
-  for (const operand of operands) {
-    mask |= operand.mask;
-    flags |= operand.flags;
-  }
+  const { flags, mask } = together(operands);
   const lists = operands.map((operand) => operand.words);
   t.pushWords([0, 1, 2, 3].map((at) => word(...lists.map((list) => list[at]))), flags, mask);
 }
@@ -55,7 +51,8 @@ function onUpperWords(name, operation) {
 }
 onUpperWords("f64x2.abs", "&2147483647");
 onUpperWords("f64x2.neg", "^-2147483648");
-for (const [name, operator] of [["eq", "==="], ["ne", "!=="], ["lt", "<"], ["gt", ">"], ["le", "<="], ["ge", ">="]]) {
+for (const name of Object.keys(OPERATORS)) {
+  const operator = OPERATORS[name];
   const equality = name === "eq" || name === "ne";
   wordwise(`i32x4.${name}${equality ? "" : "_s"}`, 2, (a, b) => `(${a}${operator}${b}?-1:0)`);
   if (!equality) wordwise(`i32x4.${name}_u`, 2, (a, b) => `(${a}>>>0${operator}${b}>>>0?-1:0)`);
@@ -69,7 +66,7 @@ for (const [name, operator] of [["shl", "<<"], ["shr_s", ">>"], ["shr_u", ">>>"]
   VECTORS[`i32x4.${name}`] = (t) => {
     const count = t.popAtom();
     const a = t.pop();
-    const words = a.words.map((word) => `(${word}${operator}${count.value}|0)`);
+    const words = a.words.map((word) => `(${word}${operator}${count.text}|0)`);
     t.pushWords(words, a.flags | count.flags, a.mask | count.mask);
   };
 }
@@ -164,12 +161,12 @@ for (const [shape, bits] of [["i8x16", 8], ["i16x8", 16], ["i32x4", 32], ["i64x2
 
 /** Loads `count` words; they are in the temporaries of a v128 then, the others zero. */
 function loadWords(t, reader, count) {
-  const { memory, offset } = readMemarg(reader);
+  const memarg = readMemarg(reader);
   const address = t.popAtom();
   t.settleEffects();
   const names = t.next(V128);
   for (let index = 0; index < 4; index++) {
-    const text = index < count ? read(t, memory, "getInt32", effectiveAddress(address, offset + 4 * index)) : "0";
+    const text = index < count ? read(t, memarg, "Int32", effectiveAddress(address, memarg.offset + 4 * index)) : "0";
     t.statement(`${names[index]}=${text};`);
   }
   t.pushTemporary(V128);
@@ -192,14 +189,14 @@ for (const [name, extend] of [["8x8", "i16x8.extend_low_i8x16"], ["16x4", "i32x4
 }
 
 /** The word of a lane of 8, 16 or 32 bits in memory. */
-const LOADERS = { 8: "getUint8", 16: "getUint16", 32: "getInt32" };
+const LOADERS = { 8: "Uint8", 16: "Uint16", 32: "Int32" };
 for (const bits of [8, 16, 32]) {
   VECTORS[`v128.load${bits}_splat`] = (t, reader) => {
-    const { memory, offset } = readMemarg(reader);
+    const memarg = readMemarg(reader);
     const address = t.pop();
     t.settleEffects();
     const names = t.next(V128);
-    t.statement(`${names[0]}=${read(t, memory, LOADERS[bits], effectiveAddress(address, offset))};`);
+    t.statement(`${names[0]}=${read(t, memarg, LOADERS[bits], effectiveAddress(address, memarg.offset))};`);
     const [word] = splat(bits, [names[0]]);
     t.statement(`${names[3]}=${names[2]}=${names[1]}=${names[0]}=${word};`);
     t.pushTemporary(V128);
@@ -207,34 +204,34 @@ for (const bits of [8, 16, 32]) {
 }
 for (const bits of [8, 16, 32, 64]) {
   VECTORS[`v128.load${bits}_lane`] = (t, reader) => {
-    const { memory, offset } = readMemarg(reader);
+    const memarg = readMemarg(reader);
     const lane = reader.byte();
     const [address, a] = t.popAtoms(2);
     t.settleEffects();
-    const at = (delta) => effectiveAddress(address, offset + delta);
-    const value = bits === 64 ? [0, 4].map((delta) => read(t, memory, "getInt32", at(delta))) : [read(t, memory, LOADERS[bits], at(0))];
+    const at = (delta) => effectiveAddress(address, memarg.offset + delta);
+    const value = bits === 64 ? [0, 4].map((delta) => read(t, memarg, "Int32", at(delta))) : [read(t, memarg, LOADERS[bits], at(0))];
     t.pushWords(replaced(a.words, lane, bits, value), READS | TRAPS, a.mask | address.mask);
     t.settle(t.height - 1);
   };
   VECTORS[`v128.store${bits}_lane`] = (t, reader) => {
-    const { memory, offset } = readMemarg(reader);
+    const memarg = readMemarg(reader);
     const lane = reader.byte();
     const [address, a] = t.popAtoms(2);
     t.settleEffects();
     const place = (lane * bits) >> 5;
-    const method = bits === 8 ? "setInt8" : bits === 16 ? "setInt16" : "setInt32";
+    const type = bits === 8 ? "Int8" : bits === 16 ? "Int16" : "Int32";
     const shift = (lane * bits) & 31;
-    if (bits === 64) t.statement(write(t, memory, method, effectiveAddress(address, offset + 4), a.words[place + 1]));
-    t.statement(write(t, memory, method, effectiveAddress(address, offset), bits < 32 ? `${a.words[place]}>>>${shift}` : a.words[place]));
+    if (bits === 64) t.statement(write(t, memarg, type, effectiveAddress(address, memarg.offset + 4), a.words[place + 1]));
+    t.statement(write(t, memarg, type, effectiveAddress(address, memarg.offset), bits < 32 ? `${a.words[place]}>>>${shift}` : a.words[place]));
   };
 }
 VECTORS["v128.store"] = (t, reader) => {
-  const { memory, offset } = readMemarg(reader);
+  const memarg = readMemarg(reader);
   const [address, a] = t.popAtoms(2);
   t.settleEffects();
   // The last word first: nothing is written where it is out of bounds.
   for (let index = 3; index >= 0; index--) {
-    t.statement(write(t, memory, "setInt32", effectiveAddress(address, offset + 4 * index), a.words[index]));
+    t.statement(write(t, memarg, "Int32", effectiveAddress(address, memarg.offset + 4 * index), a.words[index]));
   }
 };
 
@@ -247,14 +244,11 @@ VECTORS["v128.const"] = (t, reader) => {
 /** An instruction that a function of lanes.js does. */
 function byFunctionOf(t, slot, ...more) {
   const operands = t.popSome(OPERANDS[slot].length);
-  let flags = 0;
-  for (const operand of operands) flags |= operand.flags;
+  const { flags, mask } = together(operands);
   if (flags !== 0) t.settleEffects();
   const given = operands.flatMap((operand) => operand.words).concat(more).join();
   const call = `VECTOR[${slot}](${given})`;
   if (RESULTS[slot][0] === I32) {
-    let mask = 0;
-    for (const operand of operands) mask |= operand.mask;
     t.pushText(I32, `(${call}|0)`, null, 0, mask);
     t.settle(t.height - 1);
     return;
