@@ -94,6 +94,11 @@ PLAIN_MERGES: Final = 10_000
 # KB, for which O2 takes 77 s and 4.4 GB.
 MOST_MERGES: Final = 200_000
 
+# How many operands the branches and blocks of a function may carry (`bodies.carried`) for LLVM to
+# compile it; others are left to the baseline tier. LLVM takes 3 KB for each at any level: 2,000
+# blocks in each other with 1,000 results, of 20 KB, took 6.7 GB and ended in a stack overflow.
+MOST_CARRIED: Final = 200_000
+
 # Bytes of body up to which a function without calls is always inlined: about what LLVM's inliner
 # would do, which is not among the plain passes.
 INLINE_SIZE: Final = 48

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wasmwright.binary.bodies import callees, is_short, merges
+from wasmwright.binary.bodies import callees, carried, is_short, merges
 from wasmwright.binary.decode import decode
 
 TEXT = """(module (import "a" "f" (func $f)) (memory 1) (global $g (mut i32) (i32.const 0))
@@ -58,3 +58,37 @@ def test_merges_are_counted_no_further_than_asked(wat):
     module = decode(wat(f"(module (func (local {'i32 ' * 100}) {body}))"))
     assert merges(module, 0, 1 << 20) == 10_000
     assert 500 < merges(module, 0, 500) <= 600
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        ("(loop (br 0))", 0),
+        ("(drop (block (result i32) (br_if 0 (i32.const 1) (i32.const 1))))", 2),
+        ("(drop (block (result i32) (br_table 0 0 0 (i32.const 1) (i32.const 1))))", 4),
+        ("(i32.const 0) (loop (param i32) (br 0))", 2),
+        ("(drop (block (result i32) (loop (result i32) (br 1 (i32.const 1)))))", 3),
+        ("(drop (block (result i32) (try_table (catch $e 0)) (i32.const 1)))", 2),
+        ("(drop (block (result funcref) (br_on_non_null 0 (ref.null func)) (ref.null func)))", 2),
+        (
+            """(drop (block (result i31ref)
+                (br_on_cast 0 anyref i31ref (ref.null any)) (drop) (ref.null i31)))""",
+            2,
+        ),
+    ],
+)
+def test_carried_are_the_operands_of_branches_and_blocks(wat, body, count):
+    module = decode(wat(f"(module (tag $e (param i32)) (func {body}))"))
+    assert carried(module, 0, 1000) == count
+
+
+def test_what_a_return_by_a_branch_carries(wat):
+    module = decode(wat("(module (func (result i32 i32) (br 0 (i32.const 1) (i32.const 2))))"))
+    assert carried(module, 0, 1000) == 2
+
+
+def test_carried_are_counted_no_further_than_asked(wat):
+    body = "(br_if 0 (i32.const 1) (i32.const 1)) (drop)" * 1000
+    module = decode(wat(f"(module (func (result i32) {body} (i32.const 1)))"))
+    assert carried(module, 0, 1 << 20) == 1000
+    assert carried(module, 0, 100) == 101

@@ -64,6 +64,10 @@ def log(
     monkeypatch.setattr(fallback, "_logged", set())
     with caplog.at_level(logging.WARNING, "wasmwright"):
         yield caplog
+    # What is compiled for this test must not fail in the next one.
+    end = time.monotonic() + PATIENCE
+    while tiering.get().busy and time.monotonic() < end:
+        time.sleep(0.01)
     fallback.failures.clear()
 
 
@@ -149,6 +153,19 @@ def test_one_function_that_llvm_fails_at(
     assert [list(unit.funcs) for unit in code._baseline_units] == [[2]]
     assert len(code._units) == 2
     assert lines(log)[0].startswith("LLVM failed at sum (ValueError: not this one)")
+
+
+def test_what_llvm_would_take_gigabytes_for(log: pytest.LogCaptureFixture) -> None:
+    """Each of the blocks passes on what the branch to it carries."""
+    blocks, values = 300, 1000
+    types = f"(type (func (result {'i32 ' * values})))"
+    text = f"""(module {types} (func (export "f") (param i32) (result i32)
+      {"block (type 0) " * blocks} {"i32.const 7 " * values} local.get 0
+      br_table {" ".join(map(str, range(blocks)))} {"end " * blocks}
+      {"drop " * (values - 1)}))"""
+    assert ww.Instance(ww.Module(text, tier=OPTIMISED)).exports.f(5) == 7
+    (line,) = lines(log)
+    assert "f (OverflowError: branches of function 0 carry more than 200000 operands)" in line
 
 
 def refuse(*arguments: object, **named: object) -> NoReturn:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from wasmwright.binary.cursor import OPENS, read_opcode, skip_immediates
+from wasmwright.binary.cursor import (
+    CATCH_ALL,
+    OPENS,
+    catch_kind,
+    read_opcode,
+    skip_immediates,
+)
 from wasmwright.binary.reader import Reader
 from wasmwright.isa import INSTRUCTIONS, SLOTS, slot
 from wasmwright.model.module import Module
@@ -17,6 +23,14 @@ _LOCAL_SET: Final = slot("local.set")
 _LOCAL_TEE: Final = slot("local.tee")
 _END: Final = slot("end")
 _DELEGATE: Final = slot("delegate")
+
+_LOOP: Final = slot("loop")
+_TRY_TABLE: Final = slot("try_table")
+_BR_TABLE: Final = slot("br_table")
+_CAST_BRANCHES: Final = frozenset({slot("br_on_cast"), slot("br_on_cast_fail")})
+_BRANCHES: Final = _CAST_BRANCHES | {
+    slot(name) for name in ("br", "br_if", "br_table", "br_on_null", "br_on_non_null")
+}
 
 _SHORT_FAMILIES: Final = ("parametric", "variable", "load", "store", "const", "wide")
 _SHORT_CONTROL: Final = ("unreachable", "nop", "block", "if", "else", "end")
@@ -107,8 +121,58 @@ def merges(module: Module, number: int, limit: int) -> int:
 
 def _arity(module: Module, blocktype: int) -> int:
     """How many parameters and results a block has."""
+    params, results = _arities(module, blocktype)
+    return params + results
+
+
+def _arities(module: Module, blocktype: int) -> tuple[int, int]:
     if blocktype & BLOCK_INDEX:
         func_type = module.types[blocktype & ~BLOCK_INDEX].comp
         assert isinstance(func_type, FuncType)
-        return len(func_type.params) + len(func_type.results)
-    return 0 if blocktype == BOT else 1
+        return len(func_type.params), len(func_type.results)
+    return 0, 0 if blocktype == BOT else 1
+
+
+def carried(module: Module, number: int, limit: int) -> int:
+    """How many operands the branches of a defined function carry, and the ends of its blocks.
+
+    Each target of a `br_table` counts. A compiler that keeps operands in registers has as many
+    operands of phis. Counts no further than beyond ``limit``.
+    """
+    code = module.codes[number]
+    reader = Reader(module.data, code.start, code.end)
+    total = 0
+    comp = module.types[module.all_funcs[module.imported_funcs + number]].comp
+    assert isinstance(comp, FuncType)
+    labels = [len(comp.results)]  # what a branch to each block that is open carries
+    while reader.pos < code.end and total <= limit:
+        opcode = read_opcode(reader)
+        place = reader.pos
+        if OPENS[opcode]:
+            params, results = _arities(module, reader.blocktype())
+            total += params + results
+            if opcode == _TRY_TABLE:
+                total += _caught(reader, labels)
+            labels.append(params if opcode == _LOOP else results)
+        elif opcode in _BRANCHES:
+            if opcode == _BR_TABLE:
+                for _ in range(reader.length()):
+                    total += labels[-1 - reader.u32()]
+            elif opcode in _CAST_BRANCHES:
+                reader.byte()
+            total += labels[-1 - reader.u32()]
+        elif (opcode == _END or opcode == _DELEGATE) and len(labels) > 1:
+            labels.pop()
+        reader.pos = place
+        skip_immediates(reader, opcode)
+    return total
+
+
+def _caught(reader: Reader, labels: list[int]) -> int:
+    """What the clauses of a `try_table` carry."""
+    total = 0
+    for _ in range(reader.length()):
+        if catch_kind(reader) < CATCH_ALL:
+            reader.u32()
+        total += labels[-1 - reader.u32()]
+    return total

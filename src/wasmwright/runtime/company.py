@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from wasmwright import tuning
-from wasmwright.binary.bodies import callees, merges
+from wasmwright.binary.bodies import callees, carried, merges
 from wasmwright.model.module import Module
 
 _MANY: Final = -1  # callers
@@ -27,10 +27,11 @@ class Company:
 
     def is_heavy(self, index: int) -> bool:
         """Whether better code of a function would take LLVM too long, or too much memory."""
-        most = tuning.MOST_MERGES
+        number = index - self._first
         return (
             self.size(index) > tuning.HOT_BODY
-            or merges(self._module, index - self._first, most) > most
+            or merges(self._module, number, tuning.MOST_MERGES) > tuning.MOST_MERGES
+            or carried(self._module, number, tuning.MOST_CARRIED) > tuning.MOST_CARRIED
         )
 
     def neighbours(self, index: int, done: Sequence[int], size: int, again: int = 0) -> list[int]:

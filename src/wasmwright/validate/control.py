@@ -137,6 +137,7 @@ def br_table(body: Body) -> None:
     stack.pop(I32)
     last: i64 = EMPTY
     arity: i64 = -1
+    seen: set[int] = set()  # the operands are the same for all
     for _ in range(count + 1):
         place = body.label()
         label = stack.frames[place + LABEL]
@@ -147,7 +148,9 @@ def br_table(body: Body) -> None:
             raise InvalidError(
                 f"type mismatch: br_table has labels with {arity} and {label & COUNT_MASK} types"
             )
-        stack.check_all(label)
+        if label not in seen:
+            stack.check_all(label)
+            seen.add(label)
         last = label
         arity = label & COUNT_MASK
     stack.pop_all(last)

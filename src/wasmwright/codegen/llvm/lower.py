@@ -14,7 +14,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from wasmwright import tuning
-from wasmwright.binary.bodies import merges
+from wasmwright.binary.bodies import carried, merges
 from wasmwright.binary.cursor import OPENS, read_opcode, skip_immediates
 from wasmwright.codegen.abi import Layout
 from wasmwright.codegen.llvm.lower_aggregate import aggregate_instruction
@@ -170,9 +170,11 @@ def lower(
     where other code left off. It is the function's index, the loop's offset in the binary, and
     the bytes that a local takes up in the frame whose address it is passed (behind ``ctx``): see
     `lower_entry`. Raises :class:`Unsupported` for an instruction that has
-    no lowering yet.
+    no lowering yet, OverflowError for what LLVM should not be asked to compile.
     """
     members = list(funcs)
+    for func in members:
+        _refuse_heavy(module, func)
     unit = Unit(module, layout, options, members)
     functions = [_function(unit, func, -1, 0) for func in members]
     if entered is not None:
@@ -188,6 +190,13 @@ def lower(
         together += merges(module, number, tuning.MOST_MERGES)
     plain = longest <= tuning.PLAIN_BODY and together <= tuning.PLAIN_MERGES
     return Lowered("".join(lines), plain and not unit.gains, together > tuning.MOST_MERGES)
+
+
+def _refuse_heavy(module: Module, func: int) -> None:
+    """Raises OverflowError for a function for which LLVM would take gigabytes."""
+    most = tuning.MOST_CARRIED
+    if carried(module, func - module.imported_funcs, most) > most:
+        raise OverflowError(f"branches of function {func} carry more than {most} operands")
 
 
 def _function(unit: Unit, func: int, entry: i64, step: i64) -> list[str]:
