@@ -58,6 +58,24 @@ def test_a_second_start_compiles_nothing(script: Callable[..., object], folder: 
     assert script(PROGRAM, module=MODULE).stdout == "5 0\n"
 
 
+@pytest.mark.parametrize(("tier", "source"), [("baseline", "baseline"), ("auto", "cached")])
+def test_each_tier_runs_its_own_code(
+    script: Callable[..., object],
+    used: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tier: str,
+    source: str,
+) -> None:
+    monkeypatch.setenv("WASMWRIGHT_TIER", tier)
+    program = """
+from wasmwright.runtime import compile_log
+compile_log.enable()
+ww.Instance(module).exports.add(2, 3)
+print({each.source for each in compile_log.entries()})
+"""
+    assert script(program, module=MODULE).stdout == f"{{{source!r}}}\n"
+
+
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda data: b"",
     "truncated": lambda data: data[: len(data) // 2],

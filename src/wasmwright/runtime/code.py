@@ -137,7 +137,7 @@ class ModuleCode:
         # What was compiled ahead of time, by function; all of them, or none.
         self._ahead: Mapping[int, Object] = ahead or {}
         self._packs: dict[int, Pack] = {}
-        if pack is not None:
+        if pack is not None and options.tier != BASELINE:
             self._packs[self._level(tuning.LAZY_LEVEL)] = pack
         self._company_of = Company(module)
         self.symbols = Symbols(module)
@@ -440,7 +440,10 @@ class ModuleCode:
     def _cached(self, level: int) -> Pack:
         pack = self._packs.get(level)
         if pack is None:
-            pack = self._packs[level] = _open(lambda: self.digest, self.guard, self.options, level)
+            pack = Pack(None)  # the baseline tier's code is its own, whatever LLVM has made before
+            if self.options.tier != BASELINE:
+                pack = _open(lambda: self.digest, self.guard, self.options, level)
+            self._packs[level] = pack
         return pack
 
 
