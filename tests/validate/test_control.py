@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from wasmwright.features import ALL, MULTI_VALUE, TAIL_CALL
+from wasmwright.limits import MAX_BR_TABLE
 from wasmwright.model.types import (
     EXTERNREF,
     F32,
@@ -126,7 +127,9 @@ class TestBranches:
         invalid(text.format("externref", "ref:func"), "type mismatch", params="ref:func")
 
     def test_tables_have_a_limit(self, invalid) -> None:
-        table = b"\x41\x00\x0e" + b"\xf1\xff\x03" + b"\x00" * 65522 + b"\x0b"
+        count = MAX_BR_TABLE + 1
+        length = bytes([count & 127 | 128, count >> 7 & 127 | 128, count >> 14])
+        table = b"\x41\x00\x0e" + length + b"\x00" * (count + 1) + b"\x0b"
         invalid(table, "too many br_table targets")
 
     def test_return_takes_the_results_from_any_depth(self, valid, invalid) -> None:
