@@ -16,7 +16,7 @@ from wasmwright.codegen.llvm.native import (
     load,
     store,
 )
-from wasmwright.codegen.llvm.native_signals import forward
+from wasmwright.codegen.llvm.native_signals import RESTORE_DEFAULT, forward
 
 _JUMP_BUFFER: Final = 512  # bytes; a jmp_buf takes 200 (x86-64) or 312 (aarch64)
 
@@ -56,10 +56,7 @@ forward:
 {store("end", "i64", 0, "@ww_state", STATE_ABORTING)}
   br label %done
 default:
-  %action = alloca [152 x i8], align 16
-  call void @llvm.memset.p0.i64(ptr %action, i8 0, i64 152, i1 false)
-  %restored = call i32 @sigaction(i32 %signal, ptr %action, ptr null)
-  %raised = call i32 @raise(i32 %signal)
+{RESTORE_DEFAULT}  %raised = call i32 @raise(i32 %signal)
   br label %done
 done:
   ret void

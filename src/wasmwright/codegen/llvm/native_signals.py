@@ -32,6 +32,13 @@ from wasmwright.codegen.llvm.native import (
     store,
 )
 
+# IR that puts the default action of %signal back in place.
+RESTORE_DEFAULT: Final = """\
+  %action = alloca [152 x i8], align 16
+  call void @llvm.memset.p0.i64(ptr %action, i8 0, i64 152, i1 false)
+  %restored = call i32 @sigaction(i32 %signal, ptr %action, ptr null)
+"""
+
 # Where siginfo_t keeps the cause and the fault address.
 _SIGINFO_CODE: Final = 8
 _SIGINFO_ADDRESS: Final = 16
@@ -124,10 +131,7 @@ chain:
   br i1 %call, label %forward, label %default
 default:
 ; nobody has it: with the default action back in place, the fault repeats and ends the process
-  %action = alloca [152 x i8], align 16
-  call void @llvm.memset.p0.i64(ptr %action, i8 0, i64 152, i1 false)
-  %restored = call i32 @sigaction(i32 %signal, ptr %action, ptr null)
-  br i1 %sent, label %repeat, label %return
+{RESTORE_DEFAULT}  br i1 %sent, label %repeat, label %return
 repeat:
   %raised = call i32 @raise(i32 %signal)
   br label %return
