@@ -28,13 +28,20 @@ class _SigAction(ctypes.Structure):
     )
 
 
-# Keeps the GIL, so that what it writes is read at once.
-_sigaction: Final = ctypes.PyDLL(None).sigaction
+_sigaction: Final = ctypes.PyDLL(None).sigaction  # quick: the GIL need not be given up
 _sigaction.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
 
-# What a signal's action is found to be.
-_found: Final = _SigAction()
-_found_at: Final = ctypes.addressof(_found)
+
+def _action(number: int) -> _SigAction:
+    found = _SigAction()
+    _sigaction(number, None, ctypes.addressof(found))
+    return found
+
+
+# To look whether a signal is ours already, without making anything. Another thread may look into it
+# at the same time: what it says then is another signal's, which has none of the same handlers.
+_seen: Final = _SigAction()
+_seen_at: Final = ctypes.addressof(_seen)
 
 
 class SignalHandlers:
@@ -46,12 +53,14 @@ class SignalHandlers:
 
     def _install(self, number: int, name: str, handler_at: int, flags_at: int, more: int) -> None:
         address = self._symbols[name]
-        _sigaction(number, None, _found_at)
-        before, flags = _found.handler, _found.flags
-        if before == address:
+        _sigaction(number, None, _seen_at)
+        if _seen.handler == address:
             return
-        ctypes.c_uint64.from_address(self._state + handler_at).value = before or 0
-        ctypes.c_uint64.from_address(self._state + flags_at).value = flags & 0xFFFFFFFF
+        old = _action(number)
+        if old.handler == address:
+            return
+        ctypes.c_uint64.from_address(self._state + handler_at).value = old.handler or 0
+        ctypes.c_uint64.from_address(self._state + flags_at).value = old.flags & 0xFFFFFFFF
         # NODEFER: the handler leaves by longjmp, which does not restore the signal mask.
         new = _SigAction(address, flags=_SA_SIGINFO | _SA_NODEFER | more)
         _sigaction(number, ctypes.addressof(new), None)
@@ -78,8 +87,7 @@ class SignalHandlers:
         # Nothing sends SIGSTKFLT any more; and a signal that is pending already is not queued
         # again, as real-time signals would be.
         for number in (signal.SIGSTKFLT, *range(signal.SIGRTMAX - 2, signal.SIGRTMIN, -1)):
-            _sigaction(number, None, _found_at)
-            if not _found.handler:
+            if not _action(number).handler:
                 new = _SigAction(self._symbols["ww_stop"], flags=_SA_SIGINFO | _SA_RESTART)
                 _sigaction(number, ctypes.addressof(new), None)
                 return int(number)
